@@ -1,0 +1,102 @@
+//! The variable part of a record: chunks of a kind, flags and bytes, one after another, unaligned.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned, little_endian::U16};
+
+/// The four bytes before a chunk's own.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct ChunkHead {
+    /// A [`ChunkKind`].
+    pub kind: u8,
+    /// A set of the `FLAG_` constants of this module.
+    pub flags: u8,
+    /// Bytes that follow.
+    pub len: U16,
+}
+
+/// Something was longer than its room: the end of a string, or the start (the side of the root) of a path, is cut.
+pub const FLAG_CUT: u8 = 1;
+/// Reading kernel memory failed on the way; what is there is what could be read.
+pub const FLAG_FAULT: u8 = 2;
+/// A path that starts at the root of its mount namespace; without this flag it starts at the root of its file system.
+pub const FLAG_ABSOLUTE: u8 = 4;
+/// The path is one of several that are equally right (hard links, several mounts of one file system).
+pub const FLAG_AMBIGUOUS: u8 = 8;
+/// The file had been unlinked.
+pub const FLAG_DELETED: u8 = 16;
+
+/// What a chunk holds.
+///
+/// *path*: the names of the path's components, the leaf first, each ended by a NUL.
+/// *string*: bytes, without the NUL. *context*: see [`ChunkKind::SubjectContext`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Immutable, KnownLayout, TryFromBytes)]
+#[repr(u8)]
+pub enum ChunkKind {
+    /// path: the executable of the process (`mm->exe_file`).
+    Exe = 1,
+    /// path: the working directory.
+    Cwd = 2,
+    /// The command line as the process has it in memory: arguments, each ended by a NUL.
+    Argv = 3,
+    /// path: the cgroup, from the root of the default hierarchy (or of the first v1 hierarchy where only that is used).
+    Cgroup = 4,
+    /// An [`crate::Ancestor`]; the first is the parent.
+    Ancestor = 5,
+    /// path: the executable of the ancestor that the last [`Self::Ancestor`] chunk named.
+    AncestorExe = 6,
+
+    /// path: the object.
+    ObjectPath = 16,
+    /// string: the name that a socket of family unix is bound to; an abstract name starts with a NUL.
+    UnixName = 17,
+    /// string: the kernel module, or the class of an anonymous inode, or a key's description.
+    ObjectName = 18,
+    /// path: the executable of the process that is the object.
+    ObjectExe = 19,
+    /// string: the name of the network interface.
+    Interface = 20,
+
+    /// The SELinux context of the subject: `sid` (u32), then `user`, `role`, `type`, low and high sensitivity, each a
+    /// string ended by a NUL; the sensitivities are empty where the policy has no MLS.
+    SubjectContext = 32,
+    /// The SELinux context of the object, in the form of [`Self::SubjectContext`].
+    ObjectContext = 33,
+    /// The SELinux context of the running task, in the form of [`Self::SubjectContext`].
+    TaskContext = 34,
+    /// Raw `struct ebitmap_node`s: the categories of the low level of the context chunk before it.
+    CategoriesLow = 35,
+    /// Raw `struct ebitmap_node`s: the categories of the high level of the context chunk before it.
+    CategoriesHigh = 36,
+    /// A pair of a SID (u32) and its context as a string, as the kernel itself wrote it.
+    SubjectContextText = 37,
+    /// As [`Self::SubjectContextText`], of the object.
+    ObjectContextText = 38,
+
+    /// string: AppArmor's operation.
+    Operation = 48,
+    /// string: the AppArmor profile of the subject.
+    Profile = 49,
+    /// string: the AppArmor namespace of the subject's profile.
+    Namespace = 50,
+    /// string: AppArmor's name of the object.
+    Name = 51,
+    /// string: AppArmor's second name: the new name of a link or rename, the profile after an exec.
+    Target = 52,
+    /// string: AppArmor's further information.
+    Info = 53,
+    /// string: the peer's AppArmor label.
+    Peer = 54,
+    /// string: source of a mount.
+    MountSource = 55,
+    /// string: file system type of a mount.
+    MountType = 56,
+    /// string: second path of a mount operation (pivot_root).
+    MountTransition = 57,
+    /// string: options of a mount.
+    MountData = 58,
+    /// string: the AppArmor profile of the running task.
+    TaskProfile = 59,
+
+    /// Landlock domain ids (u64 each): the denying domain, then its parents.
+    Domains = 64,
+}

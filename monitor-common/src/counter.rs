@@ -1,0 +1,42 @@
+//! The counters that programs keep for each source, one row a CPU.
+//!
+//! User space maps them and adds the rows up. The accounting identity: for each source,
+//! `Seen = Submitted + RingFull`; what happens after submission is user space's to count.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::SourceId;
+
+/// What is counted for each source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Counter {
+    /// Denials that reached the source, counted before anything can fail.
+    Seen = 0,
+    /// Records handed to the ring buffer.
+    Submitted = 1,
+    /// Lost: the ring buffer had no room.
+    RingFull = 2,
+    /// Not a loss of the event: a string or path did not fit whole.
+    Cut = 3,
+    /// Not a loss of the event: kernel or user memory could not be read; the record says which field is missing.
+    ReadFault = 4,
+    /// Not a denial: the source's function ran for something else (a grant, a status message) and was passed over.
+    Skipped = 5,
+}
+
+/// How many counters a source has, rounded up so that a row is a whole number of cache lines.
+pub const COUNTERS: usize = 8;
+
+/// One CPU's counters, by source and [`Counter`].
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C, align(64))]
+pub struct CpuCounters {
+    /// Indexed by `SourceId as usize`, then `Counter as usize`.
+    pub values: [[u64; COUNTERS]; SourceId::ALL.len()],
+}
+
+impl CpuCounters {
+    /// All zero.
+    pub const ZERO: Self = Self { values: [[0; COUNTERS]; SourceId::ALL.len()] };
+}

@@ -1,0 +1,283 @@
+//! Where the running kernel keeps what the programs read.
+//!
+//! rustc emits no CO-RE relocations, so user space resolves each entry of this table from the kernel's own BTF and
+//! hands the values over as the read-only global `LAYOUT` before load. An entry that the kernel doesn't have is
+//! [`ABSENT`], and the program then leaves out what needs it: an offset is never guessed.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// The value of an entry that the running kernel doesn't have.
+pub const ABSENT: u32 = u32::MAX;
+
+/// Where a value comes from in BTF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spec {
+    /// The offset in bytes of a member of a struct. Members of members are joined by dots; anonymous structs and
+    /// unions in between are passed through.
+    Member(&'static str, &'static str),
+    /// The size in bytes of a struct.
+    Size(&'static str),
+    /// The size in bytes of a member.
+    MemberSize(&'static str, &'static str),
+    /// The number of elements of a member that is an array.
+    Count(&'static str, &'static str),
+}
+
+/// One entry of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The name of the field of [`Layout`].
+    pub name: &'static str,
+    /// Where it comes from: the first that the kernel has counts, the others are names that other versions use.
+    pub specs: &'static [Spec],
+}
+
+macro_rules! layout {
+    ($($field:ident = $($spec:ident($($arg:literal),+))|+;)+) => {
+        /// The values of the running kernel, in bytes. Each field's origin stands in [`ENTRIES`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+        #[repr(C)]
+        #[expect(missing_docs, reason = "ENTRIES says what each one is")]
+        pub struct Layout {
+            $(pub $field: u32,)+
+        }
+
+        impl Layout {
+            /// A layout in which nothing is known.
+            pub const UNKNOWN: Self = Self { $($field: ABSENT,)+ };
+        }
+
+        /// The table, in the order of [`Layout`]'s fields.
+        pub const ENTRIES: &[Entry] = &[
+            $(Entry { name: stringify!($field), specs: &[$(Spec::$spec($($arg),+)),+] },)+
+        ];
+    };
+}
+
+layout! {
+    // The running task.
+    task_tgid = Member("task_struct", "tgid");
+    task_pid = Member("task_struct", "pid");
+    task_flags = Member("task_struct", "flags");
+    task_group_leader = Member("task_struct", "group_leader");
+    task_real_parent = Member("task_struct", "real_parent");
+    task_start_boottime = Member("task_struct", "start_boottime");
+    task_comm = Member("task_struct", "comm");
+    task_mm = Member("task_struct", "mm");
+    task_fs = Member("task_struct", "fs");
+    task_cred = Member("task_struct", "cred");
+    task_real_cred = Member("task_struct", "real_cred");
+    task_nsproxy = Member("task_struct", "nsproxy");
+    task_thread_pid = Member("task_struct", "thread_pid");
+    task_cgroups = Member("task_struct", "cgroups");
+    task_loginuid = Member("task_struct", "loginuid");
+    task_sessionid = Member("task_struct", "sessionid");
+    task_audit_context = Member("task_struct", "audit_context");
+    audit_context_serial = Member("audit_context", "serial") | Member("audit_context", "stamp.serial");
+    mm_exe_file = Member("mm_struct", "exe_file");
+    mm_arg_start = Member("mm_struct", "arg_start");
+    mm_arg_end = Member("mm_struct", "arg_end");
+    fs_pwd = Member("fs_struct", "pwd");
+    cred_uid = Member("cred", "uid");
+    cred_euid = Member("cred", "euid");
+    cred_fsuid = Member("cred", "fsuid");
+    cred_gid = Member("cred", "gid");
+    cred_egid = Member("cred", "egid");
+    cred_fsgid = Member("cred", "fsgid");
+    cred_cap_effective = Member("cred", "cap_effective");
+    cred_user_ns = Member("cred", "user_ns");
+    cred_security = Member("cred", "security");
+    nsproxy_mnt_ns = Member("nsproxy", "mnt_ns");
+    nsproxy_net_ns = Member("nsproxy", "net_ns");
+    mnt_namespace_inum = Member("mnt_namespace", "ns.inum");
+    net_inum = Member("net", "ns.inum");
+    user_namespace_inum = Member("user_namespace", "ns.inum");
+    pid_namespace_inum = Member("pid_namespace", "ns.inum");
+    pid_level = Member("pid", "level");
+    pid_numbers = Member("pid", "numbers");
+    upid_size = Size("upid");
+    upid_nr = Member("upid", "nr");
+    upid_ns = Member("upid", "ns");
+    css_set_dfl_cgrp = Member("css_set", "dfl_cgrp");
+    css_set_subsys = Member("css_set", "subsys");
+    css_set_subsys_count = Count("css_set", "subsys");
+    cgroup_subsys_state_cgroup = Member("cgroup_subsys_state", "cgroup");
+    cgroup_kn = Member("cgroup", "kn");
+    kernfs_node_id = Member("kernfs_node", "id");
+    kernfs_node_name = Member("kernfs_node", "name");
+    kernfs_node_parent = Member("kernfs_node", "__parent") | Member("kernfs_node", "parent");
+
+    // Files and mounts.
+    file_path = Member("file", "f_path") | Member("file", "__f_path");
+    path_mnt = Member("path", "mnt");
+    path_dentry = Member("path", "dentry");
+    dentry_parent = Member("dentry", "d_parent");
+    dentry_name = Member("dentry", "d_name.name");
+    dentry_inode = Member("dentry", "d_inode");
+    dentry_sb = Member("dentry", "d_sb");
+    dentry_hash_pprev = Member("dentry", "d_hash.pprev");
+    dentry_alias = Member("dentry", "d_alias") | Member("dentry", "d_u.d_alias");
+    hlist_node_next = Member("hlist_node", "next");
+    inode_dentries = Member("inode", "i_dentry");
+    inode_sb = Member("inode", "i_sb");
+    inode_ino = Member("inode", "i_ino");
+    inode_mode = Member("inode", "i_mode");
+    inode_uid = Member("inode", "i_uid");
+    inode_nlink = Member("inode", "i_nlink");
+    super_block_dev = Member("super_block", "s_dev");
+    super_block_id = Member("super_block", "s_id");
+    super_block_mounts = Member("super_block", "s_mounts");
+    super_block_mounts_size = MemberSize("super_block", "s_mounts");
+    vfsmount_root = Member("vfsmount", "mnt_root");
+    mount_parent = Member("mount", "mnt_parent");
+    mount_mountpoint = Member("mount", "mnt_mountpoint");
+    mount_vfsmount = Member("mount", "mnt");
+    mount_namespace = Member("mount", "mnt_ns");
+    mount_instance = Member("mount", "mnt_instance");
+    mount_next_for_sb = Member("mount", "mnt_next_for_sb");
+
+    // The object that the modules hand to audit.
+    audit_data_type = Member("common_audit_data", "type");
+    audit_data_union = Member("common_audit_data", "u");
+    audit_data_selinux = Member("common_audit_data", "selinux_audit_data");
+    audit_data_apparmor = Member("common_audit_data", "apparmor_audit_data");
+    audit_data_key_description = Member("common_audit_data", "u.key_struct.key_desc");
+    ioctl_path = Member("lsm_ioctlop_audit", "path");
+    ioctl_command = Member("lsm_ioctlop_audit", "cmd");
+    net_audit_interface = Member("lsm_network_audit", "netif");
+    net_audit_sock = Member("lsm_network_audit", "sk");
+    net_audit_family = Member("lsm_network_audit", "family");
+    net_audit_dport = Member("lsm_network_audit", "dport");
+    net_audit_sport = Member("lsm_network_audit", "sport");
+    net_audit_v4_daddr = Member("lsm_network_audit", "fam.v4.daddr");
+    net_audit_v4_saddr = Member("lsm_network_audit", "fam.v4.saddr");
+    net_audit_v6_daddr = Member("lsm_network_audit", "fam.v6.daddr");
+    net_audit_v6_saddr = Member("lsm_network_audit", "fam.v6.saddr");
+    sock_family = Member("sock_common", "skc_family");
+    sock_daddr = Member("sock_common", "skc_daddr");
+    sock_rcv_saddr = Member("sock_common", "skc_rcv_saddr");
+    sock_v6_daddr = Member("sock_common", "skc_v6_daddr");
+    sock_v6_rcv_saddr = Member("sock_common", "skc_v6_rcv_saddr");
+    sock_dport = Member("sock_common", "skc_dport");
+    sock_num = Member("sock_common", "skc_num");
+    sock_type = Member("sock", "sk_type");
+    sock_protocol = Member("sock", "sk_protocol");
+    unix_sock_addr = Member("unix_sock", "addr");
+    unix_sock_path = Member("unix_sock", "path");
+    unix_address_len = Member("unix_address", "len");
+    unix_address_name = Member("unix_address", "name");
+
+    // SELinux.
+    selinux_ssid = Member("selinux_audit_data", "ssid");
+    selinux_tsid = Member("selinux_audit_data", "tsid");
+    selinux_tclass = Member("selinux_audit_data", "tclass");
+    selinux_requested = Member("selinux_audit_data", "requested");
+    selinux_audited = Member("selinux_audit_data", "audited");
+    selinux_denied = Member("selinux_audit_data", "denied");
+    selinux_result = Member("selinux_audit_data", "result");
+    selinux_cred_sid = Member("cred_security_struct", "sid") | Member("task_security_struct", "sid");
+    selinux_state_policy = Member("selinux_state", "policy");
+    selinux_policy_sidtab = Member("selinux_policy", "sidtab");
+    selinux_policy_mls_enabled = Member("selinux_policy", "policydb.mls_enabled");
+    selinux_policy_names = Member("selinux_policy", "policydb.sym_val_to_name");
+    sidtab_roots = Member("sidtab", "roots");
+    sidtab_count = Member("sidtab", "count");
+    sidtab_isids = Member("sidtab", "isids");
+    sidtab_isids_count = Count("sidtab", "isids");
+    sidtab_isid_entry_size = Size("sidtab_isid_entry");
+    sidtab_isid_entry = Member("sidtab_isid_entry", "entry");
+    sidtab_leaf_count = Count("sidtab_node_leaf", "entries");
+    sidtab_leaf_entries = Member("sidtab_node_leaf", "entries");
+    sidtab_inner_count = Count("sidtab_node_inner", "entries");
+    sidtab_entry_size = Size("sidtab_entry");
+    sidtab_entry_sid = Member("sidtab_entry", "sid");
+    sidtab_entry_context = Member("sidtab_entry", "context");
+    context_user = Member("context", "user");
+    context_role = Member("context", "role");
+    context_type = Member("context", "type");
+    context_len = Member("context", "len");
+    context_str = Member("context", "str");
+    context_range = Member("context", "range");
+    mls_level_size = Size("mls_level");
+    mls_level_sens = Member("mls_level", "sens");
+    mls_level_categories = Member("mls_level", "cat");
+    ebitmap_first = Member("ebitmap", "node");
+    ebitmap_node_size = Size("ebitmap_node");
+    ebitmap_node_next = Member("ebitmap_node", "next");
+    ebitmap_node_maps = Member("ebitmap_node", "maps");
+    ebitmap_node_maps_count = Count("ebitmap_node", "maps");
+    ebitmap_node_startbit = Member("ebitmap_node", "startbit");
+
+    // AppArmor.
+    apparmor_error = Member("apparmor_audit_data", "error");
+    apparmor_type = Member("apparmor_audit_data", "type");
+    apparmor_class = Member("apparmor_audit_data", "class");
+    apparmor_op = Member("apparmor_audit_data", "op");
+    apparmor_label = Member("apparmor_audit_data", "subj_label") | Member("apparmor_audit_data", "label");
+    apparmor_name = Member("apparmor_audit_data", "name");
+    apparmor_info = Member("apparmor_audit_data", "info");
+    apparmor_request = Member("apparmor_audit_data", "request");
+    apparmor_denied = Member("apparmor_audit_data", "denied");
+    apparmor_peer = Member("apparmor_audit_data", "peer");
+    apparmor_details = Member("apparmor_audit_data", "fs");
+    apparmor_fs_target = Member("apparmor_audit_data", "fs.target");
+    apparmor_mount_source = Member("apparmor_audit_data", "mnt.src_name");
+    apparmor_mount_type = Member("apparmor_audit_data", "mnt.type");
+    apparmor_mount_transition = Member("apparmor_audit_data", "mnt.trans");
+    apparmor_mount_data = Member("apparmor_audit_data", "mnt.data");
+    aa_label_hname = Member("aa_label", "hname");
+    aa_label_flags = Member("aa_label", "flags");
+    aa_label_size = Member("aa_label", "size");
+    aa_label_vec = Member("aa_label", "vec");
+    aa_profile_label = Member("aa_profile", "label");
+    aa_profile_hname = Member("aa_profile", "base.hname");
+    aa_profile_ns = Member("aa_profile", "ns");
+    aa_ns_hname = Member("aa_ns", "base.hname");
+    aa_ns_parent = Member("aa_ns", "parent");
+
+    // Landlock.
+    landlock_request_type = Member("landlock_request", "type");
+    landlock_request_audit = Member("landlock_request", "audit");
+    landlock_request_layer_plus_one = Member("landlock_request", "layer_plus_one");
+    landlock_request_access = Member("landlock_request", "access");
+    landlock_request_access_size = MemberSize("landlock_request", "access");
+    landlock_request_layer_masks = Member("landlock_request", "layer_masks");
+    landlock_request_layer_masks_size = Member("landlock_request", "layer_masks_size");
+    landlock_subject_domain = Member("landlock_cred_security", "domain");
+    landlock_domain_hierarchy = Member("landlock_domain", "hierarchy") | Member("landlock_ruleset", "hierarchy");
+    landlock_domain_num_layers = Member("landlock_domain", "num_layers") | Member("landlock_ruleset", "num_layers");
+    landlock_hierarchy_parent = Member("landlock_hierarchy", "parent");
+    landlock_hierarchy_id = Member("landlock_hierarchy", "id");
+    landlock_blockers_access = Member("landlock_blockers", "access");
+    landlock_blockers_type = Member("landlock_blockers", "type");
+}
+
+/// What else the programs need to know of the running kernel: addresses from kallsyms, values of kernel variables,
+/// and denyd's own settings. 0 where unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Settings {
+    /// The address of `selinux_state` (security/selinux/hooks.c).
+    pub selinux_state: u64,
+    /// `selinux_blob_sizes.lbs_cred`: where SELinux's part of `cred->security` starts, plus 1.
+    pub selinux_cred_blob_plus_one: u32,
+    /// `apparmor_blob_sizes.lbs_cred`: where AppArmor's part of `cred->security` starts, plus 1.
+    pub apparmor_cred_blob_plus_one: u32,
+    /// 1: report capability checks that are mere probes, too.
+    pub capability_probes: u32,
+    /// Unused, zero.
+    pub reserved: u32,
+}
+
+impl Settings {
+    /// Nothing known.
+    pub const UNKNOWN: Self = Self {
+        selinux_state: 0,
+        selinux_cred_blob_plus_one: 0,
+        apparmor_cred_blob_plus_one: 0,
+        capability_probes: 0,
+        reserved: 0,
+    };
+}
+
+const _: () = assert!(size_of::<Layout>() == ENTRIES.len() * size_of::<u32>(), "one u32 for each entry");

@@ -1,0 +1,27 @@
+//! The wire contract between denyd's eBPF programs and its user space.
+//!
+//! Everything here is `no_std`, has a C layout without padding (checked at compile time by `zerocopy`'s derives), and
+//! is compiled by both sides, so a record can't mean one thing to the program that writes it and another to the
+//! daemon that reads it.
+//!
+//! A record in the ring buffer is a [`Head`], then the body of its source ([`Selinux`], [`Apparmor`], ...), then
+//! [`chunk`]s up to [`Head::size`]: paths, labels and strings, whose length varies.
+
+#![no_std]
+
+pub mod chunk;
+pub mod counter;
+pub mod layout;
+mod object;
+mod record;
+mod source;
+
+pub use crate::{
+    object::{Object, ObjectKind, Socket},
+    record::{Ancestor, Apparmor, Capability, Flags, Head, Landlock, LandlockRequest, Selinux, Task},
+    source::SourceId,
+};
+
+/// Bytes that a program reserves in the ring buffer for one record. With the ring buffer's own 8-byte header it takes
+/// 4 KiB.
+pub const RECORD_SIZE: usize = 4088;

@@ -1,0 +1,201 @@
+//! The fixed part of a record: the head that all have, and the body of each source.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::Object;
+
+/// Facts about a record, one bit each, in [`Head::flags`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags;
+
+impl Flags {
+    /// The module would have refused, but permissive or complain mode let it pass.
+    pub const PERMITTED: u16 = 1;
+    /// The policy asked for no log.
+    pub const SILENT: u16 = 2;
+    /// The record was full: chunks that should follow are not there.
+    pub const FULL: u16 = 4;
+    /// The process has no user memory (a kernel thread), so no executable and no command line.
+    pub const KERNEL_THREAD: u16 = 8;
+    /// The running task is not the subject: the kernel was working on another's behalf (interrupt, `override_creds`).
+    pub const NOT_SUBJECT: u16 = 16;
+}
+
+/// What every record starts with.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Head {
+    /// Bytes of the record that count, this head included.
+    pub size: u16,
+    /// The [`crate::SourceId`] that wrote it.
+    pub source: u8,
+    /// Unused, zero.
+    pub reserved: u8,
+    /// A set of [`Flags`].
+    pub flags: u16,
+    /// The CPU that the program ran on.
+    pub cpu: u16,
+    /// When: nanoseconds since boot, suspend included (`CLOCK_BOOTTIME`).
+    pub time: u64,
+    /// Members that could not be read, one bit each, in the order of [`Task`]'s fields' documentation.
+    pub missing: u64,
+    /// The running task.
+    pub task: Task,
+}
+
+/// The running task, from `struct task_struct` and `struct cred` at the moment of the denial.
+///
+/// Bit numbers in parentheses are those of [`Head::missing`].
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Task {
+    /// When the process (its thread-group leader) started: nanoseconds since boot (0).
+    pub start_time: u64,
+    /// The cgroup's id: kernfs node id, which is the inode number of its directory (1).
+    pub cgroup_id: u64,
+    /// Effective capabilities, one bit each (2).
+    pub cap_effective: u64,
+    /// `audit_context.serial`, when the system call already has an audit record; else 0.
+    pub audit_serial: u64,
+    /// Process id, in the initial namespace.
+    pub pid: u32,
+    /// Thread id, in the initial namespace.
+    pub tid: u32,
+    /// The parent's process id, in the initial namespace (3).
+    pub ppid: u32,
+    /// Process id in the process's own namespace (4).
+    pub ns_pid: u32,
+    /// User ids, in the initial namespace (5).
+    pub uid: u32,
+    /// Effective user id (5).
+    pub euid: u32,
+    /// File-system user id (5).
+    pub fsuid: u32,
+    /// Group id (5).
+    pub gid: u32,
+    /// Effective group id (5).
+    pub egid: u32,
+    /// File-system group id (5).
+    pub fsgid: u32,
+    /// The user who logged in, `u32::MAX` for none (6).
+    pub loginuid: u32,
+    /// The audit session, `u32::MAX` for none (7).
+    pub session: u32,
+    /// Inode numbers of the namespaces: pid, mount, network, user (8); 0 where not readable.
+    pub namespaces: [u32; 4],
+    /// The name of the thread (`task->comm`), NUL-padded.
+    pub comm: [u8; 16],
+}
+
+/// One ancestor of the process, in a chunk of [`crate::chunk::ChunkKind::Ancestor`].
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Ancestor {
+    /// When it started: nanoseconds since boot.
+    pub start_time: u64,
+    /// Its process id, in the initial namespace.
+    pub pid: u32,
+    /// Its user id, in the initial namespace.
+    pub uid: u32,
+    /// Its name, NUL-padded.
+    pub comm: [u8; 16],
+}
+
+/// The body of SELinux's record, from `struct selinux_audit_data` (security/selinux/include/avc.h).
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Selinux {
+    /// The subject's SID.
+    pub ssid: u32,
+    /// The object's SID.
+    pub tsid: u32,
+    /// The object class, in the kernel's own numbering.
+    pub tclass: u32,
+    /// The permissions asked for, in the kernel's own numbering.
+    pub requested: u32,
+    /// The permissions that audit would print.
+    pub audited: u32,
+    /// The permissions refused.
+    pub denied: u32,
+    /// 0 in permissive mode, else a negative errno.
+    pub result: i32,
+    /// Unused, zero.
+    pub reserved: u32,
+    /// What was asked for.
+    pub object: Object,
+}
+
+/// The body of AppArmor's record, from `struct apparmor_audit_data` (security/apparmor/include/audit.h).
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Apparmor {
+    /// `enum audit_type`: 1 ALLOWED, 2 DENIED, 6 KILLED.
+    pub audit_type: u32,
+    /// A negative errno.
+    pub error: i32,
+    /// The permissions asked for, in AppArmor's numbering for the class.
+    pub requested: u32,
+    /// The permissions refused.
+    pub denied: u32,
+    /// `AA_CLASS_*`; 0 where the kernel doesn't say (before 6.7).
+    pub class: u16,
+    /// Unused, zero.
+    pub reserved: [u16; 3],
+    /// The union at the end of `apparmor_audit_data`, from `fs` on, as it is in memory.
+    pub details: [u8; 64],
+    /// What was asked for.
+    pub object: Object,
+}
+
+/// Which check Landlock made (`enum landlock_request_type`, security/landlock/audit.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum LandlockRequest {
+    /// ptrace.
+    Ptrace = 1,
+    /// A change of the file-system topology (mount, umount, pivot_root).
+    ChangeTopology = 2,
+    /// A file-system access.
+    FsAccess = 3,
+    /// A network access.
+    NetAccess = 4,
+    /// Connecting to an abstract unix socket out of the domain's scope.
+    ScopeAbstractUnixSocket = 5,
+    /// A signal out of the domain's scope.
+    ScopeSignal = 6,
+}
+
+/// The body of Landlock's record.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Landlock {
+    /// The denying domain's id, as audit prints it (there in hexadecimal).
+    pub domain: u64,
+    /// The accesses that the domain blocks, one bit each, in the numbering of the request's kind.
+    pub blocked: u64,
+    /// A [`LandlockRequest`].
+    pub request: u32,
+    /// 1 if Landlock logs it, 0 if the domain's flags ask for no log, `u32::MAX` where the kernel doesn't say.
+    pub logged: u32,
+    /// 1 if the process still runs the program that restricted itself, 0 if not, `u32::MAX` where the kernel doesn't
+    /// say.
+    pub same_exec: u32,
+    /// 1 if [`Self::domain`] is known to be the denying domain, 0 if it is the subject's innermost one.
+    pub domain_is_exact: u32,
+    /// What was asked for.
+    pub object: Object,
+}
+
+/// The body of a failed capability check's record.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Capability {
+    /// The capability's number.
+    pub capability: u32,
+    /// `CAP_OPT_*`, or `u32::MAX` where the attachment doesn't show them.
+    pub options: u32,
+    /// Inode number of the user namespace that the capability was wanted in; 0 where not readable.
+    pub user_namespace: u32,
+    /// The check's negative errno.
+    pub error: i32,
+}

@@ -1,0 +1,461 @@
+//! The event: the typed, enriched form of a denial, and what every output prints.
+//!
+//! Serialised, it is one JSON object a line. Field names are stable. What is unknown is absent, and
+//! [`Event::missing`] says why. Strings that came from the kernel or a process are [`Text`]: UTF-8, in which a byte
+//! that isn't part of valid UTF-8 stands as `\xNN` and a backslash as `\\`, so that no byte is lost.
+//!
+//! An event borrows from the record it was decoded from: the ring buffer's memory goes to the output in one pass.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The version of the event's form. It grows when a field changes its name or meaning, not when one is added.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A string from outside, escaped without loss; see the module's documentation.
+pub type Text<'a> = Cow<'a, str>;
+
+/// One denial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event<'a> {
+    /// [`SCHEMA_VERSION`].
+    pub schema: u32,
+    /// When the module decided.
+    pub time: Timestamp,
+    /// This machine's host name.
+    #[serde(borrow)]
+    pub host: Text<'a>,
+    /// What refused.
+    pub module: Module,
+    /// Whether it was refused.
+    pub verdict: Verdict,
+    /// True if the policy asked for no log, so that audit never shows it.
+    pub silent: bool,
+    /// What was asked for, in the module's own terms.
+    pub action: Action<'a>,
+    /// Who asked.
+    pub subject: Subject<'a>,
+    /// What it was asked for.
+    pub object: Object<'a>,
+    /// The process that asked.
+    pub process: Process<'a>,
+    /// The audit record of the same denial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Audit>,
+    /// Fields that should be here and could not be had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing<'a>>,
+}
+
+/// A security module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Module {
+    /// SELinux.
+    Selinux,
+    /// AppArmor.
+    Apparmor,
+    /// Landlock.
+    Landlock,
+    /// POSIX capabilities.
+    Capability,
+}
+
+/// What the module decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It refused.
+    Denied,
+    /// It would have refused, but its mode (permissive, complain) let it pass.
+    Permitted,
+}
+
+/// What was asked for, in the module's own terms.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action<'a> {
+    /// The object class: SELinux `file`, `tcp_socket`; AppArmor `file`, `net`, `cap`; Landlock `fs`, `net`, `scope`,
+    /// `ptrace`; `capability`.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Text<'a>>,
+    /// AppArmor's operation: `open`, `exec`, `connect`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Text<'a>>,
+    /// The permissions that were refused, by name.
+    pub permissions: Vec<Text<'a>>,
+    /// All permissions that were asked for, where the module says so and it is more than was refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requested: Vec<Text<'a>>,
+    /// AppArmor's `denied_mask`, as audit writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denied_mask: Option<Text<'a>>,
+    /// AppArmor's `requested_mask`, as audit writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_mask: Option<Text<'a>>,
+    /// The ioctl command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ioctl_command: Option<u32>,
+    /// The signal, by name (`kill`, `term`, `rtmin+1`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Text<'a>>,
+    /// The resource limit, by name (`nofile`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rlimit: Option<Text<'a>>,
+    /// The limit's value that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rlimit_value: Option<u64>,
+    /// Mount flags, by name, and further options.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount_options: Option<Text<'a>>,
+    /// The error that the caller got, a positive errno.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errno: Option<u32>,
+    /// AppArmor's further information (`Failed name lookup - disconnected path`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub info: Option<Text<'a>>,
+}
+
+/// Who asked, in the module's own terms.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subject<'a> {
+    /// The label: an SELinux context or an AppArmor profile.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Text<'a>>,
+    /// The namespace of the AppArmor profile, absent for the root namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Text<'a>>,
+    /// The Landlock domain, in hexadecimal as audit prints it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<Text<'a>>,
+    /// The parents of the Landlock domain, the nearest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domain_parents: Vec<Text<'a>>,
+    /// False if [`Self::domain`] is the subject's innermost domain, and one of its parents may be what refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain_is_exact: Option<bool>,
+    /// Landlock: whether the process still runs the program that restricted itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_exec: Option<bool>,
+    /// True if the kernel was working for another than the running task, so that [`Event::process`] may not be who
+    /// asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_process: bool,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Object<'a> {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Its label: an SELinux context or the peer's AppArmor label.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Text<'a>>,
+    /// The path of a file or of a unix socket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Text<'a>>,
+    /// Where [`Self::path`] starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_root: Option<PathRoot>,
+    /// True if other paths are as right (hard links, several mounts).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub path_ambiguous: bool,
+    /// True if the path's start did not fit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub path_cut: bool,
+    /// True if the file had been unlinked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// AppArmor's name of the object, if it is not the path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Text<'a>>,
+    /// The second name: the new path of a link or rename, the profile that an exec asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Text<'a>>,
+    /// The file system's name as audit prints it: `sda1`, `tmpfs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Text<'a>>,
+    /// The file system's device number, `major:minor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_number: Option<Text<'a>>,
+    /// Inode number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inode: Option<u64>,
+    /// File type and permissions, octal as in `stat -c %f` of the kernel: `0100644`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Text<'a>>,
+    /// The file's owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<u32>,
+    /// Address family, by name: `inet`, `inet6`, `unix`, `netlink`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<Text<'a>>,
+    /// Socket type, by name: `stream`, `dgram`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket_type: Option<Text<'a>>,
+    /// Protocol, by name (`tcp`) or number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Text<'a>>,
+    /// The address and port that the request names as source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Endpoint<'a>>,
+    /// The address and port that the request names as destination.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<Endpoint<'a>>,
+    /// The address and port that the socket is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local: Option<Endpoint<'a>>,
+    /// The address and port that the socket is connected to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<Endpoint<'a>>,
+    /// The name of an abstract unix socket, with `@` for the leading NUL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abstract_name: Option<Text<'a>>,
+    /// The network interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<Text<'a>>,
+    /// The target process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<TargetProcess<'a>>,
+    /// The capability, by name: `net_admin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capability: Option<Text<'a>>,
+    /// Inode number of the user namespace that the capability was wanted in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_namespace: Option<u32>,
+    /// The key of the System V IPC object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipc_key: Option<i32>,
+    /// The serial number of the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_serial: Option<i32>,
+    /// The description of the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_description: Option<Text<'a>>,
+    /// The kernel module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_module: Option<Text<'a>>,
+    /// The class of the anonymous inode: `[userfaultfd]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anon_class: Option<Text<'a>>,
+    /// The netlink message type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netlink_message: Option<u16>,
+    /// The source of a mount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount_source: Option<Text<'a>>,
+    /// The file system type of a mount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount_type: Option<Text<'a>>,
+}
+
+/// What kind of thing an object is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectKind {
+    /// The module gave no object.
+    #[default]
+    None,
+    /// A file of any type.
+    File,
+    /// A socket, or a packet.
+    Socket,
+    /// A process.
+    Process,
+    /// A capability.
+    Capability,
+    /// A System V IPC object.
+    Ipc,
+    /// A key.
+    Key,
+    /// A kernel module.
+    KernelModule,
+    /// An anonymous inode.
+    AnonInode,
+    /// A resource limit.
+    Rlimit,
+    /// Something else, of which [`Object`] has what the kernel gave.
+    Other,
+}
+
+/// Where a path starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PathRoot {
+    /// At the root of the process's mount namespace: an absolute path there.
+    MountNamespace,
+    /// At the root of its file system, because only the inode is known and no mount of it is visible to the process.
+    FileSystem,
+}
+
+/// An address and port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint<'a> {
+    /// The IP address.
+    #[serde(borrow)]
+    pub address: Text<'a>,
+    /// The port; absent if 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+}
+
+/// The process that is the object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetProcess<'a> {
+    /// Process id, in the initial namespace.
+    pub pid: u32,
+    /// Thread id, in the initial namespace.
+    pub tid: u32,
+    /// The thread's name.
+    #[serde(borrow)]
+    pub comm: Text<'a>,
+    /// Path of its executable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exe: Option<Text<'a>>,
+    /// When it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+}
+
+/// The process that asked, as it was at the moment of the denial.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process<'a> {
+    /// Process id, in the initial namespace.
+    pub pid: u32,
+    /// Thread id, in the initial namespace.
+    pub tid: u32,
+    /// Process id in the process's own pid namespace, if it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ns_pid: Option<u32>,
+    /// The thread's name.
+    #[serde(borrow)]
+    pub comm: Text<'a>,
+    /// Path of the executable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exe: Option<Text<'a>>,
+    /// True if the executable had been unlinked (as after an upgrade).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exe_deleted: bool,
+    /// The command line, as much of it as fits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cmdline: Vec<Text<'a>>,
+    /// True if the end of the command line did not fit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cmdline_cut: bool,
+    /// The working directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<Text<'a>>,
+    /// When the process started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+    /// The parent's process id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ppid: Option<u32>,
+    /// User and group ids, in the initial namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// Effective user id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub euid: Option<u32>,
+    /// File-system user id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fsuid: Option<u32>,
+    /// Group id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gid: Option<u32>,
+    /// Effective group id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egid: Option<u32>,
+    /// The user who logged in; absent if nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loginuid: Option<u32>,
+    /// The audit session; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<u32>,
+    /// Effective capabilities, as in `/proc/PID/status`: 16 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap_effective: Option<Text<'a>>,
+    /// Inode numbers of the namespaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<Namespaces>,
+    /// The cgroup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<Cgroup<'a>>,
+    /// The process's own label, where the refusing module has no labels (Landlock, capability).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Text<'a>>,
+    /// The parent, its parent, and so on, as many as the probe could read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<Ancestor<'a>>,
+}
+
+/// Inode numbers of namespaces, as in `/proc/PID/ns`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Namespaces {
+    /// The pid namespace.
+    pub pid: u32,
+    /// The mount namespace.
+    pub mnt: u32,
+    /// The network namespace.
+    pub net: u32,
+    /// The user namespace.
+    pub user: u32,
+}
+
+/// A cgroup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cgroup<'a> {
+    /// Its id: the inode number of its directory.
+    pub id: u64,
+    /// Its path in its hierarchy.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Text<'a>>,
+}
+
+/// An ancestor of the process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ancestor<'a> {
+    /// Process id, in the initial namespace.
+    pub pid: u32,
+    /// Its name.
+    #[serde(borrow)]
+    pub comm: Text<'a>,
+    /// Path of its executable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exe: Option<Text<'a>>,
+    /// Its user id.
+    pub uid: u32,
+    /// When it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+}
+
+/// The audit record of the same denial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// Its serial number, for `ausearch --event`.
+    pub serial: u64,
+}
+
+/// A field that should be here and could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Missing<'a> {
+    /// The field, by its path in the JSON: `process.exe`.
+    #[serde(borrow)]
+    pub field: Text<'a>,
+    /// Why.
+    pub reason: Text<'a>,
+}

@@ -1,0 +1,3 @@
+//! The `denyd` command.
+
+fn main() {}
