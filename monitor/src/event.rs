@@ -291,6 +291,8 @@ pub enum PathRoot {
     MountNamespace,
     /// At the root of its file system, because only the inode is known and no mount of it is visible to the process.
     FileSystem,
+    /// On one of the kernel's own mounts, which are in no mount namespace: a pipe, a socket, a memfd.
+    KernelMount,
 }
 
 /// An address and port.

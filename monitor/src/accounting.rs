@@ -1,0 +1,213 @@
+//! Where every denial went.
+//!
+//! For each source, at any time: `seen = emitted + lost{reason}`. `seen` is counted in the kernel before anything can
+//! fail, the losses where they happen, and `emitted` when an event goes to the outputs; so an [`Account`] that doesn't
+//! balance shows a loss that nobody counted. While records are under way it doesn't either: the difference is what the
+//! ring buffer holds.
+
+use std::fmt;
+
+use monitor_common::{
+    SourceId,
+    counter::{COUNTERS, Counter},
+};
+
+use crate::source;
+
+/// What the kernel counted for one source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KernelCounts {
+    /// The programs' own counters, by [`Counter`].
+    pub counters: [u64; COUNTERS],
+    /// Runs that the kernel skipped because the same program was already running on that CPU.
+    pub recursion_misses: u64,
+}
+
+impl KernelCounts {
+    /// One of the programs' counters.
+    #[must_use]
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.counters[counter as usize]
+    }
+}
+
+/// What user space counted for one source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Events handed to the outputs.
+    pub emitted: u64,
+    /// Records that could not be decoded.
+    pub undecodable: u64,
+}
+
+/// What user space counted for all sources.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tallies {
+    sources: [Tally; SourceId::ALL.len()],
+    /// Records so damaged that not even their source can be told.
+    pub unattributed: u64,
+}
+
+impl Tallies {
+    /// What was counted for one source.
+    #[must_use]
+    pub fn of(&self, source: SourceId) -> &Tally {
+        &self.sources[source as usize]
+    }
+
+    pub(crate) fn emitted(&mut self, source: SourceId) {
+        self.sources[source as usize].emitted += 1;
+    }
+
+    pub(crate) fn undecodable(&mut self, source: Option<SourceId>) {
+        match source {
+            Some(source) => self.sources[source as usize].undecodable += 1,
+            None => self.unattributed += 1,
+        }
+    }
+}
+
+/// Why a denial became no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The ring buffer had no room.
+    RingFull,
+    /// What tells a denial from a grant could not be read in the kernel.
+    Unreadable,
+    /// The kernel skipped the program's run: it was already running on that CPU.
+    Recursion,
+    /// The record could not be decoded.
+    Undecodable,
+}
+
+impl Loss {
+    /// Its name, as summaries and metrics write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RingFull => "ring_full",
+            Self::Unreadable => "unreadable",
+            Self::Recursion => "recursion",
+            Self::Undecodable => "undecodable",
+        }
+    }
+}
+
+/// One source's balance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Whose.
+    pub source: SourceId,
+    /// Denials that reached the source.
+    pub seen: u64,
+    /// Events handed to the outputs.
+    pub emitted: u64,
+    /// Denials that became no event, by reason.
+    pub lost: [(Loss, u64); 4],
+}
+
+impl Account {
+    /// Draws it up.
+    #[must_use]
+    pub fn of(source: SourceId, kernel: &KernelCounts, user: &Tally) -> Self {
+        Self {
+            source,
+            // A run that the kernel skipped did not get as far as to count itself.
+            seen: kernel.get(Counter::Seen) + kernel.recursion_misses,
+            emitted: user.emitted,
+            lost: [
+                (Loss::RingFull, kernel.get(Counter::RingFull)),
+                (Loss::Unreadable, kernel.get(Counter::Unreadable)),
+                (Loss::Recursion, kernel.recursion_misses),
+                (Loss::Undecodable, user.undecodable),
+            ],
+        }
+    }
+
+    /// All losses.
+    #[must_use]
+    pub fn lost_in_all(&self) -> u64 {
+        self.lost.iter().map(|(_, count)| count).sum()
+    }
+
+    /// `seen - emitted - lost`: 0 once nothing is under way.
+    #[must_use]
+    pub fn difference(&self) -> i128 {
+        i128::from(self.seen) - i128::from(self.emitted) - i128::from(self.lost_in_all())
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = source::of(self.source).name;
+        write!(f, "{name}: seen {}, emitted {}, ", self.seen, self.emitted)?;
+        write_lost(f, self.lost.iter().map(|&(loss, count)| (loss.name(), count)))?;
+        match self.difference() {
+            0 => Ok(()),
+            difference => write!(f, ", unaccounted for {difference}"),
+        }
+    }
+}
+
+/// Writes `lost 3 (ring_full 2, recursion 1)`, and `lost 0` alone.
+pub(crate) fn write_lost(
+    f: &mut fmt::Formatter<'_>,
+    lost: impl Iterator<Item = (&'static str, u64)> + Clone,
+) -> fmt::Result {
+    write!(f, "lost {}", lost.clone().map(|(_, count)| count).sum::<u64>())?;
+    let mut opened = false;
+    for (name, count) in lost.filter(|&(_, count)| count != 0) {
+        write!(f, "{}{name} {count}", if opened { ", " } else { " (" })?;
+        opened = true;
+    }
+    if opened { f.write_str(")") } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kernel(seen: u64, ring_full: u64, unreadable: u64, recursion_misses: u64) -> KernelCounts {
+        let mut counts = KernelCounts { recursion_misses, ..KernelCounts::default() };
+        counts.counters[Counter::Seen as usize] = seen;
+        counts.counters[Counter::RingFull as usize] = ring_full;
+        counts.counters[Counter::Unreadable as usize] = unreadable;
+        counts
+    }
+
+    #[test]
+    fn every_loss_is_named_with_its_reason() {
+        let account =
+            Account::of(SourceId::Selinux, &kernel(10, 2, 0, 1), &Tally { emitted: 7, undecodable: 1 });
+        assert_eq!(
+            account.to_string(),
+            "selinux: seen 11, emitted 7, lost 4 (ring_full 2, recursion 1, undecodable 1)",
+        );
+    }
+
+    #[test]
+    fn a_loss_that_nobody_counted_shows() {
+        let account =
+            Account::of(SourceId::Landlock, &kernel(10, 0, 0, 0), &Tally { emitted: 9, undecodable: 0 });
+        assert_eq!(account.to_string(), "landlock: seen 10, emitted 9, lost 0, unaccounted for 1");
+    }
+
+    proptest! {
+        #[test]
+        fn seen_is_emitted_and_lost(
+            emitted in 0..u64::from(u32::MAX),
+            ring_full in 0..u64::from(u32::MAX),
+            unreadable in 0..u64::from(u32::MAX),
+            recursion in 0..u64::from(u32::MAX),
+            undecodable in 0..u64::from(u32::MAX),
+        ) {
+            let seen = emitted + ring_full + unreadable + undecodable;
+            let kernel = kernel(seen, ring_full, unreadable, recursion);
+            let account = Account::of(SourceId::Apparmor, &kernel, &Tally { emitted, undecodable });
+            prop_assert_eq!(account.difference(), 0);
+            prop_assert_eq!(account.seen, account.emitted + account.lost_in_all());
+        }
+    }
+}

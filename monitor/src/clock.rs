@@ -1,0 +1,66 @@
+//! From the kernel's time since boot to the time of day.
+
+use jiff::{SignedDuration, Timestamp};
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+/// What the time of day was at boot, as the wall clock sees it now.
+///
+/// The wall clock may be set while denyd runs, so it is measured anew for each batch of records: two reads of the
+/// vDSO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    boot: Timestamp,
+}
+
+impl Clock {
+    /// A clock for a known time of boot.
+    #[must_use]
+    pub fn booted_at(boot: Timestamp) -> Self {
+        Self { boot }
+    }
+
+    /// Measures.
+    #[must_use]
+    pub fn measure() -> Self {
+        let since_boot = duration(clock_gettime(ClockId::Boottime));
+        let now = Timestamp::UNIX_EPOCH.saturating_add(duration(clock_gettime(ClockId::Realtime)));
+        let boot = now.and_then(|now| now.saturating_sub(since_boot));
+        Self { boot: boot.unwrap_or(Timestamp::UNIX_EPOCH) }
+    }
+
+    /// The time of day of a time since boot (`CLOCK_BOOTTIME`) in nanoseconds.
+    #[must_use]
+    pub fn time_of_day(&self, since_boot: u64) -> Timestamp {
+        let since_boot = SignedDuration::from_nanos(i64::try_from(since_boot).unwrap_or(i64::MAX));
+        self.boot.saturating_add(since_boot).unwrap_or(Timestamp::MAX)
+    }
+}
+
+fn duration(time: Timespec) -> SignedDuration {
+    SignedDuration::new(time.tv_sec, i32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_since_boot_is_counted_from_boot() {
+        let clock = Clock::booted_at("2026-01-02T03:04:05Z".parse().unwrap());
+        assert_eq!(clock.time_of_day(1_500_000_001).to_string(), "2026-01-02T03:04:06.500000001Z");
+    }
+
+    #[test]
+    fn a_time_that_no_kernel_gives_is_clamped() {
+        let clock = Clock::booted_at(Timestamp::MAX);
+        assert_eq!(clock.time_of_day(u64::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn now_is_now() {
+        let since_boot = clock_gettime(ClockId::Boottime);
+        let since_boot = since_boot.tv_sec.cast_unsigned() * 1_000_000_000 + since_boot.tv_nsec.cast_unsigned();
+        let now = Clock::measure().time_of_day(since_boot);
+        assert!(Timestamp::now().duration_since(now).abs() < SignedDuration::from_secs(5));
+    }
+}

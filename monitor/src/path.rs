@@ -1,0 +1,113 @@
+//! Paths, which a probe reads from the leaf up, as text.
+
+use monitor_common::chunk;
+
+use crate::{event::PathRoot, record::Chunk, text};
+
+/// A path, as far as the probe could follow it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// From the root on, `/a/b/c`. Where the start is missing there is no leading slash.
+    pub text: String,
+    /// Where it starts.
+    pub root: PathRoot,
+    /// The start did not fit.
+    pub cut: bool,
+    /// The start could not be read.
+    pub fault: bool,
+    /// Other paths are as right.
+    pub ambiguous: bool,
+    /// The file had been unlinked.
+    pub deleted: bool,
+}
+
+impl Path {
+    /// Turns a chunk of components, the leaf first and each ended by a NUL, round.
+    #[must_use]
+    pub fn of(chunk: &Chunk<'_>) -> Self {
+        let cut = chunk.has(chunk::FLAG_CUT);
+        let fault = chunk.has(chunk::FLAG_FAULT);
+        let names = chunk.bytes.strip_suffix(b"\0").unwrap_or(chunk.bytes);
+        let mut text = String::with_capacity(chunk.bytes.len() + 1);
+        for (nth, name) in names.rsplit(|&byte| byte == 0).enumerate() {
+            if nth > 0 || !(cut || fault) {
+                text.push('/');
+            }
+            text::escape_into(name, &mut text);
+        }
+        let root = if chunk.has(chunk::FLAG_ABSOLUTE) {
+            PathRoot::MountNamespace
+        } else if chunk.has(chunk::FLAG_INTERNAL) {
+            PathRoot::KernelMount
+        } else {
+            PathRoot::FileSystem
+        };
+        let (ambiguous, deleted) = (chunk.has(chunk::FLAG_AMBIGUOUS), chunk.has(chunk::FLAG_DELETED));
+        Self { text, root, cut, fault, ambiguous, deleted }
+    }
+
+    /// Why this is no absolute path, where one was to be expected.
+    #[must_use]
+    pub fn defect(&self) -> Option<&'static str> {
+        if self.fault {
+            Some("the path's start could not be read")
+        } else if self.cut {
+            Some("the path's start did not fit")
+        } else {
+            match self.root {
+                PathRoot::MountNamespace => None,
+                PathRoot::FileSystem => Some("the path starts at the root of its file system"),
+                PathRoot::KernelMount => Some("the file is on one of the kernel's own mounts"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use monitor_common::chunk::{ChunkKind, FLAG_ABSOLUTE, FLAG_AMBIGUOUS, FLAG_CUT, FLAG_DELETED, FLAG_FAULT};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn path(bytes: &[u8], flags: u8) -> Path {
+        Path::of(&Chunk { kind: ChunkKind::ObjectPath, flags, bytes })
+    }
+
+    #[test]
+    fn components_are_turned_round() {
+        let path = path(b"y\0x\0lib\0var\0", FLAG_ABSOLUTE | FLAG_AMBIGUOUS | FLAG_DELETED);
+        assert_eq!(path.text, "/var/lib/x/y");
+        assert_eq!(path.root, PathRoot::MountNamespace);
+        assert!(path.ambiguous && path.deleted && !path.cut);
+        assert_eq!(path.defect(), None);
+    }
+
+    #[test]
+    fn no_component_is_the_root() {
+        let path = path(b"", 0);
+        assert_eq!((path.text.as_str(), path.root), ("/", PathRoot::FileSystem));
+    }
+
+    #[test]
+    fn a_path_without_its_start_does_not_look_absolute() {
+        assert_eq!(path(b"c\0b\0", FLAG_CUT).text, "b/c");
+        assert_eq!(path(b"c\0b\0", FLAG_FAULT).text, "b/c");
+        assert_eq!(path(b"c\0b\0", FLAG_CUT).defect(), Some("the path's start did not fit"));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_escaped() {
+        assert_eq!(path(b"\xff\0a\\b\0", 0).text, r"/a\\b/\xff");
+    }
+
+    proptest! {
+        #[test]
+        fn every_component_comes_back(names in prop::collection::vec("[^/\0]{1,20}", 1..20)) {
+            let bytes: Vec<u8> = names.iter().rev().flat_map(|name| [name.as_bytes(), b"\0"].concat()).collect();
+            let text = path(&bytes, 0).text;
+            let back = String::from_utf8(text::unescape(&text).unwrap().into_owned()).unwrap();
+            prop_assert_eq!(back, format!("/{}", names.join("/")));
+        }
+    }
+}

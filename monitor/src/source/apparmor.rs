@@ -1,0 +1,224 @@
+//! AppArmor's records.
+
+use monitor_common::{Apparmor, ObjectKind as Kind, chunk::ChunkKind};
+
+use crate::{
+    event::{Event, ObjectKind, PathRoot, Verdict},
+    record::{Chunk, Record, RecordError},
+    source::{
+        Tables,
+        draft::Draft,
+        names::{
+            apparmor::{self as names, Class},
+            socket,
+        },
+        object,
+    },
+    text,
+};
+
+/// `AUDIT_APPARMOR_ALLOWED`: complain mode let it pass.
+const ALLOWED: u32 = 1;
+/// Errors that complain mode hides from the caller (`complain_error`).
+const HIDDEN_BY_COMPLAIN_MODE: [u32; 2] = [1, 13];
+
+/// Decodes a record of AppArmor.
+pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+    let (body, chunks) = record.body::<Apparmor>()?;
+    let mut draft = Draft::new(record, tables);
+    object::describe(&mut draft, &body.object);
+    let mut class = Class::of_number(body.class);
+    let mut mount_data = None;
+    for chunk in chunks {
+        let chunk = chunk?;
+        match chunk.kind {
+            ChunkKind::Operation => {
+                if class == Class::Other(0) && body.object.kind == Kind::Net as u8 {
+                    class = Class::Net;
+                } else if class == Class::Other(0) {
+                    class = Class::of_operation(chunk.bytes);
+                }
+                draft.event.action.operation = Some(text::escape(chunk.bytes));
+            }
+            ChunkKind::MountData => mount_data = Some(text::escape(chunk.bytes)),
+            _ => take(&mut draft, &chunk)?,
+        }
+    }
+
+    if body.audit_type == ALLOWED {
+        draft.event.verdict = Verdict::Permitted;
+    }
+    let errno = body.error.unsigned_abs();
+    let hidden = draft.event.verdict == Verdict::Permitted && HIDDEN_BY_COMPLAIN_MODE.contains(&errno);
+    let action = &mut draft.event.action;
+    action.errno = (body.error < 0 && !hidden).then_some(errno);
+    action.class = class.name();
+    action.permissions = class.permissions(body.denied);
+    if body.requested != body.denied {
+        action.requested = class.permissions(body.requested);
+    }
+    action.requested_mask = class.mask(body.requested);
+    action.denied_mask = class.mask(body.denied);
+    describe_class(&mut draft, class, body);
+    if class == Class::Mount {
+        let flags = names::mount_flags(Details(&body.details).mount_flags());
+        draft.event.action.mount_options = match (flags, mount_data) {
+            (Some(flags), Some(data)) => Some(format!("{flags}, {data}").into()),
+            (Some(flags), None) => Some(flags.into()),
+            (None, data) => data,
+        };
+    }
+    if class == Class::Other(0) {
+        draft.missing("action.class", "neither the class nor a known operation was given");
+    }
+    name_is_path(&mut draft);
+    if draft.event.subject.label.is_none() {
+        draft.missing("subject.label", "the profile's name could not be read");
+    }
+    Ok(draft.finish())
+}
+
+/// Takes a chunk that only AppArmor writes.
+fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), RecordError> {
+    let text = || Some(text::escape(chunk.bytes));
+    let event = &mut draft.event;
+    let field = match chunk.kind {
+        ChunkKind::Profile => {
+            event.subject.label = text();
+            "subject.label"
+        }
+        ChunkKind::Namespace => {
+            // The root namespace is called so, and audit doesn't name it either.
+            event.subject.namespace = text().filter(|name| name != "root");
+            "subject.namespace"
+        }
+        ChunkKind::Name => {
+            event.object.name = text();
+            "object.name"
+        }
+        ChunkKind::Target => {
+            event.object.target = text();
+            "object.target"
+        }
+        ChunkKind::Info => {
+            event.action.info = text();
+            "action.info"
+        }
+        ChunkKind::Peer => {
+            event.object.label = text();
+            "object.label"
+        }
+        ChunkKind::MountSource => {
+            event.object.mount_source = text();
+            "object.mount_source"
+        }
+        ChunkKind::MountType => {
+            event.object.mount_type = text();
+            "object.mount_type"
+        }
+        ChunkKind::MountTransition => {
+            event.object.target = text();
+            "object.target"
+        }
+        _ => return draft.take(chunk),
+    };
+    draft.note_defect(field, chunk);
+    Ok(())
+}
+
+/// Fills in what only this class has.
+fn describe_class(draft: &mut Draft<'_>, class: Class, body: &Apparmor) {
+    let details = Details(&body.details);
+    let kind = match class {
+        Class::File => {
+            draft.event.object.owner.get_or_insert(details.owner());
+            ObjectKind::File
+        }
+        Class::Capability => {
+            draft.event.action.permissions.extend(draft.event.object.capability.clone());
+            ObjectKind::Capability
+        }
+        Class::Net => {
+            if object::has_socket(&body.object.socket) {
+                object::describe_socket(draft, &body.object.socket);
+            }
+            let object = &mut draft.event.object;
+            object.socket_type = Some(socket::kind(details.word(0)));
+            let family =
+                [body.object.socket.family, body.object.socket.socket_family].into_iter().find(|&f| f != 0);
+            object.protocol = Some(socket::protocol(family.unwrap_or_default(), details.word(1)));
+            ObjectKind::Socket
+        }
+        Class::Rlimits => {
+            draft.event.action.rlimit = Some(names::rlimit(details.word(0)));
+            draft.event.action.rlimit_value = Some(details.limit());
+            ObjectKind::Rlimit
+        }
+        Class::Mount => {
+            // Only the newest kernels have a mask for mounts, and audit doesn't write it: the operation says it.
+            let permission = match draft.event.action.operation.as_deref() {
+                Some("umount") => Some("umount"),
+                Some("pivotroot") => Some("pivot_root"),
+                Some("mount") => Some("mount"),
+                _ => None,
+            };
+            draft.event.action.permissions.extend(permission.map(Into::into));
+            draft.event.action.requested.clear();
+            ObjectKind::File
+        }
+        Class::Ptrace => ObjectKind::Process,
+        Class::Signal => {
+            let signal = names::signal(details.word(0), details.word(1).cast_signed());
+            draft.event.action.signal = Some(signal);
+            ObjectKind::Process
+        }
+        Class::IoUring | Class::Namespace | Class::Other(_) => ObjectKind::Other,
+    };
+    if draft.event.object.kind == ObjectKind::None {
+        draft.event.object.kind = kind;
+    }
+}
+
+/// AppArmor's name of a file is its path, from the root of the mount namespace, unless it was disconnected from it.
+fn name_is_path(draft: &mut Draft<'_>) {
+    let object = &mut draft.event.object;
+    if object.kind == ObjectKind::File
+        && object.path.is_none()
+        && object.name.as_ref().is_some_and(|name| name.starts_with('/'))
+    {
+        object.path = object.name.take();
+        object.path_root = Some(PathRoot::MountNamespace);
+    }
+}
+
+/// The union at the end of `struct apparmor_audit_data` (security/apparmor/include/audit.h), from `fs` on. Its members
+/// keep their places from 5.10 to 7.3.
+struct Details<'a>(&'a [u8; 64]);
+
+impl Details<'_> {
+    /// The `n`th 32-bit word: `rlim.rlim`; `signal`, `unmappedsig`; `net.type`, `net.protocol`.
+    fn word(&self, n: usize) -> u32 {
+        let (words, _) = self.0.as_chunks();
+        words.get(n).map_or(0, |&word| u32::from_le_bytes(word))
+    }
+
+    fn double_word(&self, n: usize) -> u64 {
+        let (words, _) = self.0.as_chunks();
+        words.get(n).map_or(0, |&word| u64::from_le_bytes(word))
+    }
+
+    /// `fs.ouid`, after the pointer `fs.target`.
+    fn owner(&self) -> u32 {
+        self.word(2)
+    }
+
+    /// `rlim.max`.
+    fn limit(&self) -> u64 {
+        self.double_word(1)
+    }
+
+    /// `mnt.flags`: `mnt` begins one pointer before `fs`, with `src_name`, `type`, `trans` and `data`.
+    fn mount_flags(&self) -> u64 {
+        self.double_word(3)
+    }
+}

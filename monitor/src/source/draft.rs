@@ -1,0 +1,121 @@
+//! An event in the making: what every source fills in the same way.
+
+use std::borrow::Cow;
+
+use monitor_common::{Flags, chunk::ChunkKind};
+
+use crate::{
+    event::{Action, Audit, Event, Missing, Object, SCHEMA_VERSION, Subject, Text, Verdict},
+    record::{Chunk, Record, RecordError},
+    source::{Tables, context::{ContextReader, Formatted}, object, of, task},
+    text,
+};
+
+/// An event in the making.
+pub(super) struct Draft<'a> {
+    pub(super) event: Event<'a>,
+    pub(super) tables: &'a Tables,
+    contexts: ContextReader<'a>,
+    flags: u16,
+}
+
+impl<'a> Draft<'a> {
+    /// Begins with the head.
+    pub(super) fn new(record: &Record<'a>, tables: &'a Tables) -> Self {
+        let head = record.head();
+        let has = |flag| head.flags & flag != 0;
+        let mut draft = Self {
+            event: Event {
+                schema: SCHEMA_VERSION,
+                time: tables.clock.time_of_day(head.time),
+                host: Cow::Borrowed(&tables.host),
+                module: of(record.source()).module,
+                verdict: if has(Flags::PERMITTED) { Verdict::Permitted } else { Verdict::Denied },
+                silent: has(Flags::SILENT),
+                action: Action::default(),
+                subject: Subject { not_process: has(Flags::NOT_SUBJECT), ..Subject::default() },
+                object: Object::default(),
+                process: task::process(&head.task, head.missing, &tables.clock),
+                audit: (head.task.audit_serial != 0).then_some(Audit { serial: head.task.audit_serial }),
+                missing: Vec::new(),
+            },
+            tables,
+            contexts: ContextReader::default(),
+            flags: head.flags,
+        };
+        task::note_missing(head.missing, &mut draft);
+        draft
+    }
+
+    /// Takes a chunk that means the same whatever the source. One that doesn't is left to the source, and what the
+    /// source doesn't know either is passed over.
+    pub(super) fn take(&mut self, chunk: &Chunk<'a>) -> Result<(), RecordError> {
+        match chunk.kind {
+            ChunkKind::Exe
+            | ChunkKind::Cwd
+            | ChunkKind::Argv
+            | ChunkKind::Cgroup
+            | ChunkKind::Ancestor
+            | ChunkKind::AncestorExe => task::take(self, chunk),
+            ChunkKind::ObjectPath
+            | ChunkKind::UnixName
+            | ChunkKind::ObjectName
+            | ChunkKind::ObjectExe
+            | ChunkKind::Interface => {
+                object::take(self, chunk);
+                Ok(())
+            }
+            ChunkKind::SubjectContext
+            | ChunkKind::ObjectContext
+            | ChunkKind::TaskContext
+            | ChunkKind::CategoriesLow
+            | ChunkKind::CategoriesHigh
+            | ChunkKind::SubjectContextText
+            | ChunkKind::ObjectContextText => self.contexts.take(chunk),
+            ChunkKind::TaskProfile => {
+                self.event.process.label = Some(text::escape(chunk.bytes));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes that a field could not be had.
+    pub(super) fn missing(&mut self, field: impl Into<Text<'a>>, reason: impl Into<Text<'a>>) {
+        self.event.missing.push(Missing { field: field.into(), reason: reason.into() });
+    }
+
+    /// Notes that a string chunk is not whole.
+    pub(super) fn note_defect(&mut self, field: &'static str, chunk: &Chunk<'_>) {
+        use monitor_common::chunk::{FLAG_CUT, FLAG_FAULT};
+        if chunk.has(FLAG_FAULT) {
+            self.missing(field, "its end could not be read");
+        } else if chunk.has(FLAG_CUT) {
+            self.missing(field, "its end did not fit");
+        }
+    }
+
+    /// Formats the contexts that were read, sets the task's, and gives the subject's and the object's.
+    pub(super) fn contexts(&mut self) -> [Formatted; 2] {
+        let contexts = std::mem::take(&mut self.contexts);
+        let [subject, object, task] = contexts.format(self.tables.ebitmap.as_ref());
+        match task {
+            Some((_, Ok(context))) => self.event.process.label = Some(Cow::Owned(context)),
+            Some((sid, Err(reason))) => self.missing("process.label", format!("SID {sid}: {reason}")),
+            None => {}
+        }
+        [subject, object]
+    }
+
+    /// The event, when all chunks have been taken.
+    pub(super) fn finish(mut self) -> Event<'a> {
+        self.contexts();
+        let full = self.flags & Flags::FULL != 0;
+        if self.event.process.exe.is_none() && self.flags & Flags::KERNEL_THREAD == 0 {
+            self.missing("process.exe", if full { "the record was full" } else { "it could not be read" });
+        } else if full {
+            self.missing("*", "the record was full: what should follow is not there");
+        }
+        self.event
+    }
+}

@@ -1,0 +1,150 @@
+//! Bytes from outside as [`Text`], without loss.
+//!
+//! What is UTF-8 stays as it is. A byte that isn't part of valid UTF-8 becomes `\xNN`, and a backslash `\\`, so that
+//! [`unescape`] gives every byte back. Control characters stay: JSON escapes them itself, and what prints to a
+//! terminal must (see [`printable`]).
+
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
+
+use crate::event::Text;
+
+/// Escapes bytes. Borrows them if there is nothing to escape.
+#[must_use]
+pub fn escape(bytes: &[u8]) -> Text<'_> {
+    match str::from_utf8(bytes) {
+        Ok(text) if !text.contains('\\') => Cow::Borrowed(text),
+        _ => {
+            let mut text = String::with_capacity(bytes.len() + 8);
+            escape_into(bytes, &mut text);
+            Cow::Owned(text)
+        }
+    }
+}
+
+/// Escapes bytes at the end of a string.
+pub fn escape_into(bytes: &[u8], text: &mut String) {
+    for chunk in bytes.utf8_chunks() {
+        for (nth, part) in chunk.valid().split('\\').enumerate() {
+            if nth > 0 {
+                text.push_str(r"\\");
+            }
+            text.push_str(part);
+        }
+        for byte in chunk.invalid() {
+            // Writing to a String can't fail.
+            let _infallible = write!(text, r"\x{byte:02x}");
+        }
+    }
+}
+
+/// Escapes the bytes before the first NUL: a C string in a field of fixed size.
+#[must_use]
+pub fn escape_padded(bytes: &[u8]) -> Text<'_> {
+    escape(bytes.split(|&byte| byte == 0).next().unwrap_or_default())
+}
+
+/// A text that [`escape`] can't have written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(r"a backslash at byte {at} is followed by neither a backslash nor xNN")]
+pub struct UnescapeError {
+    /// Where the backslash is.
+    pub at: usize,
+}
+
+/// Gives back the bytes that [`escape`] was given.
+///
+/// # Errors
+///
+/// If the text has a backslash that begins no escape.
+pub fn unescape(text: &str) -> Result<Cow<'_, [u8]>, UnescapeError> {
+    if !text.contains('\\') {
+        return Ok(Cow::Borrowed(text.as_bytes()));
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((plain, escaped)) = rest.split_once('\\') {
+        bytes.extend_from_slice(plain.as_bytes());
+        let at = text.len() - escaped.len() - 1;
+        let (byte, after) = unescape_one(escaped).ok_or(UnescapeError { at })?;
+        bytes.push(byte);
+        rest = after;
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    Ok(Cow::Owned(bytes))
+}
+
+fn unescape_one(escaped: &str) -> Option<(u8, &str)> {
+    if let Some(after) = escaped.strip_prefix('\\') {
+        return Some((b'\\', after));
+    }
+    let (digits, after) = escaped.strip_prefix('x')?.split_at_checked(2)?;
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_hex.then(|| u8::from_str_radix(digits, 16).ok().map(|byte| (byte, after))).flatten()
+}
+
+/// Shows a text from outside on a terminal: its control characters, which could move the cursor or forge a line, are
+/// escaped.
+pub fn printable(text: &str) -> impl fmt::Display {
+    fmt::from_fn(move |f| {
+        text.chars().try_for_each(|c| {
+            if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn plain_text_is_borrowed() {
+        assert!(matches!(escape(b"/var/lib/\xc3\xa9t\xc3\xa9"), Cow::Borrowed("/var/lib/été")));
+        assert!(matches!(unescape("été"), Ok(Cow::Borrowed(_))));
+    }
+
+    #[test]
+    fn invalid_bytes_and_backslashes_are_escaped_and_control_characters_are_not() {
+        assert_eq!(escape(b"a\\b\xff\n\x1b"), "a\\\\b\\xff\n\x1b");
+        assert_eq!(escape(b"\xc3"), r"\xc3", "the start of a character alone");
+    }
+
+    #[test]
+    fn a_padded_string_ends_at_its_first_nul() {
+        assert_eq!(escape_padded(b"sh\0\0garbage"), "sh");
+        assert_eq!(escape_padded(b"sixteen bytes ok"), "sixteen bytes ok");
+    }
+
+    #[test]
+    fn a_backslash_that_escapes_nothing_is_an_error() {
+        for (text, at) in [("\\", 0), ("ab\\q", 2), ("\\xf", 0), ("\\x+f", 0), ("\\\\\\xé", 2)] {
+            assert_eq!(unescape(text), Err(UnescapeError { at }), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_no_control_character() {
+        assert_eq!(printable("a\x1b[2Jb\n\u{9b}é").to_string(), "a\\u{1b}[2Jb\\n\\u{9b}é");
+    }
+
+    proptest! {
+        #[test]
+        fn no_byte_is_lost(bytes: Vec<u8>) {
+            let text = escape(&bytes);
+            let back = unescape(&text).unwrap().into_owned();
+            prop_assert_eq!(back, bytes);
+        }
+
+        #[test]
+        fn any_text_unescapes_or_fails(text: String) {
+            if let Ok(bytes) = unescape(&text) {
+                let again = escape(&bytes).into_owned();
+                prop_assert_eq!(unescape(&again).unwrap().into_owned(), bytes.into_owned());
+            }
+        }
+    }
+}
