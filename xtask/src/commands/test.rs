@@ -1,0 +1,123 @@
+//! `cargo xtask test`
+
+use std::{
+    ffi::OsString,
+    process::{Command, ExitCode},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use xtask::{cache::Cache, process, setup, workspace};
+
+use crate::commands::deny;
+
+/// Runs every check and test: formatting, lints, docs, dependencies, unit tests, and end-to-end tests on real
+/// kernels
+#[derive(Debug, Args)]
+pub struct Test {
+    /// Only this part
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+    /// Only the tests whose names contain this (arguments of the test programs)
+    #[arg(last = true, value_name = "FILTER")]
+    filter: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Formatting, lints, docs and dependencies
+    Lint,
+    /// Unit, property and golden tests
+    Unit,
+    /// Denials on real kernels, in guests
+    E2e,
+}
+
+impl Test {
+    pub fn run(&self) -> anyhow::Result<ExitCode> {
+        let cache = Cache::open()?;
+        let mut steps = Steps::default();
+        let wants = |part| self.only.is_none_or(|only| only == part);
+
+        steps.run("set-up", || -> Result<(), setup::SetupError> {
+            setup::build(&cache)?;
+            if wants(Part::Lint) {
+                setup::lint(&cache)?;
+            }
+            if wants(Part::Unit) || wants(Part::E2e) {
+                setup::guests(&cache)?;
+            }
+            if wants(Part::E2e) {
+                setup::kernels(&cache)?;
+            }
+            Ok(())
+        })?;
+        if wants(Part::Lint) {
+            lint(&mut steps)?;
+        }
+        if wants(Part::Unit) {
+            let mut unit = cargo(["test", "--lib", "--bins", "--tests", "--exclude", "tests", "--workspace"]);
+            unit.args(["--exclude", "monitor-ebpf", "--"]).args(&self.filter);
+            steps.show("unit tests", &mut unit)?;
+            steps.show(
+                "unit tests of the e2e crate",
+                cargo(["test", "--package", "tests", "--lib", "--bins", "--"]).args(&self.filter),
+            )?;
+        }
+        if wants(Part::E2e) {
+            let mut e2e = cargo(["test", "--package", "tests", "--test", "e2e", "--"]);
+            steps.show("end-to-end tests", e2e.args(&self.filter))?;
+        }
+        steps.print();
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn lint(steps: &mut Steps) -> anyhow::Result<()> {
+    const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
+    steps.show("formatting", &mut cargo(["fmt", "--all", "--check"]))?;
+    steps.show("clippy", cargo(["clippy", "--quiet", "--all-targets"]).args(DENY_WARNINGS))?;
+    // Stable rustc takes -Z build-std only so.
+    let mut ebpf = cargo(["clippy", "--quiet", "--package", "monitor-ebpf", "--release"]);
+    ebpf.env("RUSTC_BOOTSTRAP", "1").args(["--target", "bpfel-unknown-none", "-Z", "build-std=core"]);
+    steps.show("clippy of the eBPF programs", ebpf.args(DENY_WARNINGS))?;
+    let mut docs = cargo(["doc", "--quiet", "--no-deps", "--document-private-items"]);
+    steps.show("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
+    steps.run("dependencies", || deny::check(false))
+}
+
+fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut command = workspace::cargo();
+    command.args(arguments);
+    command
+}
+
+/// What was done, and how long it took.
+#[derive(Default)]
+struct Steps(Vec<(&'static str, Duration)>);
+
+impl Steps {
+    fn show(&mut self, name: &'static str, command: &mut Command) -> anyhow::Result<()> {
+        self.run(name, || process::show(command))
+    }
+
+    fn run<E>(&mut self, name: &'static str, work: impl FnOnce() -> Result<(), E>) -> anyhow::Result<()>
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        eprintln!("xtask: == {name}");
+        let start = Instant::now();
+        work().with_context(|| format!("{name} failed"))?;
+        self.0.push((name, start.elapsed()));
+        Ok(())
+    }
+
+    fn print(&self) {
+        let total = self.0.iter().map(|(_, time)| time).sum();
+        eprintln!("xtask: all passed");
+        for (name, time) in self.0.iter().copied().chain([("total", total)]) {
+            eprintln!("{:>8.1} s  {name}", time.as_secs_f32());
+        }
+    }
+}

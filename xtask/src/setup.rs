@@ -1,0 +1,108 @@
+//! Bringing a machine to where the project can be built, tested and tried: each part on its own, done only
+//! if it is not done yet.
+
+use crate::{
+    apt::{self, AptError},
+    cache::{Cache, CacheError},
+    kernel::{Kernel, KernelError},
+    progress,
+    setup::{rust_src::RustSrcError, tools::ToolError},
+};
+
+pub mod rust_src;
+pub mod tools;
+
+/// What compiling needs: a linker and the C library's headers.
+const BUILD_PACKAGES: [&str; 2] = ["gcc", "libc6-dev"];
+
+/// What tiny guests need: the emulator, what unpacks kernels, and what goes into the guest.
+const GUEST_PACKAGES: [&str; 12] = [
+    "apparmor",
+    "busybox-static",
+    "coreutils",
+    "dash",
+    "gzip",
+    "lz4",
+    "qemu-system-x86",
+    "secilc",
+    "selinux-utils",
+    "util-linux",
+    "xz-utils",
+    "zstd",
+];
+
+/// The kernels that the tests boot.
+pub const KERNELS: [&str; 3] = ["6.1", "6.12", crate::kernel::NEWEST];
+
+/// Why the machine could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// Debian packages.
+    #[error(transparent)]
+    Packages(#[from] AptError),
+    /// The source of the standard library.
+    #[error(transparent)]
+    RustSrc(#[from] RustSrcError),
+    /// A tool from the package registry.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// A kernel.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The cache.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+/// Sets up what building denyd needs.
+///
+/// # Errors
+/// When a part can't be had.
+pub fn build(cache: &Cache) -> Result<(), SetupError> {
+    packages(cache, &BUILD_PACKAGES)?;
+    rust_src::ensure(cache)?;
+    tools::BPF_LINKER.ensure(cache)?;
+    Ok(())
+}
+
+/// Sets up what `cargo xtask test` checks the sources with.
+///
+/// # Errors
+/// When a part can't be had.
+pub fn lint(cache: &Cache) -> Result<(), SetupError> {
+    Ok(tools::CARGO_DENY.ensure(cache)?)
+}
+
+/// Sets up what tiny guests need, but for their kernel.
+///
+/// # Errors
+/// When a part can't be had.
+pub fn guests(cache: &Cache) -> Result<(), SetupError> {
+    packages(cache, &GUEST_PACKAGES)
+}
+
+/// Fetches the kernels that the tests boot.
+///
+/// # Errors
+/// When one can't be had.
+pub fn kernels(cache: &Cache) -> Result<(), SetupError> {
+    for name in KERNELS {
+        Kernel::resolve(name, cache)?;
+    }
+    Ok(())
+}
+
+/// Installs those of `wanted` that are missing.
+fn packages(cache: &Cache, wanted: &[&str]) -> Result<(), SetupError> {
+    if apt::missing(wanted)?.is_empty() {
+        return Ok(());
+    }
+    let _lock = cache.lock()?;
+    let missing = apt::missing(wanted)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Ok(progress::step(format_args!("installing Debian packages {}", missing.join(" ")), || {
+        apt::install(&missing)
+    })?)
+}

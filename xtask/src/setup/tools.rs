@@ -1,0 +1,91 @@
+//! Tools that cargo builds from the package registry.
+
+use std::process::Command;
+
+use crate::{
+    cache::{Cache, CacheError},
+    process::{self, ProcessError},
+    progress, workspace,
+};
+
+/// Links the eBPF object. 0.10 uses rustc's own LLVM; later versions need LLVM's development packages.
+pub const BPF_LINKER: Tool = Tool { name: "bpf-linker", version: "0.10.3" };
+
+/// Checks licences, sources and versions of the dependencies.
+pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
+
+/// A program of the package registry, in the one version that is used.
+#[derive(Debug)]
+pub struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+/// Why a tool could not be installed.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// Cargo could not build it.
+    #[error("cannot install {name} {version}, which needs the package registry: {source}")]
+    Install {
+        /// The tool.
+        name: &'static str,
+        /// The version.
+        version: &'static str,
+        /// What cargo said.
+        source: ProcessError,
+    },
+    /// It was installed where the shell does not look.
+    #[error("{0} was installed, but is not on PATH; add ~/.cargo/bin to it")]
+    NotOnPath(&'static str),
+    /// The cache can't be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+impl Tool {
+    /// Installs it, unless this version is installed.
+    ///
+    /// # Errors
+    /// When it can't be built, or is not on `PATH` afterwards.
+    pub fn ensure(&self, cache: &Cache) -> Result<(), ToolError> {
+        if self.is_installed() {
+            return Ok(());
+        }
+        let _lock = cache.lock()?;
+        if self.is_installed() {
+            return Ok(());
+        }
+        let Self { name, version } = *self;
+        progress::step(format_args!("building {name} {version} (some minutes)"), || {
+            // In the workspace, so that the pinned toolchain builds it.
+            let mut install = workspace::cargo();
+            install.args(["install", "--locked", "--force", "--version", version, name]);
+            process::capture(&mut install)
+        })
+        .map_err(|source| ToolError::Install { name, version, source })?;
+        if self.is_installed() { Ok(()) } else { Err(ToolError::NotOnPath(name)) }
+    }
+
+    fn is_installed(&self) -> bool {
+        process::read(Command::new(self.name).arg("--version"))
+            .is_ok_and(|answer| names_version(&answer, self.version))
+    }
+}
+
+/// Whether a program that answers this to `--version` is of `version`.
+fn names_version(answer: &str, version: &str) -> bool {
+    answer.split_whitespace().nth(1) == Some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_very_version_counts_as_installed() {
+        assert!(names_version("bpf-linker 0.10.3\n", "0.10.3"));
+        assert!(!names_version("bpf-linker 0.10.31\n", "0.10.3"));
+        assert!(!names_version("bpf-linker 0.11.0\n", "0.10.3"));
+        assert!(!names_version("", "0.10.3"));
+    }
+}

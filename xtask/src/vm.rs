@@ -1,0 +1,448 @@
+//! Guests: real kernels with a security module in force, booted in QEMU to run one command.
+//!
+//! ```no_run
+//! use xtask::{cache::Cache, kernel::Kernel, vm::{Guest, Module}};
+//!
+//! let kernel = Kernel::resolve("6.12", &Cache::open()?)?;
+//! let outcome = Guest::new(kernel, Module::Selinux)
+//!     .binary("target/release/denyd")
+//!     .run(["sh", "-c", "runcon system_u:system_r:app_t:s0 cat /var/lib/x/y"], &mut std::io::sink())?;
+//! assert_eq!(outcome.status, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+    fs::{self, File},
+    io::{self, Read as _, Write},
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::{
+    kernel::Kernel,
+    process::last_lines,
+    vm::{
+        initramfs::{InitramfsError, Tree},
+        qemu::Machine,
+    },
+};
+
+pub mod initramfs;
+mod qemu;
+pub mod stream;
+mod tiny;
+
+/// How many of the console's lines an error shows.
+const CONSOLE_LINES: usize = 25;
+
+/// The security module in force in a guest. Landlock, lockdown, Yama and BPF are active beside each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Module {
+    /// SELinux, enforcing.
+    Selinux,
+    /// AppArmor.
+    Apparmor,
+    /// Neither of them.
+    None,
+}
+
+impl Module {
+    /// Its name, as in the kernel's `lsm=`; `none` for none.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Selinux => "selinux",
+            Self::Apparmor => "apparmor",
+            Self::None => "none",
+        }
+    }
+}
+
+impl fmt::Display for Module {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// What a guest has besides its kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Userland {
+    /// Busybox and a small policy in an initramfs: up in seconds.
+    #[default]
+    Tiny,
+    /// Debian with systemd, its real policy and profiles and the administrator's tools: this image.
+    Full(PathBuf),
+}
+
+/// A guest to be booted. Each [`run`](Guest::run) boots it anew, from the same state.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    kernel: Kernel,
+    module: Module,
+    userland: Userland,
+    append: Vec<String>,
+    files: Vec<(PathBuf, String)>,
+    binaries: Vec<PathBuf>,
+    policy: Option<PathBuf>,
+    timeout: Duration,
+    processors: u32,
+    kernel_log: bool,
+}
+
+/// How a command in a guest went.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Its exit status; 128 and the signal's number if a signal ended it.
+    pub status: u8,
+    /// What it printed, standard output and error as they came.
+    pub output: Vec<u8>,
+    /// The kernel's log when the command had ended; empty unless [`Guest::kernel_log`] was asked for.
+    pub kernel_log: String,
+    /// What came over the serial console: warnings and worse, of the kernel and of PID 1.
+    pub console: Console,
+}
+
+/// The text of a guest's console.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Console(String);
+
+impl From<String> for Console {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl Console {
+    /// What a kernel says first when it crashes.
+    const CRASHES: [&str; 3] = ["Oops: ", "BUG: ", "Kernel panic - not syncing"];
+
+    /// Whether the kernel reported its own crash.
+    #[must_use]
+    pub fn shows_crash(&self) -> bool {
+        self.crash().is_some()
+    }
+
+    fn crash(&self) -> Option<&str> {
+        let start = Self::CRASHES.iter().filter_map(|sign| self.0.find(sign)).min()?;
+        let line = self.0[..start].rfind('\n').map_or(0, |end| end + 1);
+        Some(&self.0[line..])
+    }
+}
+
+/// The beginning of the kernel's report if it crashed, else the last lines.
+impl fmt::Display for Console {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = match self.crash() {
+            Some(report) => report.lines().take(CONSOLE_LINES).flat_map(|line| ["\n    ", line]).collect(),
+            None => last_lines(&self.0, CONSOLE_LINES),
+        };
+        formatter.write_str(if shown.is_empty() { " nothing" } else { &shown })
+    }
+}
+
+/// Why a command has no outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum VmError {
+    /// The guest's files could not be put together.
+    #[error(transparent)]
+    Files(#[from] InitramfsError),
+    /// QEMU could not be started.
+    #[error("cannot start QEMU: {0}")]
+    Start(#[source] io::Error),
+    /// The kernel never came to PID 1's report that it is ready.
+    #[error("the guest did not boot; its console showed:{console}")]
+    NotBooted {
+        /// The console, or what QEMU itself said.
+        console: Console,
+    },
+    /// PID 1 could not prepare the guest.
+    #[error("the guest is not ready for the command: {reason}; its console showed:{console}")]
+    NotReady {
+        /// What PID 1 reported.
+        reason: String,
+        /// The console.
+        console: Console,
+    },
+    /// The kernel panicked or oopsed.
+    #[error("the guest crashed; its console showed:{console}")]
+    Crashed {
+        /// The console, with the kernel's report.
+        console: Console,
+    },
+    /// The command did not end in time.
+    #[error("the command did not end within {} s, and the guest was stopped; its console showed:{console}", timeout.as_secs())]
+    Hung {
+        /// How long it had, boot included.
+        timeout: Duration,
+        /// The console.
+        console: Console,
+    },
+    /// The guest shut itself down while the command ran.
+    #[error("the guest went down before the command had ended; its console showed:{console}")]
+    Stopped {
+        /// The console.
+        console: Console,
+    },
+    /// The output could not be passed on.
+    #[error("cannot pass on the command's output: {0}")]
+    Output(#[source] io::Error),
+}
+
+impl Guest {
+    /// A guest with the tiny userland and one processor, whose command has five minutes.
+    #[must_use]
+    pub fn new(kernel: Kernel, module: Module) -> Self {
+        Self {
+            kernel,
+            module,
+            userland: Userland::default(),
+            append: Vec::new(),
+            files: Vec::new(),
+            binaries: Vec::new(),
+            policy: None,
+            timeout: Duration::from_mins(5),
+            processors: 1,
+            kernel_log: false,
+        }
+    }
+
+    /// With this userland instead.
+    #[must_use]
+    pub fn userland(mut self, userland: Userland) -> Self {
+        self.userland = userland;
+        self
+    }
+
+    /// With these words at the end of the kernel's command line, where they override earlier ones.
+    #[must_use]
+    pub fn append(mut self, words: impl Into<String>) -> Self {
+        self.append.push(words.into());
+        self
+    }
+
+    /// With this folder copied to `/share`.
+    #[must_use]
+    pub fn share(self, dir: impl Into<PathBuf>) -> Self {
+        self.file(dir, "/share")
+    }
+
+    /// With this program of the host, and its shared libraries, in `/usr/local/bin`.
+    #[must_use]
+    pub fn binary(mut self, program: impl Into<PathBuf>) -> Self {
+        self.binaries.push(program.into());
+        self
+    }
+
+    /// With this file or folder of the host at `path`.
+    #[must_use]
+    pub fn file(mut self, host: impl Into<PathBuf>, path: impl Into<String>) -> Self {
+        self.files.push((host.into(), path.into()));
+        self
+    }
+
+    /// With the policy in `dir` instead of the default one (tiny userland only).
+    ///
+    /// The files in `dir` are copied over the guest's root. These have a meaning:
+    /// - `etc/policy.cil`: the SELinux policy. It is compiled here and loaded before anything else; PID 1
+    ///   and the command then run as `system_u:system_r:init_t:s0`, which it must define.
+    /// - `etc/apparmor.d/*`: AppArmor profiles, each loaded with `apparmor_parser`.
+    /// - `etc/prepare`: a shell script that PID 1 sources once the policy is in force, before the command.
+    ///   `/var`, `/tmp`, `/run` and `/home` are each an empty tmpfs then, where files take labels.
+    #[must_use]
+    pub fn policy(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.policy = Some(dir.into());
+        self
+    }
+
+    /// With this much time from boot to the end of the command.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// With this many processors. They are emulated in turn by one thread, so nothing gets faster.
+    #[must_use]
+    pub fn processors(mut self, count: u32) -> Self {
+        self.processors = count;
+        self
+    }
+
+    /// With the kernel's log in the outcome; it costs a fraction of a second.
+    #[must_use]
+    pub fn kernel_log(mut self) -> Self {
+        self.kernel_log = true;
+        self
+    }
+
+    /// Boots the guest, runs `command` (a program and its arguments) as root in it, without input, and passes
+    /// what it prints on to `out` as it comes. Whatever the command leaves running is ended with it.
+    ///
+    /// # Errors
+    /// When the guest can't be built or booted, crashes, or takes too long. That the command itself fails
+    /// is no error, but an [`Outcome`].
+    pub fn run<I>(&self, command: I, out: &mut dyn Write) -> Result<Outcome, VmError>
+    where
+        I: IntoIterator<Item: AsRef<OsStr>>,
+    {
+        let scratch =
+            tempfile::Builder::new().prefix("denyd-guest-").tempdir().map_err(InitramfsError::Write)?;
+        let token = token().map_err(InitramfsError::Write)?;
+        let initrd = scratch.path().join("initrd");
+        self.write_initrd(&initrd, &token, &command_script(command))?;
+        let machine = Machine {
+            kernel: self.kernel.elf().to_owned(),
+            initrd,
+            disk: None,
+            command_line: self.command_line(),
+            memory_mib: 1024,
+            processors: self.processors,
+            timeout: self.timeout,
+            token,
+        };
+        machine.run(scratch.path(), out)
+    }
+
+    fn write_initrd(&self, path: &Path, token: &str, script: &[u8]) -> Result<(), InitramfsError> {
+        let mut tree = tiny::base()?;
+        match &self.policy {
+            Some(dir) => tiny::own_policy(&mut tree, dir)?,
+            None => tiny::default_policy(&mut tree)?,
+        }
+        self.add_payload(&mut tree, token, script)?;
+        let mut file = io::BufWriter::new(File::create(path).map_err(InitramfsError::Write)?);
+        tree.write(&mut file)?;
+        file.flush().map_err(InitramfsError::Write)
+    }
+
+    fn add_payload(&self, tree: &mut Tree, token: &str, script: &[u8]) -> Result<(), InitramfsError> {
+        tree.file("etc/xtask/token", 0o600, token);
+        tree.file("etc/xtask/command", 0o755, script);
+        for program in &self.binaries {
+            let name = program.file_name().unwrap_or_default().to_string_lossy();
+            tree.program(program, &format!("usr/local/bin/{name}"))?;
+        }
+        for (host, path) in &self.files {
+            // What is asked for is there, whatever it is called on the host.
+            let host = fs::canonicalize(host)
+                .map_err(|source| InitramfsError::Read { path: host.clone(), source })?;
+            tree.copy(&host, path)?;
+        }
+        Ok(())
+    }
+
+    fn command_line(&self) -> String {
+        let module = match self.module {
+            Module::None => String::new(),
+            module => format!("{module},"),
+        };
+        // loglevel: audit records go to the log only, which is faster than the console.
+        let mut words = format!(
+            "console=ttyS0 loglevel=4 panic=-1 oops=panic mitigations=off printk.devkmsg=on log_buf_len=4M \
+             lsm=landlock,lockdown,yama,integrity,{module}bpf denyd.module={}",
+            self.module
+        );
+        if self.module == Module::Selinux {
+            words.push_str(" enforcing=1");
+        }
+        if self.kernel_log {
+            words.push_str(" denyd.log=1");
+        }
+        for more in &self.append {
+            words.push(' ');
+            words.push_str(more);
+        }
+        words
+    }
+}
+
+/// Random for each boot, so that no command can know it.
+fn token() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
+}
+
+/// A shell script that becomes `command`.
+fn command_script<I>(command: I) -> Vec<u8>
+where
+    I: IntoIterator<Item: AsRef<OsStr>>,
+{
+    let mut script = b"exec".to_vec();
+    for word in command {
+        script.push(b' ');
+        script.extend(quoted(word.as_ref()).as_bytes());
+    }
+    script.push(b'\n');
+    script
+}
+
+/// `word` as the shell reads it literally.
+fn quoted(word: &OsStr) -> OsString {
+    let mut quoted = OsString::from("'");
+    for (position, part) in word.as_bytes().split(|&byte| byte == b'\'').enumerate() {
+        if position > 0 {
+            quoted.push(r"'\''");
+        }
+        quoted.push(OsStr::from_bytes(part));
+    }
+    quoted.push("'");
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::cache::Cache;
+
+    fn guest(module: Module) -> Guest {
+        let folder = tempfile::tempdir().unwrap();
+        let vmlinux = folder.path().join("vmlinux");
+        fs::write(&vmlinux, b"\x7fELF").unwrap();
+        let cache = Cache::at(folder.path().join("cache")).unwrap();
+        Guest::new(Kernel::resolve(vmlinux.to_str().unwrap(), &cache).unwrap(), module)
+    }
+
+    #[test]
+    fn the_command_line_puts_the_module_in_force_beside_the_others() {
+        let line = guest(Module::Selinux).command_line();
+        assert!(line.contains("lsm=landlock,lockdown,yama,integrity,selinux,bpf "), "{line}");
+        assert!(line.ends_with("enforcing=1"), "{line}");
+        let line = guest(Module::None).append("audit=0").append("quiet").command_line();
+        assert!(line.contains("lsm=landlock,lockdown,yama,integrity,bpf "), "{line}");
+        assert!(line.ends_with(" audit=0 quiet"), "{line}");
+        assert!(!line.contains("enforcing"), "{line}");
+    }
+
+    #[test]
+    fn a_shell_reads_the_command_as_it_was_given() {
+        let words = ["printf", "%s|", "it's", "$HOME \"x\"", "", "*", "a\nb", "\\"];
+        let script = command_script(words);
+        let output = Command::new("sh").arg("-c").arg(OsStr::from_bytes(&script)).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "it's|$HOME \"x\"||*|a\nb|\\|");
+    }
+
+    #[test]
+    fn a_console_shows_the_crash_or_else_its_end() {
+        let lines: Vec<_> = (0..60).map(|number| format!("line {number}\n")).collect();
+        let lines = lines.concat();
+        let end = Console::from(lines.clone());
+        assert!(!end.shows_crash());
+        assert!(end.to_string().ends_with("line 59"), "{end}");
+        let crash = Console::from(format!("{lines}[ 1.0] BUG: unable to handle page fault\n{lines}"));
+        assert!(crash.shows_crash());
+        assert!(crash.to_string().starts_with("\n    [ 1.0] BUG: unable"), "{crash}");
+        assert_eq!(Console::default().to_string(), " nothing");
+    }
+
+    #[test]
+    fn no_two_boots_have_the_same_token() {
+        assert_ne!(token().unwrap(), token().unwrap());
+        assert_eq!(token().unwrap().len(), 32);
+    }
+}
