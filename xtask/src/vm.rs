@@ -77,6 +77,21 @@ pub enum Userland {
     Full(PathBuf),
 }
 
+/// What a tiny guest's security modules enforce, and what there is to enforce it on: files of the host.
+/// Whatever is not given, the guest goes without.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// The SELinux policy in CIL. It is loaded before anything else; PID 1 and the command then run as
+    /// `system_u:system_r:init_t:s0`, which it must define.
+    pub selinux: Option<PathBuf>,
+    /// A folder of AppArmor profiles, which is `/etc/apparmor.d` in the guest. Each file in it is loaded,
+    /// those in folders below only if a file includes them.
+    pub apparmor: Option<PathBuf>,
+    /// A shell script that PID 1 sources once the policy is in force, before the command. `/var`, `/tmp`, `/run`
+    /// and `/home` are each an empty tmpfs then, where files take labels (`chcon`).
+    pub prepare: Option<PathBuf>,
+}
+
 /// A guest to be booted. Each [`run`](Guest::run) boots it anew, from the same state.
 #[derive(Debug, Clone)]
 pub struct Guest {
@@ -86,7 +101,7 @@ pub struct Guest {
     append: Vec<String>,
     files: Vec<(PathBuf, String)>,
     binaries: Vec<PathBuf>,
-    policy: Option<PathBuf>,
+    policy: Option<Policy>,
     timeout: Duration,
     processors: u32,
     kernel_log: bool,
@@ -243,17 +258,10 @@ impl Guest {
         self
     }
 
-    /// With the policy in `dir` instead of the default one (tiny userland only).
-    ///
-    /// The files in `dir` are copied over the guest's root. These have a meaning:
-    /// - `etc/policy.cil`: the SELinux policy. It is compiled here and loaded before anything else; PID 1
-    ///   and the command then run as `system_u:system_r:init_t:s0`, which it must define.
-    /// - `etc/apparmor.d/*`: AppArmor profiles, each loaded with `apparmor_parser`.
-    /// - `etc/prepare`: a shell script that PID 1 sources once the policy is in force, before the command.
-    ///   `/var`, `/tmp`, `/run` and `/home` are each an empty tmpfs then, where files take labels.
+    /// With this policy instead of the default one (tiny userland only).
     #[must_use]
-    pub fn policy(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.policy = Some(dir.into());
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
         self
     }
 
@@ -309,7 +317,7 @@ impl Guest {
     fn write_initrd(&self, path: &Path, token: &str, script: &[u8]) -> Result<(), InitramfsError> {
         let mut tree = tiny::base()?;
         match &self.policy {
-            Some(dir) => tiny::own_policy(&mut tree, dir)?,
+            Some(policy) => tiny::own_policy(&mut tree, policy)?,
             None => tiny::default_policy(&mut tree)?,
         }
         self.add_payload(&mut tree, token, script)?;

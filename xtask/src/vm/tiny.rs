@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use crate::{
     process,
-    vm::initramfs::{InitramfsError, Tree, host_program},
+    vm::{
+        Policy,
+        initramfs::{InitramfsError, Tree, host_program},
+    },
 };
 
 /// Programs of this machine that busybox has none of, or a lesser one.
@@ -93,15 +96,19 @@ pub(super) fn default_policy(tree: &mut Tree) -> Result<(), InitramfsError> {
     Ok(())
 }
 
-/// Adds the files of the folder `dir`, and what its `etc/policy.cil` compiles to.
+/// Adds `policy`, compiled as need be.
 ///
 /// # Errors
 /// When a file can't be read or the SELinux policy not be compiled.
-pub(super) fn own_policy(tree: &mut Tree, dir: &Path) -> Result<(), InitramfsError> {
-    tree.copy(dir, "")?;
-    let source = dir.join("etc/policy.cil");
-    if source.is_file() {
-        tree.file("etc/policy", 0o644, compiled(&source)?);
+pub(super) fn own_policy(tree: &mut Tree, policy: &Policy) -> Result<(), InitramfsError> {
+    if let Some(source) = &policy.selinux {
+        tree.file("etc/policy", 0o644, compiled(source)?);
+    }
+    if let Some(profiles) = &policy.apparmor {
+        tree.copy(profiles, "etc/apparmor.d")?;
+    }
+    if let Some(script) = &policy.prepare {
+        tree.copy(script, "etc/prepare")?;
     }
     Ok(())
 }
@@ -126,9 +133,10 @@ mod tests {
     #[test]
     fn a_policy_that_does_not_compile_says_where() {
         let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("etc")).unwrap();
-        fs::write(folder.path().join("etc/policy.cil"), "(type").unwrap();
-        let error = own_policy(&mut Tree::default(), folder.path()).unwrap_err();
+        let source = folder.path().join("policy.cil");
+        fs::write(&source, "(type").unwrap();
+        let policy = Policy { selinux: Some(source), ..Policy::default() };
+        let error = own_policy(&mut Tree::default(), &policy).unwrap_err();
         assert!(error.to_string().contains("secilc"), "{error}");
     }
 }
