@@ -7,28 +7,25 @@
 
 use std::fmt;
 
-use monitor_common::{
-    SourceId,
-    counter::{COUNTERS, Counter},
-};
+use monitor_common::SourceId;
 
 use crate::source;
 
 /// What the kernel counted for one source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KernelCounts {
-    /// The programs' own counters, by [`Counter`].
-    pub counters: [u64; COUNTERS],
+    /// Denials that reached the programs.
+    pub seen: u64,
+    /// Denials lost because the ring buffer had no room.
+    pub ring_full: u64,
+    /// Denials lost because what tells a denial from a grant could not be read.
+    pub unreadable: u64,
     /// Runs that the kernel skipped because the same program was already running on that CPU.
     pub recursion_misses: u64,
-}
-
-impl KernelCounts {
-    /// One of the programs' counters.
-    #[must_use]
-    pub fn get(&self, counter: Counter) -> u64 {
-        self.counters[counter as usize]
-    }
+    /// Not a loss of the event: strings and paths that did not fit whole.
+    pub cut: u64,
+    /// Not a loss of the event: fields that could not be read.
+    pub read_faults: u64,
 }
 
 /// What user space counted for one source.
@@ -104,6 +101,10 @@ pub struct Account {
     pub emitted: u64,
     /// Denials that became no event, by reason.
     pub lost: [(Loss, u64); 4],
+    /// Strings and paths in those events that are not whole.
+    pub cut: u64,
+    /// Fields that those events lack because they could not be read.
+    pub read_faults: u64,
 }
 
 impl Account {
@@ -113,14 +114,16 @@ impl Account {
         Self {
             source,
             // A run that the kernel skipped did not get as far as to count itself.
-            seen: kernel.get(Counter::Seen) + kernel.recursion_misses,
+            seen: kernel.seen + kernel.recursion_misses,
             emitted: user.emitted,
             lost: [
-                (Loss::RingFull, kernel.get(Counter::RingFull)),
-                (Loss::Unreadable, kernel.get(Counter::Unreadable)),
+                (Loss::RingFull, kernel.ring_full),
+                (Loss::Unreadable, kernel.unreadable),
                 (Loss::Recursion, kernel.recursion_misses),
                 (Loss::Undecodable, user.undecodable),
             ],
+            cut: kernel.cut,
+            read_faults: kernel.read_faults,
         }
     }
 
@@ -142,10 +145,16 @@ impl fmt::Display for Account {
         let name = source::of(self.source).name;
         write!(f, "{name}: seen {}, emitted {}, ", self.seen, self.emitted)?;
         write_lost(f, self.lost.iter().map(|&(loss, count)| (loss.name(), count)))?;
-        match self.difference() {
-            0 => Ok(()),
-            difference => write!(f, ", unaccounted for {difference}"),
+        for (name, count) in [
+            ("unaccounted for", self.difference()),
+            ("cut", self.cut.into()),
+            ("read faults", self.read_faults.into()),
+        ] {
+            if count != 0 {
+                write!(f, ", {name} {count}")?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -170,11 +179,7 @@ mod tests {
     use super::*;
 
     fn kernel(seen: u64, ring_full: u64, unreadable: u64, recursion_misses: u64) -> KernelCounts {
-        let mut counts = KernelCounts { recursion_misses, ..KernelCounts::default() };
-        counts.counters[Counter::Seen as usize] = seen;
-        counts.counters[Counter::RingFull as usize] = ring_full;
-        counts.counters[Counter::Unreadable as usize] = unreadable;
-        counts
+        KernelCounts { seen, ring_full, unreadable, recursion_misses, ..KernelCounts::default() }
     }
 
     #[test]

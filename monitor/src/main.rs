@@ -1,3 +1,5 @@
 //! The `denyd` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    monitor::cli::main()
+}

@@ -15,16 +15,11 @@ const BATCH: usize = 256;
 
 /// Where records come from: the ring buffer, or a test.
 pub trait Records {
-    /// A record's bytes, given back to the ring buffer when dropped.
-    type Record<'a>: Deref<Target = [u8]>
-    where
-        Self: 'a;
-
     /// Waits until there may be a record.
     fn readable(&mut self) -> impl Future<Output = io::Result<()>>;
 
-    /// The next record, if there is one.
-    fn next(&mut self) -> Option<Self::Record<'_>>;
+    /// The next record's bytes, if there is one; they are given back to the ring buffer when dropped.
+    fn next(&mut self) -> Option<impl Deref<Target = [u8]>>;
 }
 
 /// Why [`Pipeline::run`] ended.
@@ -51,17 +46,6 @@ impl<R: Records> Pipeline<R> {
         Self { records, tables, hub, tallies: Tallies::default() }
     }
 
-    /// Where the records come from.
-    pub fn records(&mut self) -> &mut R {
-        &mut self.records
-    }
-
-    /// What was counted so far.
-    #[must_use]
-    pub fn tallies(&self) -> &Tallies {
-        &self.tallies
-    }
-
     /// Handles records as they come, until `stop` is ready.
     pub async fn run<S: Future>(&mut self, stop: S) -> End<S::Output> {
         let mut stop = std::pin::pin!(stop);
@@ -85,10 +69,11 @@ impl<R: Records> Pipeline<R> {
         }
     }
 
-    /// Handles the records that are there, when no more can come, and gives the outputs back.
-    pub fn finish(mut self) -> (R, Hub, Tallies) {
+    /// Handles the records that are there, when no more can come; closes the outputs' queues, and gives what was
+    /// counted.
+    pub fn finish(mut self) -> Tallies {
         while self.batch() > 0 {}
-        (self.records, self.hub, self.tallies)
+        self.tallies
     }
 
     /// Handles up to [`BATCH`] records, and says how many.

@@ -1,0 +1,111 @@
+//! `denyd check`: says what can be watched on this machine, and why not.
+
+use std::{
+    fmt,
+    io::{self, Write as _},
+};
+
+use clap::Args;
+use monitor_common::SourceId;
+use tokio::runtime;
+
+use super::{failure::Failure, size};
+use crate::{
+    kernel::{self, KernelError, Report, SourceReport, State},
+    source, text,
+};
+
+const AFTER_HELP: &str = "\
+Examples:
+  denyd check                                  for people
+  denyd check --json | jq '.sources[].state'   for programs
+
+It attaches every source for a moment, also those that `denyd run` watches only when asked to.";
+
+/// Say what can be watched on this machine, and why not.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Check {
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    /// Attaches everything, reports, and detaches.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        // Attaching registers the ring buffer with the runtime.
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+        let _guard = runtime.enter();
+        let options = kernel::Options { sources: SourceId::ALL.to_vec(), ring_size: size::RING_MIN };
+        match kernel::attach(&options) {
+            Ok(attached) => self.print(&attached.report),
+            Err(KernelError::NothingAttached(report)) => {
+                self.print(&report)?;
+                Err(KernelError::NothingAttached(report).into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn print(&self, report: &Report) -> Result<(), Failure> {
+        let text = if self.json {
+            serde_json::to_string_pretty(report).map_err(|error| Failure::Stdout(error.into()))? + "\n"
+        } else {
+            Text(report).to_string()
+        };
+        match io::stdout().lock().write_all(text.as_bytes()) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::StdoutClosed),
+            Err(error) => Err(Failure::Stdout(error)),
+        }
+    }
+}
+
+/// The report for people.
+struct Text<'a>(&'a Report);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(report) = self;
+        let modules = report.modules.join(", ");
+        writeln!(f, "kernel {}, security modules: {}", printable(&report.kernel), printable(&modules))?;
+        for (source, about) in report.sources.iter().zip(&source::ALL) {
+            writeln!(f)?;
+            write_source(f, source, about)?;
+        }
+        if !report.notes.is_empty() {
+            writeln!(f)?;
+        }
+        report.notes.iter().try_for_each(|note| writeln!(f, "note: {}", printable(note)))
+    }
+}
+
+fn write_source(f: &mut fmt::Formatter<'_>, source: &SourceReport, about: &source::Source) -> fmt::Result {
+    let name = source.name;
+    match &source.state {
+        State::Attached { hooks, .. } => {
+            let asked = if about.denial_path_only { "" } else { " (watched only when asked for)" };
+            writeln!(f, "{name}: can be watched, by {}{asked}", hooks.join(" and "))?;
+        }
+        State::Inactive => writeln!(f, "{name}: not active on this kernel, so there is nothing to watch")?,
+        State::NotSelected { cost } => writeln!(f, "{name}: not asked for; {cost}")?,
+        State::Failed { .. } => writeln!(f, "{name}: CAN NOT be watched")?,
+    }
+    for failed in &source.failed {
+        writeln!(f, "  {} failed: {}", failed.hook, printable(&failed.reason))?;
+    }
+    match &source.state {
+        State::Attached { caveat: Some(caveat), .. } => writeln!(f, "  not seen this way: {caveat}")?,
+        State::Failed { advice } => writeln!(f, "  what to do: {advice}")?,
+        _ => {}
+    }
+    if !source.missing.is_empty() {
+        writeln!(f, "  not in this kernel, so missing in events: {}", source.missing.join(", "))?;
+    }
+    Ok(())
+}
+
+fn printable(text: &str) -> impl fmt::Display {
+    text::printable(text)
+}
