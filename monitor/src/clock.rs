@@ -59,7 +59,8 @@ mod tests {
     #[test]
     fn now_is_now() {
         let since_boot = clock_gettime(ClockId::Boottime);
-        let since_boot = since_boot.tv_sec.cast_unsigned() * 1_000_000_000 + since_boot.tv_nsec.cast_unsigned();
+        let since_boot =
+            since_boot.tv_sec.cast_unsigned() * 1_000_000_000 + since_boot.tv_nsec.cast_unsigned();
         let now = Clock::measure().time_of_day(since_boot);
         assert!(Timestamp::now().duration_since(now).abs() < SignedDuration::from_secs(5));
     }

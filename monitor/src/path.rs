@@ -4,6 +4,17 @@ use monitor_common::chunk;
 
 use crate::{event::PathRoot, record::Chunk, text};
 
+/// Whether a path's start, the side of the root, is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// It is.
+    There,
+    /// It did not fit.
+    Cut,
+    /// It could not be read.
+    Unreadable,
+}
+
 /// A path, as far as the probe could follow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
@@ -11,10 +22,8 @@ pub struct Path {
     pub text: String,
     /// Where it starts.
     pub root: PathRoot,
-    /// The start did not fit.
-    pub cut: bool,
-    /// The start could not be read.
-    pub fault: bool,
+    /// Whether its start is there.
+    pub start: Start,
     /// Other paths are as right.
     pub ambiguous: bool,
     /// The file had been unlinked.
@@ -25,12 +34,20 @@ impl Path {
     /// Turns a chunk of components, the leaf first and each ended by a NUL, round.
     #[must_use]
     pub fn of(chunk: &Chunk<'_>) -> Self {
-        let cut = chunk.has(chunk::FLAG_CUT);
-        let fault = chunk.has(chunk::FLAG_FAULT);
+        let start = if chunk.has(chunk::FLAG_FAULT) {
+            Start::Unreadable
+        } else if chunk.has(chunk::FLAG_CUT) {
+            Start::Cut
+        } else {
+            Start::There
+        };
         let names = chunk.bytes.strip_suffix(b"\0").unwrap_or(chunk.bytes);
+        // The root of one of the kernel's own mounts is called `/` itself.
+        let names =
+            names.strip_suffix(b"/").map_or(names, |names| names.strip_suffix(b"\0").unwrap_or(names));
         let mut text = String::with_capacity(chunk.bytes.len() + 1);
         for (nth, name) in names.rsplit(|&byte| byte == 0).enumerate() {
-            if nth > 0 || !(cut || fault) {
+            if nth > 0 || start == Start::There {
                 text.push('/');
             }
             text::escape_into(name, &mut text);
@@ -43,29 +60,27 @@ impl Path {
             PathRoot::FileSystem
         };
         let (ambiguous, deleted) = (chunk.has(chunk::FLAG_AMBIGUOUS), chunk.has(chunk::FLAG_DELETED));
-        Self { text, root, cut, fault, ambiguous, deleted }
+        Self { text, root, start, ambiguous, deleted }
     }
 
     /// Why this is no absolute path, where one was to be expected.
     #[must_use]
     pub fn defect(&self) -> Option<&'static str> {
-        if self.fault {
-            Some("the path's start could not be read")
-        } else if self.cut {
-            Some("the path's start did not fit")
-        } else {
-            match self.root {
-                PathRoot::MountNamespace => None,
-                PathRoot::FileSystem => Some("the path starts at the root of its file system"),
-                PathRoot::KernelMount => Some("the file is on one of the kernel's own mounts"),
-            }
+        match (self.start, self.root) {
+            (Start::Unreadable, _) => Some("the path's start could not be read"),
+            (Start::Cut, _) => Some("the path's start did not fit"),
+            (Start::There, PathRoot::MountNamespace) => None,
+            (Start::There, PathRoot::FileSystem) => Some("the path starts at the root of its file system"),
+            (Start::There, PathRoot::KernelMount) => Some("the file is on one of the kernel's own mounts"),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use monitor_common::chunk::{ChunkKind, FLAG_ABSOLUTE, FLAG_AMBIGUOUS, FLAG_CUT, FLAG_DELETED, FLAG_FAULT};
+    use monitor_common::chunk::{
+        ChunkKind, FLAG_ABSOLUTE, FLAG_AMBIGUOUS, FLAG_CUT, FLAG_DELETED, FLAG_FAULT,
+    };
     use proptest::prelude::*;
 
     use super::*;
@@ -79,7 +94,7 @@ mod tests {
         let path = path(b"y\0x\0lib\0var\0", FLAG_ABSOLUTE | FLAG_AMBIGUOUS | FLAG_DELETED);
         assert_eq!(path.text, "/var/lib/x/y");
         assert_eq!(path.root, PathRoot::MountNamespace);
-        assert!(path.ambiguous && path.deleted && !path.cut);
+        assert!(path.ambiguous && path.deleted);
         assert_eq!(path.defect(), None);
     }
 
@@ -87,6 +102,13 @@ mod tests {
     fn no_component_is_the_root() {
         let path = path(b"", 0);
         assert_eq!((path.text.as_str(), path.root), ("/", PathRoot::FileSystem));
+    }
+
+    #[test]
+    fn the_name_of_a_kernel_mounts_root_is_no_component() {
+        let memfd = path(b"memfd:x\0/\0", chunk::FLAG_INTERNAL);
+        assert_eq!((memfd.text.as_str(), memfd.root), ("/memfd:x", PathRoot::KernelMount));
+        assert_eq!(path(b"/\0", 0).text, "/");
     }
 
     #[test]

@@ -135,8 +135,8 @@ impl<'a> Chunks<'a> {
         let (head, rest) = ChunkHead::read_from_prefix(self.rest).map_err(|_| RecordError::ChunkCut)?;
         let (bytes, rest) =
             rest.split_at_checked(usize::from(head.len.get())).ok_or(RecordError::ChunkCut)?;
-        let kind = ChunkKind::try_read_from_bytes(&[head.kind])
-            .map_err(|_| RecordError::UnknownChunk(head.kind))?;
+        let kind =
+            ChunkKind::try_read_from_bytes(&[head.kind]).map_err(|_| RecordError::UnknownChunk(head.kind))?;
         self.rest = rest;
         Ok(Chunk { kind, flags: head.flags, bytes })
     }

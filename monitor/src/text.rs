@@ -87,6 +87,7 @@ fn unescape_one(escaped: &str) -> Option<(u8, &str)> {
 
 /// Shows a text from outside on a terminal: its control characters, which could move the cursor or forge a line, are
 /// escaped.
+#[must_use]
 pub fn printable(text: &str) -> impl fmt::Display {
     fmt::from_fn(move |f| {
         text.chars().try_for_each(|c| {

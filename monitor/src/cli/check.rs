@@ -35,7 +35,8 @@ impl Check {
     /// Attaches everything, reports, and detaches.
     pub(super) fn run(&self) -> Result<(), Failure> {
         // Attaching registers the ring buffer with the runtime.
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+        let runtime =
+            runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
         let _guard = runtime.enter();
         let options = kernel::Options { sources: SourceId::ALL.to_vec(), ring_size: size::RING_MIN };
         match kernel::attach(&options) {

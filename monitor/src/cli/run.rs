@@ -11,11 +11,18 @@ use tokio::{
     time::timeout,
 };
 
-use super::{failure::Failure, say, size, sources::{self, Choice}};
+use super::{
+    failure::Failure,
+    say, size,
+    sources::{self, Choice},
+};
 use crate::{
     accounting::{Account, KernelCounts, Tallies},
     kernel::{self, Counters, Programs, Report, RingReader, SourceReport, State},
-    output::{Hub, stdout::{self, Outcome}},
+    output::{
+        Hub,
+        stdout::{self, Outcome},
+    },
     pipeline::{End, Pipeline, Records},
     source::{self, Tables},
 };
@@ -67,7 +74,8 @@ impl Run {
     /// Watches until told to stop.
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Format::Json = self.format;
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+        let runtime =
+            runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
         let result = runtime.block_on(self.watch());
         // A write to standard output may hang for ever; the process's end ends it.
         runtime.shutdown_background();
@@ -77,8 +85,7 @@ impl Run {
     async fn watch(&self) -> Result<(), Failure> {
         // First of all, so that a signal during the start is not lost.
         let mut signals = Signals::new().map_err(Failure::Runtime)?;
-        let options =
-            kernel::Options { sources: sources::chosen(&self.sources), ring_size: self.ring_size };
+        let options = kernel::Options { sources: sources::chosen(&self.sources), ring_size: self.ring_size };
         let kernel::Attached { reader, counters, facts, report, programs } = kernel::attach(&options)?;
         say(Watching { report: &report, programs: programs.len() });
 
@@ -122,10 +129,7 @@ struct Signals {
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
     async fn next(&mut self) {
@@ -166,12 +170,7 @@ fn told(outcome: Result<Outcome, oneshot::error::RecvError>) -> Outcome {
 }
 
 /// Says where every denial of the attached sources went.
-fn summarise(
-    report: &Report,
-    misses: &[u64; SourceId::ALL.len()],
-    counters: &Counters,
-    tallies: &Tallies,
-) {
+fn summarise(report: &Report, misses: &[u64; SourceId::ALL.len()], counters: &Counters, tallies: &Tallies) {
     for source in watched(report) {
         let kernel = KernelCounts {
             seen: counters.get(source, Counter::Seen),

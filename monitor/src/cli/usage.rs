@@ -22,7 +22,9 @@ pub(super) fn report(error: &clap::Error) -> ExitCode {
 
 fn line(error: &clap::Error) -> String {
     let text = error.to_string();
-    let cause = text.lines().next().unwrap_or_default();
+    // Then come the possible values, tips and usage. A line's end may also be part of what was typed.
+    let end = ["\n\n", "\n  ["].into_iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len());
+    let cause = text[..end].trim_end();
     let cause = cause.strip_prefix("error: ").unwrap_or(cause);
     format!("{cause}: {}", advice(error))
 }
@@ -79,10 +81,7 @@ mod tests {
             usage(&["denyd", "run", "--sorce", "all"]),
             "unexpected argument '--sorce' found: did you mean `--source`?",
         );
-        assert_eq!(
-            usage(&["denyd", "chek"]),
-            "unrecognized subcommand 'chek': did you mean `check`?",
-        );
+        assert_eq!(usage(&["denyd", "chek"]), "unrecognized subcommand 'chek': did you mean `check`?",);
         assert_eq!(usage(&["denyd", "run", "x"]), "unexpected argument 'x' found: see `denyd --help`");
     }
 

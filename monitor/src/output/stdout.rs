@@ -58,18 +58,22 @@ pub fn start(lines: Lines) -> io::Result<oneshot::Receiver<Outcome>> {
 /// Waits until whoever reads standard output has closed it, so that denyd ends then and not at the next denial. Waits
 /// for ever where that can't be told: a file, a terminal.
 pub async fn closed() {
-    if let Ok(stdout) = rustix::stdio::stdout().try_clone_to_owned()
+    closed_by_reader(rustix::stdio::stdout()).await;
+}
+
+async fn closed_by_reader(output: impl AsFd) {
+    if let Ok(output) = output.as_fd().try_clone_to_owned()
         // SAFETY: an `OwnedFd` gives the same open descriptor until it is dropped.
-        && let Ok(stdout) = unsafe { AsyncFd::register_with_interest(stdout, Interest::ERROR) }
+        && let Ok(output) = unsafe { AsyncFd::register_with_interest(output, Interest::ERROR) }
     {
-        while let Ok(mut guard) = stdout.ready(Interest::ERROR).await {
+        while let Ok(mut guard) = output.ready(Interest::ERROR).await {
             if guard.ready().is_error() {
                 return;
             }
             guard.clear_ready();
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Writes lines until the queue is closed and empty, or writing fails. What is queued is written at once.
@@ -78,7 +82,9 @@ fn write_lines(mut lines: Lines, mut to: impl Write + AsFd) -> Outcome {
     let mut buffer = Vec::new();
     while lines.queue.blocking_recv_many(&mut batch, BATCH) > 0 {
         buffer.clear();
-        batch.iter().for_each(|line| buffer.extend_from_slice(line));
+        for line in &batch {
+            buffer.extend_from_slice(line);
+        }
         let (bytes, result) = write_bytes(&mut to, &buffer);
         let written = whole_lines(&batch, bytes);
         lines.counts.write(written as u64);
@@ -121,4 +127,115 @@ fn whole_lines(lines: &[Bytes], bytes: usize) -> usize {
         Some(*end)
     });
     ends.take_while(|&end| end <= bytes).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::OpenOptions,
+        io::{PipeReader, PipeWriter, Read as _, pipe},
+    };
+
+    use bytes::BytesMut;
+    use tokio::{
+        runtime::{self, Runtime},
+        task::yield_now,
+    };
+
+    use super::*;
+    use crate::output::Hub;
+
+    /// An output with these lines in its queue, which is closed.
+    fn lines(lines: &[&str]) -> Lines {
+        let mut hub = Hub::default();
+        let queue = hub.add("stdout", lines.len());
+        for line in lines {
+            hub.outputs[0].send(BytesMut::from(*line).freeze());
+        }
+        queue
+    }
+
+    fn read(mut from: PipeReader) -> String {
+        let mut text = String::new();
+        from.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    fn runtime() -> Runtime {
+        runtime::Builder::new_current_thread().enable_io().build().unwrap()
+    }
+
+    #[test]
+    fn every_line_is_written_in_its_order() {
+        let (reader, writer) = pipe().unwrap();
+        let lines = lines(&["a\n", "b\n", "c\n"]);
+        let counts = std::sync::Arc::clone(&lines.counts);
+        assert!(matches!(write_lines(lines, writer), Outcome::Drained));
+        assert_eq!(read(reader), "a\nb\nc\n");
+        assert_eq!(counts.to_string(), "stdout: received 3, written 3, lost 0");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_an_outcome_of_its_own_and_its_lines_are_lost() {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let lines = lines(&["a\n", "b\n"]);
+        let counts = std::sync::Arc::clone(&lines.counts);
+        assert!(matches!(write_lines(lines, writer), Outcome::Closed));
+        assert_eq!(counts.to_string(), "stdout: received 2, written 0, lost 2 (failed 2)");
+    }
+
+    #[test]
+    fn a_full_disk_is_a_failure_with_its_cause() {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let Outcome::Failed(error) = write_lines(lines(&["a\n"]), full) else {
+            panic!("it could be written")
+        };
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn a_pipe_that_another_process_made_non_blocking_is_waited_for() {
+        let (reader, writer) = pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let long = "x".repeat(200_000) + "\n";
+        let lines = lines(&[&long, "end\n"]);
+        let thread = thread::spawn(move || write_lines(lines, writer));
+        assert_eq!(read(reader), long + "end\n");
+        assert!(matches!(thread.join().unwrap(), Outcome::Drained));
+    }
+
+    #[test]
+    fn only_whole_lines_count_as_written() {
+        let batch = ["ab\n", "c\n", "d\n"].map(|line| BytesMut::from(line).freeze());
+        let counts = [0, 2, 3, 4, 5, 7].map(|bytes| whole_lines(&batch, bytes));
+        assert_eq!(counts, [0, 0, 1, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_reader_that_closes_the_pipe_is_noticed_without_a_write() {
+        let (reader, writer): (PipeReader, PipeWriter) = pipe().unwrap();
+        runtime().block_on(async {
+            let mut closed = std::pin::pin!(closed_by_reader(&writer));
+            tokio::select! {
+                biased;
+                () = &mut closed => panic!("it is still open"),
+                () = yield_now() => {}
+            }
+            drop(reader);
+            closed.await;
+        });
+    }
+
+    #[test]
+    fn a_file_is_never_closed_by_its_reader() {
+        let file = OpenOptions::new().write(true).open("/dev/null").unwrap();
+        runtime().block_on(async {
+            tokio::select! {
+                biased;
+                () = closed_by_reader(&file) => panic!("a file has no reader"),
+                () = yield_now() => {}
+            }
+        });
+    }
 }

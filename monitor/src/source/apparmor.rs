@@ -7,7 +7,7 @@ use crate::{
     record::{Chunk, Record, RecordError},
     source::{
         Tables,
-        draft::Draft,
+        draft::{Draft, stack},
         names::{
             apparmor::{self as names, Class},
             socket,
@@ -43,6 +43,13 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
             ChunkKind::MountData => mount_data = Some(text::escape(chunk.bytes)),
             _ => take(&mut draft, &chunk)?,
         }
+    }
+
+    // The operations on files are also those on sockets that were opened before; and a file has a name, or there is
+    // information on why it has none.
+    let unnamed = draft.event.object.name.is_none() && draft.event.action.info.is_none();
+    if body.class == 0 && class == Class::File && unnamed {
+        class = Class::Net;
     }
 
     if body.audit_type == ALLOWED {
@@ -84,19 +91,18 @@ fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), RecordError>
     let event = &mut draft.event;
     let field = match chunk.kind {
         ChunkKind::Profile => {
-            event.subject.label = text();
+            stack(&mut event.subject.label, chunk.bytes);
             "subject.label"
         }
         ChunkKind::Namespace => {
-            // The root namespace is called so, and audit doesn't name it either.
-            event.subject.namespace = text().filter(|name| name != "root");
+            event.subject.namespace = text();
             "subject.namespace"
         }
         ChunkKind::Name => {
             event.object.name = text();
             "object.name"
         }
-        ChunkKind::Target => {
+        ChunkKind::Target | ChunkKind::MountTransition => {
             event.object.target = text();
             "object.target"
         }
@@ -105,7 +111,7 @@ fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), RecordError>
             "action.info"
         }
         ChunkKind::Peer => {
-            event.object.label = text();
+            stack(&mut event.object.label, chunk.bytes);
             "object.label"
         }
         ChunkKind::MountSource => {
@@ -115,10 +121,6 @@ fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), RecordError>
         ChunkKind::MountType => {
             event.object.mount_type = text();
             "object.mount_type"
-        }
-        ChunkKind::MountTransition => {
-            event.object.target = text();
-            "object.target"
         }
         _ => return draft.take(chunk),
     };
@@ -130,8 +132,10 @@ fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), RecordError>
 fn describe_class(draft: &mut Draft<'_>, class: Class, body: &Apparmor) {
     let details = Details(&body.details);
     let kind = match class {
+        // Changes of profile are of this class, too, without a file and its letters.
+        Class::File if class.mask(body.requested).is_none() => ObjectKind::Other,
         Class::File => {
-            draft.event.object.owner.get_or_insert(details.owner());
+            draft.event.object.owner = Some(details.owner());
             ObjectKind::File
         }
         Class::Capability => {
@@ -166,17 +170,16 @@ fn describe_class(draft: &mut Draft<'_>, class: Class, body: &Apparmor) {
             draft.event.action.requested.clear();
             ObjectKind::File
         }
-        Class::Ptrace => ObjectKind::Process,
         Class::Signal => {
             let signal = names::signal(details.word(0), details.word(1).cast_signed());
             draft.event.action.signal = Some(signal);
             ObjectKind::Process
         }
+        Class::Ptrace => ObjectKind::Process,
         Class::IoUring | Class::Namespace | Class::Other(_) => ObjectKind::Other,
     };
-    if draft.event.object.kind == ObjectKind::None {
-        draft.event.object.kind = kind;
-    }
+    // The kernel's audit data says "task" for files, and "none" for some sockets.
+    draft.event.object.kind = kind;
 }
 
 /// AppArmor's name of a file is its path, from the root of the mount namespace, unless it was disconnected from it.
@@ -188,6 +191,9 @@ fn name_is_path(draft: &mut Draft<'_>) {
     {
         object.path = object.name.take();
         object.path_root = Some(PathRoot::MountNamespace);
+        for missing in draft.event.missing.iter_mut().filter(|missing| missing.field == "object.name") {
+            missing.field = "object.path".into();
+        }
     }
 }
 

@@ -45,7 +45,7 @@ impl Contexts {
     /// The context of a SID, if it was learnt.
     #[must_use]
     pub fn recall(&self, sid: u32) -> Option<String> {
-        self.0.borrow().get(&sid).map(|context| context.to_string())
+        self.0.borrow().get(&sid).map(ToString::to_string)
     }
 }
 
@@ -162,8 +162,8 @@ fn push_level(
     }
     let layout = layout.ok_or("the layout of its categories is unknown")?;
     let mut separator = ':';
-    let mut runs = Runs { bits: Bits::new(categories, layout).ok_or("its categories are damaged")?, next: None };
-    while let Some((first, last)) = runs.next() {
+    let bits = Bits::new(categories, layout).ok_or("its categories are damaged")?;
+    for (first, last) in (Runs { bits, next: None }) {
         // Writing to a String can't fail.
         let _infallible = write!(context, "{separator}c{first}");
         separator = ',';
@@ -181,7 +181,8 @@ struct Bits<'a> {
     layout: &'a EbitmapLayout,
     node: &'a [u8],
     word: usize,
-    bits: u64,
+    /// What is left of the word.
+    rest: u64,
 }
 
 impl<'a> Bits<'a> {
@@ -194,7 +195,7 @@ impl<'a> Bits<'a> {
         }
         let nodes = bytes.chunks_exact(layout.node_size);
         let whole = nodes.remainder().is_empty();
-        whole.then_some(Self { nodes, layout, node: &[], word: layout.maps_len, bits: 0 })
+        whole.then_some(Self { nodes, layout, node: &[], word: layout.maps_len, rest: 0 })
     }
 
     /// Reads bytes that [`Self::new`] made sure are there.
@@ -207,16 +208,16 @@ impl Iterator for Bits<'_> {
     type Item = u64;
 
     fn next(&mut self) -> Option<u64> {
-        while self.bits == 0 {
+        while self.rest == 0 {
             self.word += 1;
             if self.word >= self.layout.maps_len {
                 self.node = self.nodes.next()?;
                 self.word = 0;
             }
-            self.bits = u64::from_le_bytes(self.bytes(self.layout.maps_offset + self.word * 8));
+            self.rest = u64::from_le_bytes(self.bytes(self.layout.maps_offset + self.word * 8));
         }
-        let bit = self.bits.trailing_zeros();
-        self.bits &= self.bits - 1;
+        let bit = self.rest.trailing_zeros();
+        self.rest &= self.rest - 1;
         let start = u64::from(u32::from_le_bytes(self.bytes(self.layout.startbit_offset)));
         Some(start + self.word as u64 * 64 + u64::from(bit))
     }
@@ -265,7 +266,7 @@ mod tests {
         let mut bytes = Vec::new();
         for (start, maps) in nodes {
             bytes.extend(0xffff_8880_1234_5678_u64.to_le_bytes());
-            maps.iter().for_each(|map| bytes.extend(map.to_le_bytes()));
+            bytes.extend(maps.into_iter().flat_map(u64::to_le_bytes));
             bytes.extend(start.to_le_bytes());
             bytes.extend([0; 4]);
         }

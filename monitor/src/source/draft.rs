@@ -5,9 +5,13 @@ use std::borrow::Cow;
 use monitor_common::{Flags, chunk::ChunkKind};
 
 use crate::{
-    event::{Action, Audit, Event, Missing, Object, SCHEMA_VERSION, Subject, Text, Verdict},
+    event::{Action, Audit, Event, Missing, Object, ObjectKind, SCHEMA_VERSION, Subject, Text, Verdict},
     record::{Chunk, Record, RecordError},
-    source::{Tables, context::{ContextReader, Formatted}, object, of, task},
+    source::{
+        Tables,
+        context::{ContextReader, Formatted},
+        object, of, task,
+    },
     text,
 };
 
@@ -73,7 +77,8 @@ impl<'a> Draft<'a> {
             | ChunkKind::SubjectContextText
             | ChunkKind::ObjectContextText => self.contexts.take(chunk),
             ChunkKind::TaskProfile => {
-                self.event.process.label = Some(text::escape(chunk.bytes));
+                stack(&mut self.event.process.label, chunk.bytes);
+                self.note_defect("process.label", chunk);
                 Ok(())
             }
             _ => Ok(()),
@@ -111,11 +116,26 @@ impl<'a> Draft<'a> {
     pub(super) fn finish(mut self) -> Event<'a> {
         self.contexts();
         let full = self.flags & Flags::FULL != 0;
+        let why = if full { "the record was full" } else { "it could not be read" };
         if self.event.process.exe.is_none() && self.flags & Flags::KERNEL_THREAD == 0 {
-            self.missing("process.exe", if full { "the record was full" } else { "it could not be read" });
-        } else if full {
+            self.missing("process.exe", why);
+        }
+        let object = &self.event.object;
+        if object.kind == ObjectKind::File && object.path.is_none() && object.name.is_none() {
+            self.missing("object.path", why);
+        }
+        if full {
             self.missing("*", "the record was full: what should follow is not there");
         }
         self.event
     }
+}
+
+/// Adds a profile to an AppArmor label: a label of several has a chunk for each, and audit joins them so.
+pub(super) fn stack<'a>(label: &mut Option<Text<'a>>, profile: &'a [u8]) {
+    let profile = text::escape(profile);
+    *label = Some(match label.take() {
+        None => profile,
+        Some(label) => Cow::Owned(format!("{label}//&{profile}")),
+    });
 }

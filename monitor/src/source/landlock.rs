@@ -1,11 +1,16 @@
 //! Landlock's records.
 
-use monitor_common::{Landlock, chunk::ChunkKind};
+use monitor_common::{Landlock, LandlockRequest, chunk::ChunkKind};
 
 use crate::{
     event::Event,
     record::{Record, RecordError},
-    source::{Tables, draft::Draft, names::landlock as names, object},
+    source::{
+        Tables,
+        draft::Draft,
+        names::{landlock as names, signal},
+        object,
+    },
 };
 
 /// Decodes a record of Landlock.
@@ -35,6 +40,10 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
     draft.event.silent |= known(body.logged) == Some(false);
     match names::request(body.request) {
         Some(request) => {
+            // Only the tracepoints, which also say whether Landlock logs it, give the signal.
+            if request == LandlockRequest::ScopeSignal && known(body.logged).is_some() {
+                draft.event.action.signal = Some(signal::name(body.object.number));
+            }
             draft.event.action.class = Some(names::class(request).into());
             draft.event.action.permissions = names::blockers(request, body.blocked);
         }

@@ -7,7 +7,7 @@ use zerocopy::{IntoBytes as _, TryFromBytes as _};
 
 use crate::{
     event::{Endpoint, ObjectKind, TargetProcess},
-    path::Path,
+    path::{Path, Start},
     record::Chunk,
     source::{
         draft::Draft,
@@ -24,11 +24,14 @@ pub(super) fn describe<'a>(draft: &mut Draft<'a>, object: &'a monitor_common::Ob
     let clock = draft.tables.clock;
     let event = &mut draft.event;
     let to = &mut event.object;
-    if object.has_inode != 0 {
+    // A file that is yet to be made has a file system, but no inode.
+    if object.has_inode != 0 || object.device != 0 {
         let major = object.device >> MINOR_BITS;
         let minor = object.device & ((1 << MINOR_BITS) - 1);
         to.device = Some(text::escape_padded(&object.device_name));
         to.device_number = Some(format!("{major}:{minor}").into());
+    }
+    if object.has_inode != 0 {
         to.inode = Some(object.inode);
         to.mode = Some(format!("{:07o}", object.mode).into());
         to.owner = Some(object.owner);
@@ -101,10 +104,8 @@ fn endpoint(family: u16, address: &[u8; 16], port: u16) -> Option<Endpoint<'stat
         socket::INET6 => IpAddr::V6(Ipv6Addr::from_octets(*address)),
         _ => return None,
     };
-    (!address.is_unspecified() || port != 0).then(|| Endpoint {
-        address: address.to_string().into(),
-        port: (port != 0).then_some(port),
-    })
+    (!address.is_unspecified() || port != 0)
+        .then(|| Endpoint { address: address.to_string().into(), port: (port != 0).then_some(port) })
 }
 
 /// Takes a chunk about the object.
@@ -112,14 +113,14 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) {
     match chunk.kind {
         ChunkKind::ObjectPath => {
             let path = Path::of(chunk);
-            if path.fault {
+            if path.start == Start::Unreadable {
                 draft.missing("object.path", "the path's start could not be read");
             }
             let to = &mut draft.event.object;
-            to.path_cut = path.cut;
+            to.path_cut = path.start != Start::There;
             to.path_ambiguous = path.ambiguous;
             to.deleted = path.deleted;
-            to.path_root = (!path.cut && !path.fault).then_some(path.root);
+            to.path_root = (path.start == Start::There).then_some(path.root);
             to.path = Some(path.text.into());
         }
         ChunkKind::UnixName => match chunk.bytes {

@@ -39,12 +39,7 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
 }
 
 /// The text of a context: as it was read, or else as it was learnt from an earlier record.
-fn label<'a>(
-    draft: &mut Draft<'a>,
-    field: &'static str,
-    sid: u32,
-    read: Formatted,
-) -> Option<Text<'a>> {
+fn label<'a>(draft: &mut Draft<'a>, field: &'static str, sid: u32, read: Formatted) -> Option<Text<'a>> {
     let contexts = &draft.tables.contexts;
     let reason = match read {
         Some((sid, Ok(context))) => {

@@ -1,12 +1,15 @@
 //! The running task, its cgroup and its ancestors.
 
-use monitor_common::{Task, chunk::{ChunkKind, FLAG_CUT, FLAG_FAULT}};
+use monitor_common::{
+    Task,
+    chunk::{ChunkKind, FLAG_CUT, FLAG_FAULT},
+};
 use zerocopy::FromBytes as _;
 
 use crate::{
     clock::Clock,
     event::{Ancestor, Cgroup, Namespaces, Process},
-    path::Path,
+    path::{Path, Start},
     record::{Chunk, RecordError},
     source::draft::Draft,
     text,
@@ -88,7 +91,7 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), R
         }
         ChunkKind::Cgroup => {
             let path = Path::of(chunk);
-            if path.cut || path.fault {
+            if path.start != Start::There {
                 draft.missing("process.cgroup.path", "its start could not be read or did not fit");
             }
             if let Some(cgroup) = &mut draft.event.process.cgroup {

@@ -94,7 +94,9 @@ impl Class {
             Self::Other(0) => return None,
             Self::Other(number) => {
                 let known = OTHER_CLASSES.iter().find(|&&(class, _)| class == number);
-                return Some(known.map_or_else(|| format!("class_{number}").into(), |&(_, name)| name.into()));
+                return Some(
+                    known.map_or_else(|| format!("class_{number}").into(), |&(_, name)| name.into()),
+                );
             }
         };
         Some(Cow::Borrowed(name))
@@ -225,7 +227,7 @@ const NET_PERMISSIONS: [&str; 26] = [
 /// `audit_ptrace_mask` (security/apparmor/task.c).
 const PTRACE_PERMISSIONS: [&str; 5] = ["", "trace", "read", "tracedby", "readby"];
 
-/// AppArmor's own numbers of signals (security/apparmor/include/sig_names.h).
+/// AppArmor's own numbers of signals (`security/apparmor/include/sig_names.h`).
 const SIGNALS: [&str; 36] = [
     "unknown", "hup", "int", "quit", "ill", "trap", "abrt", "bus", "fpe", "kill", "usr1", "segv", "usr2",
     "pipe", "alrm", "term", "stkflt", "chld", "cont", "stop", "stp", "ttin", "ttou", "urg", "xcpu", "xfsz",

@@ -11,6 +11,7 @@ pub mod apparmor;
 pub mod capability;
 pub mod landlock;
 pub mod selinux;
+pub mod signal;
 pub mod socket;
 
 /// The names of a mask's bits, each by `name`; a bit that it doesn't know is `perm_0xNN`.

@@ -47,8 +47,7 @@ impl ClassMap {
     /// Whether all of a mask's permissions have names.
     #[must_use]
     pub fn knows(&self, class: u32, mask: u32) -> bool {
-        self.class(class).is_some_and(|class| {
-            names::bits(mask.into()).all(|bit| (bit as usize) < class.permissions.len())
-        })
+        self.class(class)
+            .is_some_and(|class| names::bits(mask.into()).all(|bit| (bit as usize) < class.permissions.len()))
     }
 }

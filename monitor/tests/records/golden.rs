@@ -1,0 +1,328 @@
+//! Each source's events, whole: records in, JSON out, compared with the files in `golden/`.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p monitor --test records` writes the files anew; look at the difference then.
+
+use std::{fs, path::Path};
+
+use monitor::{event::Event, source::decode};
+use monitor_common::{
+    Apparmor, Capability, Flags, Landlock, LandlockRequest, Object, ObjectKind, Selinux, Socket, SourceId,
+    chunk::{ChunkKind, FLAG_ABSOLUTE, FLAG_AMBIGUOUS, FLAG_CUT, FLAG_DELETED, FLAG_FAULT, FLAG_INTERNAL},
+};
+use zerocopy::FromZeros as _;
+
+use crate::support::{Builder, SECOND, categories, context, file, object, padded, tables, tcp_socket};
+
+/// Decodes the record and compares the event with `golden/NAME.json`.
+#[track_caller]
+fn golden(name: &str, record: Builder) {
+    let record = record.build();
+    let tables = tables();
+    let event = decode(&record, &tables).unwrap();
+    let line = serde_json::to_string(&event).unwrap();
+    assert!(!line.contains('\n'), "an event is one line");
+    let back: Event<'_> = serde_json::from_str(&line).unwrap();
+    assert_eq!(back, event, "an event can be read back");
+
+    let json = serde_json::to_string_pretty(&event).unwrap() + "\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("json");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &json).unwrap();
+    }
+    let expected = fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}: set UPDATE_GOLDEN=1 to write it", path.display()));
+    assert_eq!(json, expected, "{}", path.display());
+}
+
+fn selinux(object: Object) -> Selinux {
+    Selinux {
+        ssid: 100,
+        tsid: 200,
+        tclass: 2,
+        requested: 0b0110,
+        audited: 0b0100,
+        denied: 0b0100,
+        result: -13,
+        reserved: 0,
+        object,
+    }
+}
+
+fn selinux_contexts(builder: Builder) -> Builder {
+    builder
+        .chunk(ChunkKind::SubjectContext, &context(100, "system_u:system_r:httpd_t:s0:s0"))
+        .chunk(ChunkKind::CategoriesHigh, &categories(0, 0b0101))
+        .chunk(ChunkKind::ObjectContext, &context(200, "system_u:object_r:var_lib_t:s0:s0"))
+}
+
+#[test]
+fn selinux_denied_write_reports_contexts_permissions_and_full_path() {
+    let record = Builder::new(SourceId::Selinux, &selinux(file(ObjectKind::Inode)));
+    let record = selinux_contexts(record).flagged(
+        ChunkKind::ObjectPath,
+        FLAG_ABSOLUTE | FLAG_AMBIGUOUS,
+        b"y\0x\0lib\0var\0",
+    );
+    golden("selinux_file", record.task_chunks().head(|head| head.task.audit_serial = 777));
+}
+
+#[test]
+fn selinux_permissive_ioctl_is_permitted_and_names_the_command() {
+    let body = Selinux {
+        requested: 1,
+        audited: 1,
+        denied: 1,
+        result: 0,
+        object: Object { number: 0x5413, ..file(ObjectKind::Ioctl) },
+        ..selinux(object(ObjectKind::None))
+    };
+    let record = Builder::new(SourceId::Selinux, &body).flag(Flags::PERMITTED);
+    let record =
+        selinux_contexts(record).flagged(ChunkKind::ObjectPath, FLAG_ABSOLUTE | FLAG_DELETED, b"y\0tmp\0");
+    golden("selinux_permissive_ioctl", record.task_chunks());
+}
+
+#[test]
+fn selinux_denied_connect_reports_addresses_and_interface() {
+    let body = Selinux {
+        tclass: 3,
+        requested: 0b1000,
+        audited: 0b1000,
+        denied: 0b1000,
+        object: Object { socket: Socket { interface: 2, ..tcp_socket() }, ..object(ObjectKind::Net) },
+        ..selinux(object(ObjectKind::None))
+    };
+    let record = Builder::new(SourceId::Selinux, &body);
+    golden("selinux_socket", selinux_contexts(record).chunk(ChunkKind::Interface, b"eth0").task_chunks());
+}
+
+#[test]
+fn selinux_without_names_and_contexts_says_what_is_missing() {
+    let body = Selinux { tclass: 99, requested: 0x41, audited: 0x41, ..selinux(file(ObjectKind::Inode)) };
+    golden("selinux_unknown", Builder::new(SourceId::Selinux, &body).task_chunks());
+}
+
+#[test]
+fn selinux_denied_key_names_the_key() {
+    let body = Selinux {
+        object: Object { number: 12345, ..object(ObjectKind::Key) },
+        ..selinux(object(ObjectKind::None))
+    };
+    let record = Builder::new(SourceId::Selinux, &body).chunk(ChunkKind::ObjectName, b"my-key");
+    golden("selinux_key", selinux_contexts(record).task_chunks());
+}
+
+fn apparmor(class: u16, operation: &[u8], body: impl FnOnce(&mut Apparmor)) -> Builder {
+    let mut record = Apparmor::new_zeroed();
+    record.audit_type = 2;
+    record.error = -13;
+    record.class = class;
+    record.object.kind = ObjectKind::None as u8;
+    body(&mut record);
+    Builder::new(SourceId::Apparmor, &record)
+        .chunk(ChunkKind::Operation, operation)
+        .chunk(ChunkKind::Profile, b"/usr/bin/nginx")
+}
+
+fn word(details: &mut [u8; 64], n: usize, word: u32) {
+    details[n * 4..][..4].copy_from_slice(&word.to_le_bytes());
+}
+
+#[test]
+fn apparmor_denied_open_reports_masks_in_letters_and_names() {
+    let record = apparmor(2, b"open", |body| {
+        body.requested = 0x12;
+        body.denied = 0x12;
+        // As the kernel leaves it for files, with no task.
+        body.object.kind = ObjectKind::Task as u8;
+        word(&mut body.details, 2, 1000);
+    });
+    golden("apparmor_file", record.chunk(ChunkKind::Name, b"/etc/shadow \\ \xff").task_chunks());
+}
+
+#[test]
+fn apparmor_complaint_of_an_old_kernel_is_permitted_and_classified_by_its_operation() {
+    let record = apparmor(0, b"exec", |body| {
+        body.audit_type = 1;
+        body.requested = 1;
+        body.denied = 1;
+    });
+    let record = record
+        .chunk(ChunkKind::Namespace, b"lxd")
+        .chunk(ChunkKind::Name, b"/usr/bin/id")
+        .chunk(ChunkKind::Target, b"/usr/bin/nginx//null-/usr/bin/id")
+        .flag(Flags::PERMITTED);
+    golden("apparmor_complain_exec", record.task_chunks());
+}
+
+#[test]
+fn apparmor_denied_socket_reports_family_type_and_protocol() {
+    let record = apparmor(14, b"create", |body| {
+        body.requested = 0x10;
+        body.denied = 0x10;
+        body.object.kind = ObjectKind::Net as u8;
+        body.object.socket.family = 10;
+        word(&mut body.details, 0, 2);
+        word(&mut body.details, 1, 17);
+    });
+    golden("apparmor_net", record.task_chunks());
+}
+
+#[test]
+fn apparmor_denied_unix_connect_reports_the_peers_name() {
+    let record = apparmor(14, b"connect", |body| {
+        body.requested = 0x46;
+        body.denied = 0x40;
+        body.object.kind = ObjectKind::Net as u8;
+        body.object.socket.socket_family = 1;
+        body.object.socket.socket_type = 1;
+        word(&mut body.details, 0, 1);
+    });
+    let record = record.chunk(ChunkKind::Peer, b"a").chunk(ChunkKind::Peer, b"b");
+    golden("apparmor_unix", record.chunk(ChunkKind::UnixName, b"\0name").task_chunks());
+}
+
+#[test]
+fn apparmor_denied_signal_names_the_signal_and_the_peer() {
+    let record = apparmor(10, b"signal", |body| {
+        body.requested = 2;
+        body.denied = 2;
+        word(&mut body.details, 0, 15);
+        word(&mut body.details, 1, 15);
+    });
+    golden("apparmor_signal", record.chunk(ChunkKind::Peer, b"unconfined").task_chunks());
+}
+
+#[test]
+fn apparmor_denied_mount_reports_source_type_and_flags() {
+    let record = apparmor(7, b"mount", |body| {
+        // mnt.flags: nosuid, bind, rec.
+        word(&mut body.details, 6, 1 << 1 | 1 << 12 | 1 << 14);
+    });
+    let record = record
+        .chunk(ChunkKind::Name, b"/mnt/")
+        .chunk(ChunkKind::Info, b"failed flags match")
+        .chunk(ChunkKind::MountSource, b"/srv/")
+        .chunk(ChunkKind::MountType, b"ext4")
+        .chunk(ChunkKind::MountData, b"errors=remount-ro");
+    golden("apparmor_mount", record.task_chunks());
+}
+
+#[test]
+fn apparmor_denied_capability_and_limit_name_them() {
+    let record = apparmor(3, b"capable", |body| {
+        body.error = -1;
+        body.object.kind = ObjectKind::Capability as u8;
+        body.object.number = 12;
+    });
+    golden("apparmor_capability", record.task_chunks());
+    let record = apparmor(5, b"setrlimit", |body| {
+        word(&mut body.details, 0, 7);
+        word(&mut body.details, 2, 65536);
+    });
+    golden("apparmor_rlimit", record.task_chunks());
+}
+
+#[test]
+fn apparmor_killed_ptrace_names_the_permission() {
+    let record = apparmor(9, b"ptrace", |body| {
+        body.audit_type = 6;
+        body.requested = 2;
+        body.denied = 2;
+    });
+    golden("apparmor_ptrace", record.chunk(ChunkKind::Peer, b"unconfined").task_chunks());
+}
+
+fn landlock(request: LandlockRequest, blocked: u64, object: Object) -> Landlock {
+    Landlock {
+        domain: 0x1_5a4f_8a3d,
+        blocked,
+        request: request as u32,
+        logged: 1,
+        same_exec: 0,
+        domain_is_exact: 1,
+        object,
+    }
+}
+
+fn domains(builder: Builder) -> Builder {
+    let ids = [0x1_5a4f_8a3d_u64, 0x1_5a4f_8a00, 0xff].map(u64::to_le_bytes).concat();
+    builder.chunk(ChunkKind::Domains, &ids)
+}
+
+#[test]
+fn landlock_denied_file_names_the_blocked_accesses_and_the_domains() {
+    let body = landlock(LandlockRequest::FsAccess, 1 << 1 | 1 << 8 | 1 << 40, file(ObjectKind::Path));
+    let record = domains(Builder::new(SourceId::Landlock, &body));
+    let record = record.flagged(ChunkKind::ObjectPath, FLAG_ABSOLUTE, b"y\0x\0srv\0");
+    golden("landlock_file", record.chunk(ChunkKind::TaskProfile, b"unconfined").task_chunks());
+}
+
+#[test]
+fn landlock_unlogged_connect_is_silent() {
+    let object = Object { socket: tcp_socket(), ..object(ObjectKind::Net) };
+    let body = Landlock { logged: 0, ..landlock(LandlockRequest::NetAccess, 2, object) };
+    golden("landlock_net_silent", domains(Builder::new(SourceId::Landlock, &body)).task_chunks());
+}
+
+#[test]
+fn landlock_denied_signal_describes_the_target() {
+    let object = Object {
+        pid: 99,
+        tid: 99,
+        start_time: 3 * SECOND,
+        number: 20,
+        comm: padded(b"sshd"),
+        ..object(ObjectKind::Task)
+    };
+    let body = landlock(LandlockRequest::ScopeSignal, 0, object);
+    let record = Builder::new(SourceId::Landlock, &body).flagged(
+        ChunkKind::ObjectExe,
+        FLAG_ABSOLUTE,
+        b"sshd\0sbin\0usr\0",
+    );
+    golden("landlock_signal", domains(record).task_chunks());
+}
+
+#[test]
+fn landlock_of_a_kernel_without_tracepoints_says_that_the_domain_is_a_guess() {
+    let body = Landlock {
+        logged: u32::MAX,
+        same_exec: u32::MAX,
+        domain_is_exact: 0,
+        ..landlock(LandlockRequest::Ptrace, 0, object(ObjectKind::Task))
+    };
+    golden("landlock_old", Builder::new(SourceId::Landlock, &body).task_chunks());
+}
+
+fn capability() -> Capability {
+    Capability { capability: 21, options: 0, user_namespace: 4_026_531_837, error: -1 }
+}
+
+#[test]
+fn a_missing_capability_is_named_with_its_namespace() {
+    let record = Builder::new(SourceId::Capability, &capability())
+        .chunk(ChunkKind::TaskContext, &context(300, "user_u:user_r:user_t:s0:s0"));
+    golden("capability", record.task_chunks().flag(Flags::NOT_SUBJECT));
+}
+
+#[test]
+fn what_could_not_be_read_or_did_not_fit_is_said() {
+    let record = Builder::new(SourceId::Capability, &capability())
+        .head(|head| head.missing = 0b1_1111_1111)
+        .flag(Flags::FULL)
+        .flagged(ChunkKind::Argv, FLAG_CUT, b"cat\0/very/lo")
+        .flagged(ChunkKind::Cwd, FLAG_FAULT, b"x\0y\0")
+        .flagged(ChunkKind::Exe, FLAG_INTERNAL | FLAG_DELETED, b"memfd:x\0/\0");
+    golden("missing", record);
+}
+
+#[test]
+fn a_kernel_thread_has_no_executable_and_that_is_no_defect() {
+    let record = Builder::new(SourceId::Capability, &capability()).head(|head| {
+        head.task.comm = padded(b"kworker/0:1");
+        head.task.loginuid = u32::MAX;
+        head.task.ns_pid = 7;
+    });
+    golden("kernel_thread", record.flag(Flags::KERNEL_THREAD));
+}

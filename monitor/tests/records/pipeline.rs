@@ -1,0 +1,136 @@
+//! From the ring buffer to the outputs, with records in memory for a ring buffer.
+
+use std::{
+    collections::VecDeque,
+    future::{pending, ready},
+    io,
+    ops::Deref,
+    sync::Arc,
+};
+
+use monitor::{
+    accounting::{Account, KernelCounts},
+    event::{Event, Module},
+    output::{Hub, OutputLoss},
+    pipeline::{End, Pipeline, Records},
+};
+use monitor_common::{Capability, SourceId};
+use tokio::runtime;
+use zerocopy::FromZeros as _;
+
+use crate::support::{Builder, Bytes, tables};
+
+/// Records that are there from the start. Waiting for more takes for ever, or fails.
+struct Memory {
+    records: VecDeque<Bytes>,
+    broken: bool,
+}
+
+impl Memory {
+    fn of(records: impl IntoIterator<Item = Bytes>) -> Self {
+        Self { records: records.into_iter().collect(), broken: false }
+    }
+}
+
+impl Records for Memory {
+    async fn readable(&mut self) -> io::Result<()> {
+        if self.broken {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        if self.records.is_empty() { pending().await } else { Ok(()) }
+    }
+
+    fn next(&mut self) -> Option<impl Deref<Target = [u8]>> {
+        self.records.pop_front()
+    }
+}
+
+fn good() -> Bytes {
+    Builder::new(SourceId::Capability, &Capability::new_zeroed()).task_chunks().build()
+}
+
+/// A record of a known source that can't be decoded.
+fn bad() -> Bytes {
+    Builder::new(SourceId::Capability, &[0_u8; 2]).build()
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+#[test]
+fn every_record_becomes_one_line_for_every_output_and_is_accounted_for() {
+    let mut hub = Hub::default();
+    let mut first = hub.add("first", 1000);
+    let mut second = hub.add("second", 3);
+    let counts = [&first, &second].map(|lines| Arc::clone(&lines.counts));
+    let records = (0..600).map(|_| good()).chain([bad(), Bytes::of(b"junk")]);
+    let mut pipeline = Pipeline::new(Memory::of(records), tables(), hub);
+
+    // The stop is not ready before all records are handled: it is when the first output has them all.
+    let end = run(pipeline.run(async {
+        while first.queue.len() < 600 {
+            tokio::task::yield_now().await
+        }
+    }));
+    assert!(matches!(end, End::Stopped(())), "{end:?}");
+    let tallies = pipeline.finish();
+
+    let kernel = KernelCounts { seen: 601, ..KernelCounts::default() };
+    let account = Account::of(SourceId::Capability, &kernel, tallies.of(SourceId::Capability));
+    assert_eq!(account.to_string(), "capability: seen 601, emitted 600, lost 1 (undecodable 1)");
+    assert_eq!(tallies.unattributed, 1);
+
+    let line = first.queue.blocking_recv().unwrap();
+    assert_eq!(second.queue.blocking_recv().unwrap(), line);
+    let (event, newline) = line.split_at(line.len() - 1);
+    assert_eq!(newline, b"\n");
+    let event: Event<'_> = serde_json::from_slice(event).unwrap();
+    assert_eq!((event.module, event.process.pid), (Module::Capability, 4242));
+
+    let [first_counts, second_counts] = counts;
+    assert_eq!((first_counts.received(), first_counts.lost(OutputLoss::QueueFull)), (600, 0));
+    assert_eq!((second_counts.received(), second_counts.lost(OutputLoss::QueueFull)), (600, 597));
+    second_counts.end();
+    assert_eq!(
+        second_counts.to_string(),
+        "second: received 600, written 0, lost 600 (queue_full 597, ended 3)",
+    );
+}
+
+#[test]
+fn a_flood_does_not_keep_a_signal_waiting() {
+    let mut pipeline = Pipeline::new(Memory::of((0..10_000).map(|_| good())), tables(), Hub::default());
+    // Ready at the second look, as a signal that comes in the midst of it.
+    let mut looked = false;
+    let signal = std::future::poll_fn(|_| {
+        if std::mem::replace(&mut looked, true) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    });
+    assert!(matches!(run(pipeline.run(signal)), End::Stopped(())));
+    let tallies = pipeline.finish();
+    assert_eq!(tallies.of(SourceId::Capability).emitted, 10_000, "and nothing that is there is lost");
+}
+
+#[test]
+fn an_output_that_is_gone_loses_only_its_own_events() {
+    let mut hub = Hub::default();
+    let gone = hub.add("gone", 10).counts;
+    let kept = hub.add("kept", 10);
+    let mut pipeline = Pipeline::new(Memory::of([good(), good()]), tables(), hub);
+    assert!(matches!(run(pipeline.run(ready(()))), End::Stopped(())));
+    pipeline.finish();
+    assert_eq!(gone.to_string(), "gone: received 2, written 0, lost 2 (failed 2)");
+    assert_eq!(kept.queue.len(), 2);
+}
+
+#[test]
+fn a_ring_buffer_that_fails_ends_the_run() {
+    let records = Memory { broken: true, ..Memory::of([]) };
+    let mut pipeline = Pipeline::new(records, tables(), Hub::default());
+    let end = run(pipeline.run(pending::<()>()));
+    assert!(matches!(end, End::Failed(error) if error.kind() == io::ErrorKind::Unsupported));
+}
