@@ -24,6 +24,8 @@ pub const FLAG_ABSOLUTE: u8 = 4;
 pub const FLAG_AMBIGUOUS: u8 = 8;
 /// The file had been unlinked.
 pub const FLAG_DELETED: u8 = 16;
+/// The file is on one of the kernel's own mounts, which are in no mount namespace (pipes, sockets, memfd).
+pub const FLAG_INTERNAL: u8 = 32;
 
 /// What a chunk holds.
 ///

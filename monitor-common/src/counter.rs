@@ -1,7 +1,7 @@
 //! The counters that programs keep for each source, one row a CPU.
 //!
 //! User space maps them and adds the rows up. The accounting identity: for each source,
-//! `Seen = Submitted + RingFull`; what happens after submission is user space's to count.
+//! `Seen = Submitted + RingFull + Unreadable`; what happens after submission is user space's to count.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -23,20 +23,25 @@ pub enum Counter {
     ReadFault = 4,
     /// Not a denial: the source's function ran for something else (a grant, a status message) and was passed over.
     Skipped = 5,
+    /// Lost: what tells a denial from a grant could not be read.
+    Unreadable = 6,
 }
 
 /// How many counters a source has, rounded up so that a row is a whole number of cache lines.
 pub const COUNTERS: usize = 8;
+
+/// Rows of a table of counters: one for each source, rounded up so that a mask bounds an index.
+pub const ROWS: usize = SourceId::ALL.len().next_power_of_two();
 
 /// One CPU's counters, by source and [`Counter`].
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C, align(64))]
 pub struct CpuCounters {
     /// Indexed by `SourceId as usize`, then `Counter as usize`.
-    pub values: [[u64; COUNTERS]; SourceId::ALL.len()],
+    pub values: [[u64; COUNTERS]; ROWS],
 }
 
 impl CpuCounters {
     /// All zero.
-    pub const ZERO: Self = Self { values: [[0; COUNTERS]; SourceId::ALL.len()] };
+    pub const ZERO: Self = Self { values: [[0; COUNTERS]; ROWS] };
 }

@@ -133,8 +133,7 @@ layout! {
     mount_mountpoint = Member("mount", "mnt_mountpoint");
     mount_vfsmount = Member("mount", "mnt");
     mount_namespace = Member("mount", "mnt_ns");
-    mount_instance = Member("mount", "mnt_instance");
-    mount_next_for_sb = Member("mount", "mnt_next_for_sb");
+    mount_next_in_super_block = Member("mount", "mnt_next_for_sb") | Member("mount", "mnt_instance");
 
     // The object that the modules hand to audit.
     audit_data_type = Member("common_audit_data", "type");
@@ -168,6 +167,11 @@ layout! {
     unix_address_name = Member("unix_address", "name");
 
     // SELinux.
+    security_class_size = Size("security_class_mapping");
+    security_class_name = Member("security_class_mapping", "name");
+    security_class_permissions = Member("security_class_mapping", "perms");
+    security_class_permissions_count = Count("security_class_mapping", "perms");
+    lsm_blob_sizes_cred = Member("lsm_blob_sizes", "lbs_cred");
     selinux_ssid = Member("selinux_audit_data", "ssid");
     selinux_tsid = Member("selinux_audit_data", "tsid");
     selinux_tclass = Member("selinux_audit_data", "tclass");
@@ -281,3 +285,14 @@ impl Settings {
 }
 
 const _: () = assert!(size_of::<Layout>() == ENTRIES.len() * size_of::<u32>(), "one u32 for each entry");
+
+impl core::fmt::Display for Spec {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Member(name, member) => write!(f, "struct {name}.{member}"),
+            Self::Size(name) => write!(f, "sizeof(struct {name})"),
+            Self::MemberSize(name, member) => write!(f, "sizeof(struct {name}.{member})"),
+            Self::Count(name, member) => write!(f, "struct {name}.{member}[]"),
+        }
+    }
+}

@@ -22,6 +22,12 @@ pub use crate::{
     source::SourceId,
 };
 
-/// Bytes that a program reserves in the ring buffer for one record. With the ring buffer's own 8-byte header it takes
-/// 4 KiB.
-pub const RECORD_SIZE: usize = 4088;
+/// The last offset in a record at which a program starts to write. A write is at most [`WRITE_MAX`] bytes, so that the
+/// verifier can see with one mask that it stays inside [`RECORD_SIZE`].
+pub const OFFSET_MASK: usize = 0xfff;
+
+/// Bytes that a program writes at once, at most: a file name of 255 bytes and its NUL.
+pub const WRITE_MAX: usize = 256;
+
+/// Bytes that a program reserves in the ring buffer for one record.
+pub const RECORD_SIZE: usize = (OFFSET_MASK + WRITE_MAX).next_multiple_of(8);

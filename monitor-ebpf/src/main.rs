@@ -1,6 +1,33 @@
-//! denyd's eBPF programs.
+//! denyd's eBPF programs: one file per source, beside the parts that they share.
+//!
+//! A source's program runs where its module has just decided. It counts the denial, reserves a record in the ring
+//! buffer, fills in who ([`task`]), what was asked for ([`object`], [`path`]) and the labels ([`label`]), and submits.
+//! It never changes a verdict, and nothing here runs when access is allowed, except where a source says so.
+//!
+//! All kernel memory is read with `bpf_probe_read_kernel` at offsets that user space took from the running kernel's
+//! BTF ([`layout`]).
+
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
+
+mod apparmor;
+mod capability;
+mod label;
+mod landlock;
+mod layout;
+mod memory;
+mod object;
+mod output;
+mod path;
+mod peek;
+mod selinux;
+mod task;
+
+/// The kernel lets only GPL-compatible programs call `bpf_probe_read_kernel`.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
 #[cfg(not(test))]
 #[panic_handler]

@@ -1,0 +1,155 @@
+//! AppArmor: DENIED, ALLOWED (complain mode) and KILLED.
+//!
+//! `common_lsm_audit` is called for each, before audit can drop it, and also with `audit=0`. (`aa_audit_msg`, which its
+//! name suggests, is inlined into its callers by GCC.)
+
+use aya_ebpf::{
+    macros::{fexit, kprobe},
+    programs::{FExitContext, ProbeContext},
+};
+use monitor_common::{Apparmor, Flags, SourceId, chunk::ChunkKind, counter::Counter};
+
+use crate::{
+    label,
+    layout::layout,
+    memory::{Address, Fault, argument, at, member, read},
+    object,
+    output::{Record, count},
+    task,
+};
+
+// `enum audit_type` (security/apparmor/include/audit.h), the same from 5.10 to 7.3.
+const AUDIT_APPARMOR_ALLOWED: u32 = 1;
+const AUDIT_APPARMOR_DENIED: u32 = 2;
+const AUDIT_APPARMOR_KILL: u32 = 6;
+
+/// `void common_lsm_audit(struct common_audit_data *a, ...)` (security/lsm_audit.c).
+#[fexit(function = "common_lsm_audit")]
+pub fn apparmor_fexit(context: FExitContext) -> i32 {
+    denial(argument(&context, 0));
+    0
+}
+
+/// As [`apparmor_fexit`], where the kernel refuses trampolines.
+#[kprobe(function = "common_lsm_audit")]
+pub fn apparmor_kprobe(context: ProbeContext) -> u32 {
+    denial(context.arg::<u64>(0).ok_or(Fault));
+    0
+}
+
+#[inline(always)]
+fn denial(data: Result<Address, Fault>) {
+    let details = data.and_then(|data| Ok((data, member::<Address>(data, layout!(audit_data_apparmor))?)));
+    let kind = details.and_then(|(data, details)| Ok((data, details, member::<u32>(details, layout!(apparmor_type))?)));
+    let Ok((data, details, kind)) = kind else {
+        count(SourceId::Apparmor, Counter::Seen);
+        count(SourceId::Apparmor, Counter::Unreadable);
+        return;
+    };
+    // The others are grants that the policy wants logged, policy loads, hints.
+    if kind != AUDIT_APPARMOR_ALLOWED && kind != AUDIT_APPARMOR_DENIED && kind != AUDIT_APPARMOR_KILL {
+        count(SourceId::Apparmor, Counter::Skipped);
+        return;
+    }
+    let Some(mut record) = Record::reserve::<Apparmor>(SourceId::Apparmor) else { return };
+    if kind == AUDIT_APPARMOR_ALLOWED {
+        record.set(Flags::PERMITTED);
+    }
+    if fill(&mut record, data, details, kind).is_err() {
+        record.fault();
+    }
+    task::describe(&mut record);
+    record.submit();
+}
+
+#[inline(always)]
+fn fill(record: &mut Record, data: Address, details: Address, kind: u32) -> Result<(), Fault> {
+    let body: &mut Apparmor = record.body();
+    body.audit_type = kind;
+    body.error = member(details, layout!(apparmor_error))?;
+    body.requested = member(details, layout!(apparmor_request))?;
+    body.denied = member(details, layout!(apparmor_denied))?;
+    body.class = member(details, layout!(apparmor_class)).unwrap_or(0);
+    body.details = read(at(details, layout!(apparmor_details))?)?;
+    let operation_at = member::<Address>(details, layout!(apparmor_op))?;
+    let operation = Operation::of(operation_at);
+    record.string_chunk(ChunkKind::Operation, operation_at);
+    let label = member::<Address>(details, layout!(apparmor_label))?;
+    label::profile(record, ChunkKind::Profile, label);
+    label::namespace(record, label);
+    record.string_chunk(ChunkKind::Name, member(details, layout!(apparmor_name))?);
+    record.string_chunk(ChunkKind::Info, member(details, layout!(apparmor_info))?);
+    match operation {
+        Operation::Mount => {
+            record.string_chunk(ChunkKind::MountSource, member(details, layout!(apparmor_mount_source))?);
+            record.string_chunk(ChunkKind::MountType, member(details, layout!(apparmor_mount_type))?);
+            record.string_chunk(ChunkKind::MountTransition, member(details, layout!(apparmor_mount_transition))?);
+            record.string_chunk(ChunkKind::MountData, member(details, layout!(apparmor_mount_data))?);
+        }
+        Operation::File => {
+            label::profile(record, ChunkKind::Peer, member(details, layout!(apparmor_peer))?);
+            record.string_chunk(ChunkKind::Target, member(details, layout!(apparmor_fs_target))?);
+        }
+        Operation::Socket | Operation::Process => {
+            label::profile(record, ChunkKind::Peer, member(details, layout!(apparmor_peer))?);
+        }
+        Operation::Other => {}
+    }
+    // For a unix socket, or one that is not yet made, the type says "none", and the union holds the socket all the
+    // same.
+    object::describe::<Apparmor>(record, data, matches!(operation, Operation::Socket));
+    Ok(())
+}
+
+/// What the union at the end of `apparmor_audit_data` holds: that depends on the operation, by name
+/// (`OP_*`, security/apparmor/include/audit.h).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    File,
+    Mount,
+    Socket,
+    Process,
+    Other,
+}
+
+impl Operation {
+    /// Tells the operation by the first eight bytes of its name.
+    #[inline(always)]
+    fn of(name: Address) -> Self {
+        // The names are literals in the kernel's image, so that eight bytes can be read of a shorter one, too.
+        let Ok(bytes) = read::<[u8; 8]>(name) else { return Self::Other };
+        let starts = |prefix: &[u8]| {
+            let mut index = 0;
+            while index < prefix.len() && index < bytes.len() {
+                if bytes[index] != prefix[index] {
+                    return false;
+                }
+                index += 1;
+            }
+            true
+        };
+        if starts(b"mount\0") || starts(b"umount\0") || starts(b"pivotroo") {
+            Self::Mount
+        } else if starts(b"signal\0") || starts(b"ptrace\0") {
+            Self::Process
+        } else if starts(b"create\0")
+            || starts(b"post_cre")
+            || starts(b"bind\0")
+            || starts(b"connect\0")
+            || starts(b"listen\0")
+            || starts(b"accept\0")
+            || starts(b"sendmsg\0")
+            || starts(b"recvmsg\0")
+            || starts(b"getsock")
+            || starts(b"getpeern")
+            || starts(b"setsock")
+            || starts(b"socket_s")
+        {
+            Self::Socket
+        } else if starts(b"capable\0") || starts(b"setrlimi") || starts(b"profile_") || starts(b"uring_") {
+            Self::Other
+        } else {
+            Self::File
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Reading kernel memory.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{
+    EbpfContext,
+    helpers::{self, generated},
+};
+use monitor_common::layout::ABSENT;
+
+/// An address in the kernel, as a plain number: the verifier then doesn't restrict what is computed from it, and every
+/// access goes through `bpf_probe_read_kernel`, which checks it.
+pub type Address = u64;
+
+/// Memory that could not be read, or a member that this kernel doesn't have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Fault;
+
+/// Reads a `T` at an address.
+#[inline(always)]
+pub fn read<T: Copy>(address: Address) -> Result<T, Fault> {
+    // SAFETY: the helper checks the address; every bit pattern is valid for the integers and byte arrays read here.
+    unsafe { helpers::bpf_probe_read_kernel(address as *const T) }.map_err(|_errno| Fault)
+}
+
+/// Reads the word at an address; 0 if it can't be read, which `bpf_probe_read_kernel` itself sees to.
+///
+/// For loops, which the verifier follows step by step: each way that a step can end costs it the rest of the loop.
+#[inline(always)]
+pub fn word(address: Address) -> u64 {
+    let mut word = 0_u64;
+    // SAFETY: the helper checks the address, and writes eight bytes.
+    unsafe { generated::bpf_probe_read_kernel((&raw mut word).cast(), 8, address as *const c_void) };
+    word
+}
+
+/// Reads the member at `offset` of the object at `base`.
+#[inline(always)]
+pub fn member<T: Copy>(base: Address, offset: u32) -> Result<T, Fault> {
+    if offset == ABSENT || base == 0 {
+        return Err(Fault);
+    }
+    read(base.wrapping_add(u64::from(offset)))
+}
+
+/// The address of the member at `offset` of the object at `base`, for a member that is itself an object.
+#[inline(always)]
+pub fn at(base: Address, offset: u32) -> Result<Address, Fault> {
+    if offset == ABSENT || base == 0 {
+        return Err(Fault);
+    }
+    Ok(base.wrapping_add(u64::from(offset)))
+}
+
+/// The `index`th word of a tracing program's context: the arguments in order, then, for an fexit, the return value.
+///
+/// Read as memory and not as the typed pointer that the verifier knows, so that it is a plain number.
+#[inline(always)]
+pub fn argument(context: &impl EbpfContext, index: u32) -> Result<u64, Fault> {
+    let words: *mut c_void = context.as_ptr();
+    // SAFETY: the context of a tracing program is an array of u64, and the helper checks the address.
+    unsafe { helpers::bpf_probe_read_kernel(words.cast::<u64>().cast_const().wrapping_add(index as usize)) }
+        .map_err(|_errno| Fault)
+}

@@ -1,0 +1,338 @@
+//! The ring buffer, the record under construction, and the counters.
+
+use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
+    helpers::generated,
+    macros::map,
+    maps::{Array, RingBuf, ring_buf::RingBufEntry},
+};
+use monitor_common::{
+    Apparmor, Flags, Head, Landlock, OFFSET_MASK, Object, RECORD_SIZE, Selinux, SourceId, WRITE_MAX,
+    chunk::{self, ChunkKind},
+    counter::{self, Counter, CpuCounters, ROWS},
+};
+use crate::memory::{Address, Fault};
+
+/// Records on their way to user space, which sets the size.
+#[map]
+static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 24, 0);
+
+/// One element a CPU; user space sets their number, and maps them.
+#[map]
+static COUNTERS: Array<CpuCounters> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// Adds one to a source's counter.
+#[inline(always)]
+pub fn count(source: SourceId, counted: Counter) {
+    // SAFETY: the helper has no preconditions.
+    let cpu = unsafe { generated::bpf_get_smp_processor_id() };
+    let Some(counters) = COUNTERS.get_ptr_mut(cpu) else { return };
+    let index = masked::<{ ROWS * counter::COUNTERS - 1 }>((source as usize * counter::COUNTERS + counted as usize) as u64);
+    // SAFETY: the index is below the table's length.
+    let value = unsafe { (&raw mut (*counters).values).cast::<u64>().add(index) };
+    // An atomic addition, since a program may be preempted by another on the same CPU. `AtomicU64` has no `fetch_add`
+    // on this target, and the kernel has the instruction from the start.
+    // SAFETY: `value` points into a map's value.
+    unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) value, in(reg) 1_u64) };
+}
+
+/// The bytes of a record in the ring buffer.
+type Bytes = [u64; RECORD_SIZE / 8];
+
+/// Bytes that [`Record::bytes`] and [`Record::user_bytes`] append at once, at most: a mask, so that the verifier sees
+/// the bound.
+pub const BYTES_MAX: u64 = 0xff;
+
+/// A record under construction.
+///
+/// Dropping it without [`Record::submit`] would leak the reservation; the verifier refuses such a program.
+///
+/// What changes while it is filled (its size, flags, what is missing) is kept in the record's own memory and accessed
+/// with volatile reads and writes. The verifier doesn't follow values through that memory; in registers it would follow
+/// each combination of them separately, and give up.
+pub struct Record {
+    entry: RingBufEntry<Bytes>,
+    source: SourceId,
+}
+
+/// A body that has an [`Object`].
+pub trait WithObject {
+    /// Where in the body.
+    const OFFSET: usize;
+}
+
+macro_rules! with_object {
+    ($($body:ty),+) => {
+        $(impl WithObject for $body {
+            const OFFSET: usize = core::mem::offset_of!($body, object);
+        })+
+    };
+}
+
+with_object!(Selinux, Apparmor, Landlock);
+
+/// A chunk under construction: where its head is.
+#[derive(Clone, Copy)]
+pub struct Chunk {
+    start: u64,
+}
+
+impl Record {
+    /// Counts a denial as seen and reserves a record for it.
+    ///
+    /// The body of type `B` is zeroed; the head is written by [`Record::submit`]'s caller through [`Record::head`].
+    #[inline(always)]
+    pub fn reserve<B>(source: SourceId) -> Option<Self> {
+        count(source, Counter::Seen);
+        let Some(entry) = EVENTS.reserve::<Bytes>(0) else {
+            count(source, Counter::RingFull);
+            return None;
+        };
+        let mut record = Self { entry, source };
+        // SAFETY: head and body lie within the record.
+        unsafe {
+            core::ptr::write_bytes(record.base().cast::<u64>(), 0, (size_of::<Head>() + size_of::<B>()) / 8);
+        }
+        record.set_used((size_of::<Head>() + size_of::<B>()) as u64);
+        Some(record)
+    }
+
+    #[inline(always)]
+    fn base(&mut self) -> *mut u8 {
+        self.entry.as_mut_ptr().cast()
+    }
+
+    /// Bytes that are used so far.
+    #[inline(always)]
+    fn used(&mut self) -> u64 {
+        // SAFETY: a field of the head.
+        u64::from(unsafe { (&raw const self.head().size).read_volatile() })
+    }
+
+    #[inline(always)]
+    fn set_used(&mut self, used: u64) {
+        // SAFETY: a field of the head.
+        unsafe { (&raw mut self.head().size).write_volatile(used as u16) };
+    }
+
+    /// The head.
+    #[inline(always)]
+    pub fn head(&mut self) -> &mut Head {
+        // SAFETY: the record starts with a head, which `reserve` zeroed.
+        unsafe { &mut *self.base().cast() }
+    }
+
+    /// The body, of the type that the record was reserved for.
+    #[inline(always)]
+    pub fn body<B>(&mut self) -> &mut B {
+        // SAFETY: the body follows the head; `reserve` zeroed it.
+        unsafe { &mut *self.base().add(size_of::<Head>()).cast() }
+    }
+
+    /// The object in the body.
+    #[inline(always)]
+    pub fn object<B: WithObject>(&mut self) -> &mut Object {
+        // SAFETY: as for `body`; the trait's constant is the member's offset.
+        unsafe { &mut *self.base().add(size_of::<Head>() + B::OFFSET).cast() }
+    }
+
+    /// Sets one of [`Flags`].
+    #[inline(always)]
+    pub fn set(&mut self, flag: u16) {
+        let flags = &raw mut self.head().flags;
+        // SAFETY: a field of the head.
+        unsafe { flags.write_volatile(flags.read_volatile() | flag) };
+    }
+
+    /// Notes that a field is missing, by its bit in [`Head::missing`].
+    #[inline(always)]
+    pub fn miss(&mut self, bit: u32) {
+        let missing = &raw mut self.head().missing;
+        // SAFETY: a field of the head.
+        unsafe { missing.write_volatile(missing.read_volatile() | 1 << bit) };
+        self.fault();
+    }
+
+    /// Counts a fault in reading that leaves a field missing.
+    #[inline(always)]
+    pub fn fault(&self) {
+        count(self.source, Counter::ReadFault);
+    }
+
+    /// Where the next [`WRITE_MAX`] bytes go, if there is room.
+    #[inline(always)]
+    fn room(&mut self) -> Option<*mut u8> {
+        let used = self.used();
+        if used > OFFSET_MASK as u64 {
+            self.set(Flags::FULL);
+            return None;
+        }
+        let offset = masked::<OFFSET_MASK>(used);
+        // SAFETY: `OFFSET_MASK + WRITE_MAX <= RECORD_SIZE`.
+        Some(unsafe { self.base().add(offset) })
+    }
+
+    /// Starts a chunk; `None` if the record is full.
+    #[inline(always)]
+    pub fn begin(&mut self, kind: ChunkKind) -> Option<Chunk> {
+        let room = self.room()?;
+        let start = self.used();
+        // SAFETY: `room` has `WRITE_MAX` bytes.
+        unsafe {
+            room.write(kind as u8);
+            room.add(1).write_volatile(0);
+        }
+        self.set_used(start + size_of::<chunk::ChunkHead>() as u64);
+        Some(Chunk { start })
+    }
+
+    /// The head of a chunk that [`Self::begin`] started.
+    #[inline(always)]
+    fn chunk_head(&mut self, chunk: Chunk) -> *mut u8 {
+        let offset = masked::<OFFSET_MASK>(chunk.start);
+        // SAFETY: `begin` had room for the chunk's head at this offset.
+        unsafe { self.base().add(offset) }
+    }
+
+    /// Sets flags of a chunk.
+    #[inline(always)]
+    pub fn flag(&mut self, chunk: Chunk, flags: u8) {
+        // SAFETY: the second byte of the chunk's head.
+        unsafe {
+            let at = self.chunk_head(chunk).add(1);
+            at.write_volatile(at.read_volatile() | flags);
+        }
+        if flags & chunk::FLAG_CUT != 0 {
+            count(self.source, Counter::Cut);
+        }
+        if flags & chunk::FLAG_FAULT != 0 {
+            self.fault();
+        }
+    }
+
+    /// Ends a chunk that [`Self::begin`] started.
+    #[inline(always)]
+    pub fn end(&mut self, chunk: Chunk) {
+        let len = self.used() - chunk.start - size_of::<chunk::ChunkHead>() as u64;
+        let head = self.chunk_head(chunk);
+        // SAFETY: the third and fourth byte of the chunk's head.
+        unsafe {
+            head.add(2).write(len as u8);
+            head.add(3).write((len >> 8) as u8);
+        }
+    }
+
+    /// Takes back a chunk that [`Self::begin`] started.
+    #[inline(always)]
+    pub fn cancel(&mut self, chunk: Chunk) {
+        self.set_used(chunk.start);
+    }
+
+    /// Notes that `len` more bytes were written.
+    #[inline(always)]
+    fn grow(&mut self, len: u64) {
+        let used = self.used();
+        self.set_used(used + len);
+    }
+
+    /// Appends a kernel string with its NUL, at most [`WRITE_MAX`] bytes. Returns the number of bytes.
+    #[inline(always)]
+    pub fn string(&mut self, address: Address) -> Result<u64, Fault> {
+        let room = self.room().ok_or(Fault)?;
+        // SAFETY: `room` has `WRITE_MAX` bytes, and the helper checks the address.
+        let len = unsafe {
+            generated::bpf_probe_read_kernel_str(room.cast(), WRITE_MAX as u32, address as *const _)
+        };
+        if len <= 0 {
+            return Err(Fault);
+        }
+        self.grow(len as u64);
+        Ok(len as u64)
+    }
+
+    /// Appends `len` bytes of kernel memory, at most [`BYTES_MAX`].
+    #[inline(always)]
+    pub fn bytes(&mut self, address: Address, len: u64) -> Result<(), Fault> {
+        let room = self.room().ok_or(Fault)?;
+        let len = len.min(BYTES_MAX);
+        // SAFETY: as for `string`.
+        let error =
+            unsafe { generated::bpf_probe_read_kernel(room.cast(), masked::<{ BYTES_MAX as usize }>(len) as u32, address as *const _) };
+        if error != 0 {
+            return Err(Fault);
+        }
+        self.grow(len);
+        Ok(())
+    }
+
+    /// Appends `len` bytes of user memory, at most [`BYTES_MAX`].
+    #[inline(always)]
+    pub fn user_bytes(&mut self, address: Address, len: u64) -> Result<(), Fault> {
+        let room = self.room().ok_or(Fault)?;
+        let len = len.min(BYTES_MAX);
+        // SAFETY: as for `string`.
+        let error =
+            unsafe { generated::bpf_probe_read_user(room.cast(), masked::<{ BYTES_MAX as usize }>(len) as u32, address as *const _) };
+        if error != 0 {
+            return Err(Fault);
+        }
+        self.grow(len);
+        Ok(())
+    }
+
+    /// Appends a value.
+    #[inline(always)]
+    pub fn value<T>(&mut self, value: T) {
+        const { assert!(size_of::<T>() <= WRITE_MAX) };
+        let Some(room) = self.room() else { return };
+        // SAFETY: `room` has `WRITE_MAX` bytes.
+        unsafe { room.cast::<T>().write_unaligned(value) };
+        self.grow(size_of::<T>() as u64);
+    }
+
+    /// Appends a chunk that is one kernel string, if there is one at the address.
+    #[inline(always)]
+    pub fn string_chunk(&mut self, kind: ChunkKind, address: Address) {
+        if address == 0 {
+            return;
+        }
+        let Some(chunk) = self.begin(kind) else { return };
+        match self.string(address) {
+            Ok(len) => {
+                // The NUL is not part of a string chunk.
+                let used = self.used();
+                self.set_used(used - 1);
+                if len == WRITE_MAX as u64 {
+                    self.flag(chunk, chunk::FLAG_CUT);
+                }
+                self.end(chunk);
+            }
+            Err(Fault) => {
+                self.cancel(chunk);
+                self.fault();
+            }
+        }
+    }
+
+    /// Hands the record to user space.
+    #[inline(always)]
+    pub fn submit(mut self) {
+        let source = self.source;
+        let head = self.head();
+        head.source = source as u8;
+        // SAFETY: the helper has no preconditions.
+        head.cpu = unsafe { generated::bpf_get_smp_processor_id() } as u16;
+        self.entry.submit(0);
+        count(source, Counter::Submitted);
+    }
+}
+
+/// `number & MASK`, which must not change it: so that the verifier sees the bound right where it matters, whatever the
+/// compiler knows or has forgotten.
+#[inline(always)]
+fn masked<const MASK: usize>(number: u64) -> usize {
+    let mut number = number;
+    // SAFETY: changes only the register.
+    unsafe { core::arch::asm!("{0} &= {1}", inout(reg) number, const MASK) };
+    number as usize
+}

@@ -1,0 +1,77 @@
+//! SELinux: audited denials, and permitted ones in permissive mode.
+//!
+//! `common_lsm_audit` is called for each, before audit can drop it, and also with `audit=0`. At its exit the contexts
+//! that the kernel itself wrote are known, where it wrote any.
+
+use aya_ebpf::{
+    macros::{fexit, kprobe},
+    programs::{FExitContext, ProbeContext},
+};
+use monitor_common::{
+    Flags, Selinux, SourceId,
+    chunk::ChunkKind,
+    counter::Counter,
+};
+
+use crate::{
+    label,
+    layout::layout,
+    memory::{Address, Fault, argument, member},
+    object,
+    output::{Record, count},
+    task,
+};
+
+/// `void common_lsm_audit(struct common_audit_data *a, ...)` (security/lsm_audit.c).
+#[fexit(function = "common_lsm_audit")]
+pub fn selinux_fexit(context: FExitContext) -> i32 {
+    denial(argument(&context, 0));
+    0
+}
+
+/// As [`selinux_fexit`], where the kernel refuses trampolines.
+#[kprobe(function = "common_lsm_audit")]
+pub fn selinux_kprobe(context: ProbeContext) -> u32 {
+    denial(context.arg::<u64>(0).ok_or(Fault));
+    0
+}
+
+#[inline(always)]
+fn denial(data: Result<Address, Fault>) {
+    let details = data.and_then(|data| Ok((data, member::<Address>(data, layout!(audit_data_selinux))?)));
+    let denied = details.and_then(|(data, details)| Ok((data, details, member::<u32>(details, layout!(selinux_denied))?)));
+    let Ok((data, details, denied)) = denied else {
+        count(SourceId::Selinux, Counter::Seen);
+        count(SourceId::Selinux, Counter::Unreadable);
+        return;
+    };
+    // A grant that the policy wants logged (auditallow).
+    if denied == 0 {
+        count(SourceId::Selinux, Counter::Skipped);
+        return;
+    }
+    let Some(mut record) = Record::reserve::<Selinux>(SourceId::Selinux) else { return };
+    let body: &mut Selinux = record.body();
+    body.denied = denied;
+    body.ssid = member(details, layout!(selinux_ssid)).unwrap_or(0);
+    body.tsid = member(details, layout!(selinux_tsid)).unwrap_or(0);
+    body.tclass = u32::from(member::<u16>(details, layout!(selinux_tclass)).unwrap_or(0));
+    body.requested = member(details, layout!(selinux_requested)).unwrap_or(0);
+    body.audited = member(details, layout!(selinux_audited)).unwrap_or(0);
+    body.result = member(details, layout!(selinux_result)).unwrap_or(-1);
+    let (ssid, tsid, result) = (body.ssid, body.tsid, body.result);
+    if result == 0 {
+        record.set(Flags::PERMITTED);
+    }
+    label::context(&mut record, ChunkKind::SubjectContext, ssid);
+    label::context(&mut record, ChunkKind::ObjectContext, tsid);
+    if let Ok(sid) = label::task_sid()
+        && sid != ssid
+    {
+        record.set(Flags::NOT_SUBJECT);
+        label::context(&mut record, ChunkKind::TaskContext, sid);
+    }
+    object::describe::<Selinux>(&mut record, data, false);
+    task::describe(&mut record);
+    record.submit();
+}

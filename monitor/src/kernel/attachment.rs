@@ -1,0 +1,45 @@
+//! Attachments: where a source can be attached, the best place first.
+
+/// The kernel function or tracepoint that a program is attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// A function's entry, by trampoline.
+    Fentry(&'static str),
+    /// A function's exit, by trampoline.
+    Fexit(&'static str),
+    /// A tracepoint.
+    Tracepoint(&'static str),
+    /// A function's entry, by breakpoint.
+    Kprobe(&'static str),
+}
+
+impl std::fmt::Display for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fentry(name) => write!(f, "fentry/{name}"),
+            Self::Fexit(name) => write!(f, "fexit/{name}"),
+            Self::Tracepoint(name) => write!(f, "tp_btf/{name}"),
+            Self::Kprobe(name) => write!(f, "kprobe/{name}"),
+        }
+    }
+}
+
+/// One eBPF program and its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The program's name in the object.
+    pub name: &'static str,
+    /// Where it is attached.
+    pub hook: Hook,
+}
+
+/// One way to attach a source: all of its programs, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// What is attached.
+    pub programs: &'static [Program],
+    /// The entries of [`monitor_common::layout::Layout`] without which the programs can't tell what was refused.
+    pub needs: &'static [&'static str],
+    /// What this way can't see, compared with a better one.
+    pub caveat: Option<&'static str>,
+}

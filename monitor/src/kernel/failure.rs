@@ -1,0 +1,46 @@
+//! Why a program could not be attached, in words.
+
+use aya::programs::ProgramError;
+
+/// A program could not be attached.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AttachError {
+    #[error("this kernel has no {0}")]
+    NoTarget(&'static str),
+    #[error("this kernel's BTF lacks {}", .0.join(", "))]
+    NoMember(Vec<String>),
+    #[error("the eBPF object has no such program")]
+    NoProgram,
+    #[error("cannot load it: {}", reason(.0))]
+    Load(ProgramError),
+    #[error("cannot attach it: {}", reason(.0))]
+    Attach(ProgramError),
+}
+
+/// `ENOTSUPP` (include/linux/errno.h), which is no errno of user space's.
+const ENOTSUPP: i32 = 524;
+
+/// The cause in one line. The verifier's log, if there is one, goes to the debug log.
+fn reason(error: &ProgramError) -> String {
+    let (io, verifier_log) = match error {
+        ProgramError::LoadError { io_error, verifier_log } => (io_error, verifier_log.to_string()),
+        ProgramError::SyscallError(error) => (&error.io_error, String::new()),
+        other => return other.to_string(),
+    };
+    if !verifier_log.is_empty() {
+        tracing::debug!(%verifier_log, "the verifier refused a program");
+    }
+    let last = verifier_log.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with("processed"));
+    match (io.raw_os_error(), last) {
+        (Some(libc::EPERM), None) => {
+            "this kernel refuses to trace its functions with BPF trampolines (EPERM before verification: lockdown, or a \
+             kernel hardened against it)"
+                .to_owned()
+        }
+        (Some(ENOTSUPP), _) => {
+            "this kernel's trampolines can't take a function with these arguments (ENOTSUPP)".to_owned()
+        }
+        (_, Some(line)) => format!("{io}; the verifier says: {line}"),
+        (_, None) => io.to_string(),
+    }
+}

@@ -1,0 +1,127 @@
+//! Kernel variables, read at start by a one-shot program.
+
+use std::collections::{HashMap, hash_map::Entry};
+
+use aya::{
+    Ebpf,
+    maps::{Array, MapError},
+    programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun as _},
+};
+
+/// Bytes that are read at once; the program's map has this size.
+const PEEK_SIZE: usize = 4096;
+
+/// Kernel memory could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum MemoryError {
+    /// The program could not be loaded or run.
+    #[error("cannot run the program that reads kernel variables: {0}")]
+    Program(#[from] ProgramError),
+    /// The program's map could not be read.
+    #[error("cannot read the map of the program that reads kernel variables: {0}")]
+    Map(#[from] MapError),
+    /// The object lacks the program: not the one that this denyd was built with.
+    #[error("the eBPF object has no program `peek`")]
+    Absent,
+    /// The address can't be read.
+    #[error("kernel memory at {0:#x} cannot be read")]
+    Fault(u64),
+}
+
+/// Reads kernel memory until it is dropped.
+pub struct KernelMemory<'a> {
+    ebpf: &'a mut Ebpf,
+    /// What was read so far, by address: the names that are wanted lie close together.
+    pages: HashMap<u64, Box<[u8; PEEK_SIZE]>>,
+}
+
+impl<'a> KernelMemory<'a> {
+    /// Loads the program.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses it.
+    pub fn open(ebpf: &'a mut Ebpf) -> Result<Self, MemoryError> {
+        let program: &mut RawTracePoint = ebpf.program_mut("peek").ok_or(MemoryError::Absent)?.try_into()?;
+        program.load()?;
+        Ok(Self { ebpf, pages: HashMap::new() })
+    }
+
+    /// Reads the bytes from the address to the end of its page.
+    fn page(&mut self, address: u64) -> Result<&[u8], MemoryError> {
+        let offset = address % PEEK_SIZE as u64;
+        let start = address - offset;
+        let page = match self.pages.entry(start) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(Box::new(peek(self.ebpf, start)?)),
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "less than a page")]
+        Ok(&page[offset as usize..])
+    }
+
+    /// Reads `len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the address can't be read, or the program can't be run.
+    pub fn bytes(&mut self, address: u64, len: usize) -> Result<Vec<u8>, MemoryError> {
+        let mut bytes = Vec::with_capacity(len);
+        while bytes.len() < len {
+            let rest = self.page(address.wrapping_add(bytes.len() as u64))?;
+            let take = rest.len().min(len - bytes.len());
+            bytes.extend_from_slice(&rest[..take]);
+        }
+        Ok(bytes)
+    }
+
+    /// Reads an `u32`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::bytes`].
+    pub fn u32(&mut self, address: u64) -> Result<u32, MemoryError> {
+        let bytes = self.bytes(address, 4)?;
+        Ok(u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    /// Reads a string up to its NUL, which must come within `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::bytes`]; a fault if there is no NUL.
+    pub fn string(&mut self, address: u64, limit: usize) -> Result<String, MemoryError> {
+        let mut bytes = Vec::new();
+        while bytes.len() < limit {
+            let rest = self.page(address.wrapping_add(bytes.len() as u64))?;
+            if let Some(end) = rest.iter().position(|&byte| byte == 0) {
+                bytes.extend_from_slice(&rest[..end]);
+                return Ok(String::from_utf8_lossy(&bytes).into_owned());
+            }
+            bytes.extend_from_slice(rest);
+        }
+        Err(MemoryError::Fault(address))
+    }
+}
+
+/// Runs the program on one page.
+fn peek(ebpf: &Ebpf, address: u64) -> Result<[u8; PEEK_SIZE], MemoryError> {
+    let program: &RawTracePoint = ebpf.program("peek").ok_or(MemoryError::Absent)?.try_into()?;
+    let mut options = RawTracePointRunOptions::default();
+    options.args[0] = address;
+    if program.test_run(options)?.return_value != 0 {
+        return Err(MemoryError::Fault(address));
+    }
+    let map: Array<_, [u8; PEEK_SIZE]> = ebpf.map("PEEKED").ok_or(MemoryError::Absent)?.try_into()?;
+    Ok(map.get(&0, 0)?)
+}
+
+impl Drop for KernelMemory<'_> {
+    fn drop(&mut self) {
+        if let Some(program) = self.ebpf.program_mut("peek")
+            && let Ok(program) = <&mut RawTracePoint>::try_from(program)
+            && let Err(error) = program.unload()
+        {
+            tracing::warn!(%error, "cannot unload the program that reads kernel variables");
+        }
+    }
+}

@@ -1,0 +1,478 @@
+//! The kernel side: load and attach the programs, and read what they write.
+//!
+//! [`attach`] does it all once at start: it resolves the layout from BTF ([`types`]), reads the kernel variables that
+//! are needed ([`memory`]), and then tries each source's attachments, the best first. One source that can't be
+//! attached never stops the others.
+
+mod attachment;
+mod classes;
+mod counters;
+mod failure;
+mod memory;
+mod modules;
+mod plan;
+mod report;
+mod ring;
+mod symbols;
+pub mod types;
+
+use std::{io, os::fd::AsFd as _};
+
+use aya::{
+    Btf, Ebpf, EbpfError, EbpfLoader,
+    maps::Map,
+    programs::{BtfTracePoint, FEntry, FExit, KProbe, ProgramError},
+};
+use monitor_common::{
+    SourceId,
+    layout::{ABSENT, ENTRIES, Layout, Settings},
+};
+use zerocopy::IntoBytes as _;
+
+pub use self::{
+    attachment::{Attachment, Hook, Program},
+    counters::Counters,
+    modules::ModulesError,
+    report::{Failed, Report, SourceReport, State},
+    ring::{RingError, RingReader},
+    types::{KernelTypes, TypesError},
+};
+use self::{failure::AttachError, memory::KernelMemory};
+use crate::source::{self, Source, context::EbitmapLayout, names::selinux::ClassMap};
+
+/// The programs, as `monitor-ebpf` was compiled.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/denyd-ebpf"));
+
+/// What to attach.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The sources that are wanted.
+    pub sources: Vec<SourceId>,
+    /// Bytes of the ring buffer: a power of two, and a multiple of the page size.
+    pub ring_size: u32,
+}
+
+/// The programs, attached; they are detached when this is dropped.
+pub struct Attached {
+    /// What they write.
+    pub reader: RingReader,
+    /// What they count.
+    pub counters: Counters,
+    /// What decoding needs to know of this kernel.
+    pub facts: Facts,
+    /// What was attached, and what not.
+    pub report: Report,
+    /// The programs themselves.
+    pub programs: Programs,
+}
+
+/// What decoding needs to know of this kernel.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// SELinux's classes and permissions, in the kernel's numbering.
+    pub classes: Option<ClassMap>,
+    /// How the kernel lays out SELinux's sets of categories.
+    pub ebitmap: Option<EbitmapLayout>,
+}
+
+/// Nothing could be attached.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// denyd lacks the privilege.
+    #[error(
+        "may not load eBPF programs: run as root, or with the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and \
+         CAP_SYSLOG"
+    )]
+    NotPrivileged,
+    /// The kernel's types are unknown.
+    #[error(transparent)]
+    Types(#[from] TypesError),
+    /// The active modules are unknown.
+    #[error(transparent)]
+    Modules(#[from] ModulesError),
+    /// The object could not be loaded.
+    #[error("cannot load the eBPF object: {0}")]
+    Object(#[source] EbpfError),
+    /// The kernel's BTF can't be used by the loader.
+    #[error("cannot use the kernel's BTF: {0}")]
+    Btf(#[from] aya::BtfError),
+    /// The ring buffer could not be opened.
+    #[error(transparent)]
+    Ring(#[from] RingError),
+    /// The counters could not be mapped.
+    #[error("cannot map the counters: {0}")]
+    Counters(#[source] io::Error),
+    /// The object lacks a map: not the one that this denyd was built with.
+    #[error("the eBPF object has no map `{0}`")]
+    NoMap(&'static str),
+    /// No source could be attached.
+    #[error("no source could be attached: {}", .0.summary())]
+    NothingAttached(Box<Report>),
+}
+
+impl Report {
+    /// Why there is nothing to watch, in one line.
+    fn summary(&self) -> String {
+        let mut causes = Vec::new();
+        for source in &self.sources {
+            match &source.state {
+                State::Attached { .. } => {}
+                State::Inactive => causes.push(format!("{} is not active", source.name)),
+                State::NotSelected { .. } => causes.push(format!("{} was not asked for", source.name)),
+                State::Failed { .. } => {
+                    let why = source.failed.last().map_or("", |failed| &failed.reason);
+                    causes.push(format!("{}: {why}", source.name));
+                }
+            }
+        }
+        causes.join("; ") + ": `denyd check` says more, `--source all` asks for every source"
+    }
+}
+
+/// Loads the programs and attaches the sources. Must be called within a tokio runtime.
+///
+/// # Errors
+///
+/// If nothing at all can be watched; a source that can't be attached is only reported.
+pub fn attach(options: &Options) -> Result<Attached, KernelError> {
+    if !privileged() {
+        return Err(KernelError::NotPrivileged);
+    }
+    raise_memlock_limit();
+    let types = KernelTypes::from_file(types::VMLINUX)?;
+    let modules = modules::active()?;
+    let layout = types.layout();
+    let btf = Btf::from_sys_fs()?;
+    let cpus = aya::util::nr_cpus().map_err(|(_path, error)| KernelError::Counters(error))?;
+
+    let mut notes = Vec::new();
+    let (settings, facts) = variables(&btf, &layout, &modules, &mut notes)?;
+    let mut ebpf = load(&btf, &layout, &settings, options.ring_size, cpus)?;
+    let mut sources = Vec::new();
+    let mut attached = Vec::new();
+    for source in &source::ALL {
+        let (report, programs) = attach_source(&mut ebpf, &btf, &types, &layout, source, &modules, options);
+        sources.push(report);
+        attached.extend(programs.into_iter().map(|program| (source.id, program)));
+    }
+    let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
+    let report = Report { kernel, modules, sources, notes };
+    if attached.is_empty() {
+        return Err(KernelError::NothingAttached(Box::new(report)));
+    }
+
+    let reader = RingReader::new(ebpf.take_map("EVENTS").ok_or(KernelError::NoMap("EVENTS"))?)?;
+    let counters = match ebpf.map("COUNTERS") {
+        Some(Map::Array(map)) => Counters::map(map.fd().as_fd(), cpus).map_err(KernelError::Counters)?,
+        _ => return Err(KernelError::NoMap("COUNTERS")),
+    };
+    Ok(Attached { reader, counters, facts, report, programs: Programs { ebpf, attached } })
+}
+
+/// Whether this process may load programs that trace the kernel.
+fn privileged() -> bool {
+    use rustix::thread::CapabilitySet;
+    let effective = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+    effective.contains(CapabilitySet::SYS_ADMIN) || effective.contains(CapabilitySet::BPF | CapabilitySet::PERFMON)
+}
+
+/// Before 5.11 the kernel counts maps against this limit. Where it can't be raised, creating the maps says so.
+fn raise_memlock_limit() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    if let Err(error) = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None }) {
+        tracing::debug!(%error, "cannot raise the limit of locked memory");
+    }
+}
+
+/// Creates the maps. No program is loaded yet.
+fn load(
+    btf: &Btf,
+    layout: &Layout,
+    settings: &Settings,
+    ring_size: u32,
+    cpus: usize,
+) -> Result<Ebpf, KernelError> {
+    EbpfLoader::new()
+        .btf(Some(btf))
+        .override_global("LAYOUT", layout.as_bytes(), true)
+        .override_global("SETTINGS", settings.as_bytes(), true)
+        .map_max_entries("EVENTS", ring_size)
+        .map_max_entries("COUNTERS", u32::try_from(cpus).unwrap_or(u32::MAX))
+        .load(OBJECT)
+        .map_err(KernelError::Object)
+}
+
+/// Reads the kernel variables that the programs and the decoders need. What can't be had is noted and left out.
+fn variables(
+    btf: &Btf,
+    layout: &Layout,
+    modules: &[String],
+    notes: &mut Vec<String>,
+) -> Result<(Settings, Facts), KernelError> {
+    let mut settings = Settings::UNKNOWN;
+    let mut facts = Facts { classes: None, ebitmap: ebitmap(layout) };
+    let active = |name: &str| modules.iter().any(|module| module == name);
+    let (selinux, apparmor) = (active("selinux"), active("apparmor"));
+    if !selinux && !apparmor {
+        return Ok((settings, facts));
+    }
+    let names = ["secclass_map", "selinux_state", "selinux_blob_sizes", "apparmor_blob_sizes"];
+    let addresses = symbols::addresses(&names).unwrap_or_else(|error| {
+        notes.push(format!("/proc/kallsyms: {error}: labels of processes and SELinux's names will be missing"));
+        Default::default()
+    });
+    let mut ebpf = load(btf, layout, &settings, 4096, 1)?;
+    let mut memory = match KernelMemory::open(&mut ebpf) {
+        Ok(memory) => memory,
+        Err(error) => {
+            notes.push(format!("{error}: labels of processes and SELinux's names will be missing"));
+            return Ok((settings, facts));
+        }
+    };
+    let mut blob = |module: bool, symbol: &str| -> u32 {
+        let Some(&address) = addresses.get(symbol).filter(|_| module && layout.lsm_blob_sizes_cred != ABSENT) else {
+            return 0;
+        };
+        memory.u32(address + u64::from(layout.lsm_blob_sizes_cred)).map_or(0, |offset| offset.saturating_add(1))
+    };
+    settings.selinux_cred_blob_plus_one = blob(selinux, "selinux_blob_sizes");
+    settings.apparmor_cred_blob_plus_one = blob(apparmor, "apparmor_blob_sizes");
+    if selinux {
+        match addresses.get("selinux_state") {
+            Some(&address) => settings.selinux_state = address,
+            None => notes.push(hidden("selinux_state", "SELinux contexts")),
+        }
+        facts.classes = match addresses.get("secclass_map") {
+            Some(&address) => classes::read(&mut memory, layout, address).unwrap_or_else(|error| {
+                notes.push(format!("secclass_map: {error}: SELinux classes and permissions will be numbers"));
+                None
+            }),
+            None => {
+                notes.push(hidden("secclass_map", "the names of SELinux classes and permissions"));
+                None
+            }
+        };
+    }
+    Ok((settings, facts))
+}
+
+fn hidden(symbol: &str, what: &str) -> String {
+    format!(
+        "/proc/kallsyms doesn't show {symbol}, so {what} will be missing: use a kernel with CONFIG_KALLSYMS_ALL=y, and \
+         give denyd CAP_SYSLOG"
+    )
+}
+
+fn ebitmap(layout: &Layout) -> Option<EbitmapLayout> {
+    let fields = [
+        layout.ebitmap_node_size,
+        layout.ebitmap_node_maps,
+        layout.ebitmap_node_maps_count,
+        layout.ebitmap_node_startbit,
+    ];
+    if fields.contains(&ABSENT) {
+        return None;
+    }
+    let [node_size, maps_offset, maps_len, startbit_offset] = fields.map(|field| field as usize);
+    Some(EbitmapLayout { node_size, maps_offset, maps_len, startbit_offset })
+}
+
+/// Attaches one source by the first of its attachments that works.
+fn attach_source(
+    ebpf: &mut Ebpf,
+    btf: &Btf,
+    types: &KernelTypes,
+    layout: &Layout,
+    source: &Source,
+    modules: &[String],
+    options: &Options,
+) -> (SourceReport, Vec<&'static str>) {
+    let mut report = SourceReport {
+        name: source.name,
+        state: State::Inactive,
+        failed: Vec::new(),
+        missing: missing_members(layout, source),
+    };
+    let plan = plan::of(source.id);
+    if !modules.iter().any(|module| module == source.name) {
+        return (report, Vec::new());
+    }
+    if !options.sources.contains(&source.id) {
+        report.state = State::NotSelected { cost: plan.cost };
+        return (report, Vec::new());
+    }
+    for attachment in plan.attachments {
+        match attach_all(ebpf, btf, types, layout, attachment) {
+            Ok(()) => {
+                log_verified(ebpf, attachment);
+                report.state = State::Attached {
+                    hooks: attachment.programs.iter().map(|program| program.hook.to_string()).collect(),
+                    caveat: attachment.caveat,
+                };
+                return (report, attachment.programs.iter().map(|program| program.name).collect());
+            }
+            Err((hook, error)) => {
+                tracing::debug!(source = source.name, %hook, %error, "attachment failed");
+                report.failed.push(Failed { hook: hook.to_string(), reason: error.to_string() });
+            }
+        }
+    }
+    report.state = State::Failed { advice: plan.advice.to_owned() };
+    (report, Vec::new())
+}
+
+/// Notes what the verifier had to do, which is most of the time that starting takes.
+fn log_verified(ebpf: &Ebpf, attachment: &Attachment) {
+    for program in attachment.programs {
+        let info = ebpf.program(program.name).and_then(|program| program.info().ok());
+        let verified = info.and_then(|info| info.verified_instruction_count());
+        tracing::debug!(program = program.name, hook = %program.hook, verified, "attached");
+    }
+}
+
+/// The entries of the layout that belong to this source alone, or to all, and that this kernel doesn't have.
+fn missing_members(layout: &Layout, source: &Source) -> Vec<String> {
+    let values = layout.as_bytes().chunks_exact(4);
+    ENTRIES
+        .iter()
+        .zip(values)
+        .filter(|(_, value)| *value == ABSENT.to_ne_bytes())
+        .filter(|(entry, _)| plan::owner_of(entry.name).is_none_or(|owner| owner == source.id))
+        .map(|(entry, _)| entry.specs[0].to_string())
+        .collect()
+}
+
+/// Attaches all programs of an attachment, or none.
+fn attach_all(
+    ebpf: &mut Ebpf,
+    btf: &Btf,
+    types: &KernelTypes,
+    layout: &Layout,
+    attachment: &Attachment,
+) -> Result<(), (Hook, AttachError)> {
+    let first = attachment.programs[0].hook;
+    let values = layout.as_bytes().chunks_exact(4);
+    let absent: Vec<String> = ENTRIES
+        .iter()
+        .zip(values)
+        .filter(|(entry, value)| attachment.needs.contains(&entry.name) && *value == ABSENT.to_ne_bytes())
+        .map(|(entry, _)| entry.specs[0].to_string())
+        .collect();
+    if !absent.is_empty() {
+        return Err((first, AttachError::NoMember(absent)));
+    }
+    for (index, program) in attachment.programs.iter().enumerate() {
+        if let Err(error) = attach_program(ebpf, btf, types, program) {
+            for earlier in &attachment.programs[..index] {
+                unload(ebpf, earlier.name);
+            }
+            return Err((program.hook, error));
+        }
+    }
+    Ok(())
+}
+
+fn attach_program(
+    ebpf: &mut Ebpf,
+    btf: &Btf,
+    types: &KernelTypes,
+    program: &Program,
+) -> Result<(), AttachError> {
+    let found = ebpf.program_mut(program.name).ok_or(AttachError::NoProgram)?;
+    match program.hook {
+        Hook::Fentry(target) => {
+            has(types.has_function(target), "such function")?;
+            let found: &mut FEntry = found.try_into().map_err(AttachError::Load)?;
+            found.load(target, btf).map_err(AttachError::Load)?;
+            finish(found.attach().map(drop), || found.unload())
+        }
+        Hook::Fexit(target) => {
+            has(types.has_function(target), "such function")?;
+            let found: &mut FExit = found.try_into().map_err(AttachError::Load)?;
+            found.load(target, btf).map_err(AttachError::Load)?;
+            finish(found.attach().map(drop), || found.unload())
+        }
+        Hook::Tracepoint(target) => {
+            has(types.has_tracepoint(target), "such tracepoint")?;
+            let found: &mut BtfTracePoint = found.try_into().map_err(AttachError::Load)?;
+            found.load(target, btf).map_err(AttachError::Load)?;
+            finish(found.attach().map(drop), || found.unload())
+        }
+        Hook::Kprobe(target) => {
+            let found: &mut KProbe = found.try_into().map_err(AttachError::Load)?;
+            found.load().map_err(AttachError::Load)?;
+            finish(found.attach(target, 0).map(drop), || found.unload())
+        }
+    }
+}
+
+fn has(there: bool, what: &'static str) -> Result<(), AttachError> {
+    if there { Ok(()) } else { Err(AttachError::NoTarget(what)) }
+}
+
+/// Unloads a program that was loaded but could not be attached.
+fn finish(
+    attached: Result<(), ProgramError>,
+    unload: impl FnOnce() -> Result<(), ProgramError>,
+) -> Result<(), AttachError> {
+    attached.map_err(|error| {
+        if let Err(error) = unload() {
+            tracing::warn!(%error, "cannot unload a program that could not be attached");
+        }
+        AttachError::Attach(error)
+    })
+}
+
+fn unload(ebpf: &mut Ebpf, name: &str) {
+    let result = match ebpf.program_mut(name) {
+        Some(aya::programs::Program::FEntry(program)) => program.unload(),
+        Some(aya::programs::Program::FExit(program)) => program.unload(),
+        Some(aya::programs::Program::BtfTracePoint(program)) => program.unload(),
+        Some(aya::programs::Program::KProbe(program)) => program.unload(),
+        _ => Ok(()),
+    };
+    if let Err(error) = result {
+        tracing::warn!(name, %error, "cannot unload a program");
+    }
+}
+
+/// The attached programs.
+pub struct Programs {
+    ebpf: Ebpf,
+    attached: Vec<(SourceId, &'static str)>,
+}
+
+impl Programs {
+    /// How many are attached.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.attached.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.attached.is_empty()
+    }
+
+    /// How often the kernel skipped a source's programs because they were already running on that CPU
+    /// (`bpf_prog_enter`, kernel/bpf/trampoline.c): denials that were neither counted nor reported.
+    ///
+    /// 0 where the kernel doesn't say (before 5.12).
+    #[must_use]
+    pub fn recursion_misses(&self, source: SourceId) -> u64 {
+        self.attached
+            .iter()
+            .filter(|(id, _)| *id == source)
+            .filter_map(|(_, name)| self.misses(name))
+            .fold(0, u64::wrapping_add)
+    }
+
+    fn misses(&self, name: &str) -> Option<u64> {
+        use std::os::fd::AsRawFd as _;
+        let fd = self.ebpf.program(name)?.fd().ok()?.as_fd().as_raw_fd();
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
+        let line = info.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?;
+        line.trim().parse().ok()
+    }
+}

@@ -1,0 +1,198 @@
+//! Types of the running kernel, from its BTF: where struct members are, which functions and tracepoints exist.
+
+use std::path::Path;
+
+use btf_rs::{Btf, BtfType, Struct, Type};
+use monitor_common::layout::{ABSENT, ENTRIES, Layout, Spec};
+use zerocopy::{FromBytes as _, IntoBytes as _};
+
+/// Where the kernel shows its BTF.
+pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+
+/// The kernel's types could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TypesError {
+    /// There is no BTF.
+    #[error(
+        "no BTF at {path}: run a kernel built with CONFIG_DEBUG_INFO_BTF=y, which denyd needs to know where the kernel \
+         keeps what it reads"
+    )]
+    Absent {
+        /// Where it was looked for.
+        path: String,
+    },
+    /// The BTF could not be read.
+    #[error("cannot read the kernel's BTF at {path}: {source}")]
+    Unreadable {
+        /// Where it is.
+        path: String,
+        /// Why.
+        source: btf_rs::Error,
+    },
+}
+
+/// The types that the kernel's BTF describes.
+pub struct KernelTypes {
+    btf: Btf,
+}
+
+impl KernelTypes {
+    /// Reads BTF from a file.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such file, or it is not BTF.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, TypesError> {
+        let path = path.as_ref();
+        let name = || path.display().to_string();
+        if !path.exists() {
+            return Err(TypesError::Absent { path: name() });
+        }
+        Btf::from_file(path)
+            .map(|btf| Self { btf })
+            .map_err(|source| TypesError::Unreadable { path: name(), source })
+    }
+
+    /// Reads BTF from memory.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not BTF.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, TypesError> {
+        Btf::from_bytes(bytes)
+            .map(|btf| Self { btf })
+            .map_err(|source| TypesError::Unreadable { path: "memory".to_owned(), source })
+    }
+
+    /// Resolves every entry of the layout; what this kernel doesn't have is [`ABSENT`].
+    ///
+    /// # Panics
+    ///
+    /// Never: the table has as many entries as [`Layout`] has fields, which is checked at compile time.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        let values: Vec<u32> = ENTRIES
+            .iter()
+            .map(|entry| entry.specs.iter().find_map(|&spec| self.resolve(spec)).unwrap_or(ABSENT))
+            .collect();
+        Layout::read_from_bytes(values.as_bytes()).expect("one u32 for each field")
+    }
+
+    /// One value, if this kernel has it and has only one.
+    #[must_use]
+    pub fn resolve(&self, spec: Spec) -> Option<u32> {
+        match spec {
+            Spec::Size(name) => unanimous(self.structs(name).map(|found| u32::try_from(found.size()).ok())),
+            Spec::Member(name, path) => self.member(name, path).and_then(|member| member.offset),
+            Spec::MemberSize(name, path) => {
+                self.member(name, path).and_then(|member| self.size(member.kind.as_ref()?))
+            }
+            Spec::Count(name, path) => self.member(name, path).and_then(|member| match member.kind? {
+                Type::Array(array) => u32::try_from(array.len()).ok(),
+                _ => None,
+            }),
+        }
+    }
+
+    /// Whether the kernel has a function of this name that BTF describes.
+    #[must_use]
+    pub fn has_function(&self, name: &str) -> bool {
+        self.btf
+            .resolve_types_by_name(name)
+            .is_ok_and(|types| types.iter().any(|found| matches!(found, Type::Func(_))))
+    }
+
+    /// Whether the kernel has a tracepoint of this name that BTF describes.
+    #[must_use]
+    pub fn has_tracepoint(&self, name: &str) -> bool {
+        self.btf
+            .resolve_types_by_name(&format!("btf_trace_{name}"))
+            .is_ok_and(|types| types.iter().any(|found| matches!(found, Type::Typedef(_))))
+    }
+
+    fn structs(&self, name: &str) -> impl Iterator<Item = Struct> {
+        self.btf.resolve_types_by_name(name).unwrap_or_default().into_iter().filter_map(|found| match found {
+            Type::Struct(found) | Type::Union(found) => Some(found),
+            _ => None,
+        })
+    }
+
+    fn member(&self, name: &str, path: &str) -> Option<Found> {
+        // Two types of one name, of different parts of the kernel: the one with the member is meant. If both have it,
+        // at different places, there is no telling.
+        let mut found = self.structs(name).filter_map(|parent| self.find(&parent, path, 0));
+        let first = found.next()?;
+        found.all(|other| other.offset == first.offset).then_some(first)
+    }
+
+    /// Finds a member by its dotted path, through anonymous structs and unions.
+    fn find(&self, parent: &Struct, path: &str, base: u32) -> Option<Found> {
+        let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+        for member in &parent.members {
+            let bits = base.checked_mul(8)?.checked_add(member.bit_offset())?;
+            let bitfield = member.bitfield_size().is_some_and(|size| size > 0);
+            let kind = self.underlying(member);
+            let member_name = self.btf.resolve_name(member).unwrap_or_default();
+            if member_name == name {
+                return match rest {
+                    // A bit field has no address.
+                    None => (!bitfield && bits.is_multiple_of(8))
+                        .then_some(Found { offset: Some(bits / 8), kind }),
+                    Some(rest) => match kind {
+                        Some(Type::Struct(inner) | Type::Union(inner)) => self.find(&inner, rest, bits / 8),
+                        _ => None,
+                    },
+                };
+            }
+            if member_name.is_empty()
+                && let Some(Type::Struct(inner) | Type::Union(inner)) = kind
+                && let Some(found) = self.find(&inner, path, bits / 8)
+            {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// The type behind a member, without typedefs and qualifiers.
+    fn underlying(&self, of: &dyn BtfType) -> Option<Type> {
+        let mut found = self.btf.resolve_chained_type(of).ok()?;
+        // Far more than any type has.
+        for _ in 0..32 {
+            found = match &found {
+                Type::Typedef(inner) => self.btf.resolve_chained_type(inner).ok()?,
+                Type::Const(inner) => self.btf.resolve_chained_type(inner).ok()?,
+                Type::Volatile(inner) => self.btf.resolve_chained_type(inner).ok()?,
+                Type::Restrict(inner) => self.btf.resolve_chained_type(inner).ok()?,
+                Type::TypeTag(inner) => self.btf.resolve_chained_type(inner).ok()?,
+                _ => return Some(found),
+            };
+        }
+        None
+    }
+
+    fn size(&self, kind: &Type) -> Option<u32> {
+        match kind {
+            Type::Int(int) => u32::try_from(int.size()).ok(),
+            Type::Enum(found) => u32::try_from(found.size()).ok(),
+            Type::Struct(found) | Type::Union(found) => u32::try_from(found.size()).ok(),
+            Type::Ptr(_) => Some(8),
+            Type::Array(array) => {
+                let element = self.underlying(array)?;
+                self.size(&element)?.checked_mul(u32::try_from(array.len()).ok()?)
+            }
+            _ => None,
+        }
+    }
+}
+
+struct Found {
+    offset: Option<u32>,
+    kind: Option<Type>,
+}
+
+/// The value that all agree on.
+fn unanimous(mut values: impl Iterator<Item = Option<u32>>) -> Option<u32> {
+    let first = values.next()??;
+    values.all(|value| value == Some(first)).then_some(first)
+}
