@@ -52,17 +52,27 @@ impl Apt {
             return Ok(Self { private: None });
         }
         let archive = archive(&targets).ok_or(AptError::NoArchive)?;
-        let keys = signed_by(&fs::read_to_string(&archive.file)?, &archive.release);
         let folder = tempfile::Builder::new().prefix("denyd-apt-").tempdir()?;
         let sources = folder.path().join("sources.list.d");
         fs::create_dir_all(&sources)?;
         fs::create_dir_all(folder.path().join("lists/partial"))?;
         fs::create_dir_all(folder.path().join("cache/archives/partial"))?;
-        fs::write(sources.join("suite.sources"), source_stanza(&archive.uri, codename, keys.as_deref()))?;
+        fs::write(sources.join("suite.sources"), archive.stanza(codename)?)?;
         fs::write(folder.path().join("apt.conf"), configuration(folder.path()))?;
         let apt = Self { private: Some(folder) };
         process::capture(apt.command("apt-get").arg("update"))?;
         Ok(apt)
+    }
+
+    /// The machine's own Debian release and the source (deb822) of its packages.
+    ///
+    /// # Errors
+    /// When the machine has no Debian archive.
+    pub fn machine_source() -> Result<(String, String), AptError> {
+        let targets = targets()?;
+        let archive = archive(&targets).ok_or(AptError::NoArchive)?;
+        let stanza = archive.stanza(&archive.release)?;
+        Ok((archive.release.clone(), stanza))
     }
 
     /// The names of the packages that match the regular expression `pattern`.
@@ -190,6 +200,15 @@ struct Target {
     uri: String,
 }
 
+impl Target {
+    /// A source that names `suite` of this archive, signed by the same keys.
+    fn stanza(&self, suite: &str) -> io::Result<String> {
+        let keys = signed_by(&fs::read_to_string(&self.file)?, &self.release);
+        let keys = keys.map(|keys| format!("Signed-By: {keys}\n")).unwrap_or_default();
+        Ok(format!("Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\n{keys}", self.uri))
+    }
+}
+
 /// The machine's package indexes, fetched first if it has none yet.
 fn targets() -> Result<Vec<Target>, AptError> {
     let listed = targets_listed()?;
@@ -253,11 +272,6 @@ fn signed_by(sources: &str, release: &str) -> Option<String> {
         .filter(|stanza| names_release(stanza))
         .find_map(of_stanza)
         .or_else(|| sources.lines().filter(|line| names_release(line)).find_map(of_line))
-}
-
-fn source_stanza(uri: &str, suite: &str, keys: Option<&str>) -> String {
-    let keys = keys.map(|keys| format!("Signed-By: {keys}\n")).unwrap_or_default();
-    format!("Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: main\n{keys}")
 }
 
 fn configuration(folder: &Path) -> String {

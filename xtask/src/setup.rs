@@ -1,12 +1,15 @@
 //! Bringing a machine to where the project can be built, tested and tried: each part on its own, done only
 //! if it is not done yet.
 
+use std::path::PathBuf;
+
 use crate::{
     apt::{self, AptError},
     cache::{Cache, CacheError},
     kernel::{Kernel, KernelError},
     progress,
     setup::{rust_src::RustSrcError, tools::ToolError},
+    vm::full::{self, ImageError},
 };
 
 pub mod rust_src;
@@ -31,6 +34,9 @@ const GUEST_PACKAGES: [&str; 12] = [
     "zstd",
 ];
 
+/// What building the full userland's image needs.
+const IMAGE_PACKAGES: [&str; 3] = ["e2fsprogs", "mmdebstrap", "policycoreutils"];
+
 /// The kernels that the tests boot.
 pub const KERNELS: [&str; 3] = ["6.1", "6.12", crate::kernel::NEWEST];
 
@@ -49,6 +55,9 @@ pub enum SetupError {
     /// A kernel.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// The image of full guests.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// The cache.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -79,6 +88,15 @@ pub fn lint(cache: &Cache) -> Result<(), SetupError> {
 /// When a part can't be had.
 pub fn guests(cache: &Cache) -> Result<(), SetupError> {
     packages(cache, &GUEST_PACKAGES)
+}
+
+/// Builds the image of full guests, and returns where it is.
+///
+/// # Errors
+/// When it can't be built.
+pub fn full_image(cache: &Cache) -> Result<PathBuf, SetupError> {
+    packages(cache, &IMAGE_PACKAGES)?;
+    Ok(full::image(cache)?)
 }
 
 /// Fetches the kernels that the tests boot.

@@ -30,6 +30,7 @@ use crate::{
     },
 };
 
+pub mod full;
 pub mod initramfs;
 mod qemu;
 pub mod stream;
@@ -304,9 +305,12 @@ impl Guest {
         let machine = Machine {
             kernel: self.kernel.elf().to_owned(),
             initrd,
-            disk: None,
+            disk: match &self.userland {
+                Userland::Tiny => None,
+                Userland::Full(image) => Some(image.clone()),
+            },
             command_line: self.command_line(),
-            memory_mib: 1024,
+            memory_mib: 2048,
             processors: self.processors,
             timeout: self.timeout,
             token,
@@ -315,18 +319,31 @@ impl Guest {
     }
 
     fn write_initrd(&self, path: &Path, token: &str, script: &[u8]) -> Result<(), InitramfsError> {
-        let mut tree = tiny::base()?;
-        match &self.policy {
-            Some(policy) => tiny::own_policy(&mut tree, policy)?,
-            None => tiny::default_policy(&mut tree)?,
-        }
-        self.add_payload(&mut tree, token, script)?;
+        let mut payload = self.payload(token, script)?;
+        let tree = match self.userland {
+            Userland::Tiny => {
+                let mut tree = tiny::base()?;
+                match &self.policy {
+                    Some(policy) => tiny::own_policy(&mut tree, policy)?,
+                    None => tiny::default_policy(&mut tree)?,
+                }
+                tree.overlay(payload);
+                tree
+            }
+            Userland::Full(_) => {
+                full::add_service(&mut payload);
+                full::initramfs(payload)?
+            }
+        };
         let mut file = io::BufWriter::new(File::create(path).map_err(InitramfsError::Write)?);
         tree.write(&mut file)?;
         file.flush().map_err(InitramfsError::Write)
     }
 
-    fn add_payload(&self, tree: &mut Tree, token: &str, script: &[u8]) -> Result<(), InitramfsError> {
+    /// What this one guest is given.
+    fn payload(&self, token: &str, script: &[u8]) -> Result<Tree, InitramfsError> {
+        let mut tree = Tree::default();
+        tree.file("etc/xtask/session", 0o644, include_str!("../guest/session"));
         tree.file("etc/xtask/token", 0o600, token);
         tree.file("etc/xtask/command", 0o755, script);
         for program in &self.binaries {
@@ -339,7 +356,7 @@ impl Guest {
                 .map_err(|source| InitramfsError::Read { path: host.clone(), source })?;
             tree.copy(&host, path)?;
         }
-        Ok(())
+        Ok(tree)
     }
 
     fn command_line(&self) -> String {

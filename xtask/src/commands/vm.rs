@@ -78,7 +78,7 @@ impl Vm {
             .timeout(Duration::from_secs(self.timeout))
             .processors(self.smp);
         if let Userland::Full = self.userland {
-            anyhow::bail!("the full userland is being made");
+            guest = guest.userland(vm::Userland::Full(setup::full_image(&cache)?));
         }
         if let Some(dir) = self.share {
             ensure!(dir.is_dir(), "{} is no folder to share", dir.display());

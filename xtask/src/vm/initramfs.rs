@@ -133,8 +133,28 @@ impl Tree {
         Ok(())
     }
 
+    /// All of `other`, over what is here; folders that are here keep their mode.
+    pub fn overlay(&mut self, other: Self) {
+        for (name, node) in other.nodes {
+            match node {
+                Node::Directory { .. } => drop(self.nodes.entry(name).or_insert(node)),
+                node => self.place(name, node),
+            }
+        }
+    }
+
+    /// All of `other`, in the folder `path`.
+    pub fn graft(&mut self, path: &str, other: Self) {
+        for (name, node) in other.nodes {
+            self.place(format!("{path}/{name}"), node);
+        }
+    }
+
     fn insert(&mut self, path: &str, node: Node) {
-        let path = in_merged_usr(path.trim_matches('/'));
+        self.place(in_merged_usr(path.trim_matches('/')), node);
+    }
+
+    fn place(&mut self, path: String, node: Node) {
         let mut folder = path.as_str();
         while let Some((parent, _)) = folder.rsplit_once('/') {
             self.nodes.entry(parent.to_owned()).or_insert(Node::Directory { mode: 0o755 });
@@ -276,6 +296,16 @@ mod tests {
         tree.file("/lib64/ld-linux-x86-64.so.2", 0o755, "");
         let names: Vec<_> = unpack(&archive(&tree)).into_iter().map(|(name, ..)| name).collect();
         assert_eq!(names, ["lib64", "usr", "usr/lib64", "usr/lib64/ld-linux-x86-64.so.2"]);
+    }
+
+    #[test]
+    fn a_tree_is_grafted_as_it_is() {
+        let mut payload = Tree::default();
+        payload.file("/lib/x.so", 0o644, "");
+        let mut tree = Tree::default();
+        tree.graft("payload", payload);
+        let names: Vec<_> = tree.nodes.keys().collect();
+        assert_eq!(names, ["payload", "payload/usr", "payload/usr/lib", "payload/usr/lib/x.so"]);
     }
 
     #[test]

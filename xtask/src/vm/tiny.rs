@@ -47,11 +47,8 @@ const FILES: [(&str, &str); 6] = [
     ("etc/selinux/config", "SELINUX=enforcing\nSELINUXTYPE=tiny\n"),
 ];
 
-/// The tree without policy and command.
-///
-/// # Errors
-/// When a program is missing on this machine.
-pub(super) fn base() -> Result<Tree, InitramfsError> {
+/// The folders of a guest, and the links that /usr is merged with.
+pub(super) fn folders() -> Tree {
     let mut tree = Tree::default();
     for (path, mode) in FOLDERS {
         tree.directory(path, mode);
@@ -59,10 +56,19 @@ pub(super) fn base() -> Result<Tree, InitramfsError> {
     for folder in ["bin", "lib", "lib64", "sbin"] {
         tree.symlink(folder, format!("usr/{folder}"));
     }
+    tree
+}
+
+/// The tree without policy and command.
+///
+/// # Errors
+/// When a program is missing on this machine.
+pub(super) fn base() -> Result<Tree, InitramfsError> {
+    let mut tree = folders();
     for (path, content) in FILES {
         tree.file(path, 0o644, content);
     }
-    tree.file("init", 0o755, include_str!("../../guest/init"));
+    tree.file("init", 0o755, include_str!("../../guest/tiny/init"));
     busybox(&mut tree)?;
     for name in PROGRAMS {
         tree.program(&host_program(name)?, &format!("usr/bin/{name}"))?;
@@ -70,7 +76,11 @@ pub(super) fn base() -> Result<Tree, InitramfsError> {
     Ok(tree)
 }
 
-fn busybox(tree: &mut Tree) -> Result<(), InitramfsError> {
+/// Adds busybox under the names of all of its applets, and the shell.
+///
+/// # Errors
+/// When it is missing on this machine.
+pub(super) fn busybox(tree: &mut Tree) -> Result<(), InitramfsError> {
     let program = host_program("busybox")?;
     let applets = process::read(Command::new(&program).arg("--list"))?;
     for applet in applets.lines().collect::<BTreeSet<_>>() {
@@ -86,9 +96,9 @@ fn busybox(tree: &mut Tree) -> Result<(), InitramfsError> {
 /// # Errors
 /// When the SELinux policy can't be compiled.
 pub(super) fn default_policy(tree: &mut Tree) -> Result<(), InitramfsError> {
-    tree.file("etc/prepare", 0o644, include_str!("../../guest/prepare"));
-    tree.file("etc/apparmor.d/app", 0o644, include_str!("../../guest/apparmor/app"));
-    let source = include_str!("../../guest/policy.cil");
+    tree.file("etc/prepare", 0o644, include_str!("../../guest/tiny/prepare"));
+    tree.file("etc/apparmor.d/app", 0o644, include_str!("../../guest/tiny/apparmor-app"));
+    let source = include_str!("../../guest/tiny/policy.cil");
     let scratch = tempfile::tempdir().map_err(InitramfsError::Write)?;
     let path = scratch.path().join("policy.cil");
     fs::write(&path, source).map_err(InitramfsError::Write)?;
