@@ -1,0 +1,9 @@
+//! What `actor` does inside the guest.
+
+pub mod act;
+pub mod allowed;
+pub mod audit_control;
+pub mod kernel_log;
+pub mod run;
+pub mod session;
+pub mod storm;

@@ -1,0 +1,147 @@
+//! A session: what is to be watched runs while denyd watches, and everything that a test needs is printed.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    path::Path,
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+};
+
+use anyhow::{Context as _, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+
+use super::{audit_control::AuditControl, kernel_log::KernelLog};
+
+/// One line of a session's output.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    /// What the workload reports.
+    Report(serde_json::Value),
+    /// A line of denyd's standard output.
+    Event(String),
+    /// A line of denyd's standard error.
+    Message(String),
+    /// How denyd ended.
+    Ended(String),
+    /// A line of the kernel's log.
+    Log(String),
+}
+
+/// What audit is to do during the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum AuditMode {
+    /// Record each denial and its system call.
+    #[default]
+    Record,
+    /// Drop the modules' records by a rule.
+    Exclude,
+    /// Whatever the kernel was booted with.
+    Leave,
+}
+
+const EVENTS: &str = "/run/events";
+const READY: &str = "denyd: watching";
+const MARKER: &str = "denyd-tests-end-of-session";
+/// The records of `SELinux` and `AppArmor`.
+const AVC: u32 = 1400;
+
+/// Runs `workload` while `denyd` (its command line; none to see what the kernel records) watches, and prints
+/// [`Line`]s.
+///
+/// # Errors
+/// Fails if the session can't be held; a denyd that doesn't start is part of the output.
+pub fn session<T: Serialize>(
+    denyd: &[String],
+    audit: AuditMode,
+    workload: impl FnOnce(&mut dyn FnMut(T) -> anyhow::Result<()>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    fs::create_dir_all("/srv")?;
+    let control = AuditControl::open().context("cannot reach audit")?;
+    if let Some(control) = control.as_ref().filter(|_| audit != AuditMode::Leave) {
+        control.enable().context("cannot enable audit")?;
+        if audit == AuditMode::Exclude {
+            control.exclude(AVC).context("cannot exclude records")?;
+        }
+    }
+    let denyd = if denyd.is_empty() { None } else { Some(Watcher::start(denyd)?) };
+    let mut log = KernelLog::from_now()?;
+    workload(&mut |report| print(&Line::Report(serde_json::to_value(report)?)))?;
+    if let Some(denyd) = denyd {
+        denyd.stop()?;
+    }
+    match control {
+        Some(control) => control.send_text(MARKER).context("cannot mark the end in audit's records")?,
+        None => log.write(MARKER)?,
+    }
+    for line in log.read_until(MARKER)? {
+        print(&Line::Log(line))?;
+    }
+    Ok(())
+}
+
+/// denyd at work.
+struct Watcher {
+    child: Child,
+    messages: BufReader<ChildStderr>,
+}
+
+impl Watcher {
+    /// Starts it and waits until it says that it watches.
+    fn start(command: &[String]) -> anyhow::Result<Self> {
+        let [program, arguments @ ..] = command else { bail!("no command") };
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(File::create(EVENTS)?)
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run {program}"))?;
+        let mut messages = BufReader::new(child.stderr.take().context("no pipe")?);
+        let mut line = String::new();
+        while !line.starts_with(READY) {
+            line.clear();
+            if messages.read_line(&mut line)? == 0 {
+                bail!("denyd did not come to watch: {}", child.wait()?);
+            }
+            print(&Line::Message(line.trim_end().to_owned()))?;
+        }
+        Ok(Self { child, messages })
+    }
+
+    /// Stops it in order, and prints what it saw and said.
+    fn stop(mut self) -> anyhow::Result<ExitStatus> {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::INT)?;
+        let mut rest = String::new();
+        self.messages.read_to_string(&mut rest)?;
+        for line in rest.lines() {
+            print(&Line::Message(line.to_owned()))?;
+        }
+        let status = self.child.wait()?;
+        for line in BufReader::new(File::open(EVENTS)?).lines() {
+            print(&Line::Event(line?))?;
+        }
+        print(&Line::Ended(status.to_string()))?;
+        Ok(status)
+    }
+}
+
+fn print(line: &Line) -> anyhow::Result<()> {
+    let mut output = std::io::stdout().lock();
+    serde_json::to_writer(&mut output, line)?;
+    output.write_all(b"\n")?;
+    Ok(output.flush()?)
+}
+
+/// Mounts a file system of our own for what cases make, once: the guest's root can't hold labels.
+///
+/// # Errors
+/// As `mount`.
+pub fn mount_stage() -> anyhow::Result<()> {
+    fs::create_dir_all("/srv")?;
+    ensure!(Path::new("/srv").is_dir(), "/srv is no directory");
+    crate::operation::system::mount_tmpfs("stage", "/srv")?;
+    Ok(())
+}

@@ -1,0 +1,357 @@
+//! The comparison of a record with an event.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::record::{Field, Kind, Record};
+use crate::expectation::{lookup, strings};
+
+/// What the event gets wrong, or leaves out, of the record of the same denial; empty if nothing.
+#[must_use]
+pub fn compare(record: &Record, event: &Value) -> Vec<String> {
+    let mut comparison = Comparison { event, mismatches: Vec::new() };
+    if !record.permissions.is_empty() {
+        comparison.permissions(&record.permissions.iter().map(String::as_str).collect());
+    }
+    for (name, field) in &record.fields {
+        let known = comparison.of_object(name, field)
+            || match record.kind {
+                Kind::Denial if record.field("apparmor").is_some() => comparison.of_apparmor(name, field, record),
+                Kind::Denial => comparison.of_selinux(name, field),
+                Kind::LandlockDenial => comparison.of_landlock(name, field),
+                Kind::SystemCall | Kind::Other(_) => false,
+            };
+        if !known {
+            comparison.mismatches.push(format!("field `{name}` of the audit record isn't compared"));
+        }
+    }
+    comparison.mismatches
+}
+
+/// What the event gets wrong about the process of the system call during which it came about.
+#[must_use]
+pub fn compare_system_call(record: &Record, event: &Value) -> Vec<String> {
+    let mut comparison = Comparison { event, mismatches: Vec::new() };
+    for (name, field) in &record.fields {
+        if !comparison.of_system_call(name, field) {
+            comparison.mismatches.push(format!("field `{name}` of the system call's record isn't compared"));
+        }
+    }
+    comparison.mismatches
+}
+
+struct Comparison<'a> {
+    event: &'a Value,
+    mismatches: Vec<String>,
+}
+
+/// Each `of_` method compares one field and returns true, or returns false if it doesn't know the field.
+impl Comparison<'_> {
+    /// What the kernel's `common_lsm_audit` writes for all modules (`security/lsm_audit.c`).
+    fn of_object(&mut self, name: &str, field: &Field) -> bool {
+        match name {
+            "pid" => self.number("process.pid", field),
+            "comm" => self.text("process.comm", field),
+            "path" => self.path(&field.bytes()),
+            "dev" => self.text("object.device", field),
+            "ino" => self.number("object.inode", field),
+            "capability" => {
+                let capability = field.number().and_then(|number| CAPABILITIES.get(usize::try_from(number).ok()?));
+                self.equal("object.capability", &json!(capability));
+            }
+            "capname" => self.text("object.capability", field),
+            "ioctlcmd" => self.number("action.ioctl_command", field),
+            "ipc_key" => self.number("object.ipc_key", field),
+            "key_serial" => self.number("object.key_serial", field),
+            "key_desc" => self.text("object.key_description", field),
+            "kmod" => self.text("object.kernel_module", field),
+            "anonclass" => self.equal("object.anon_class", &json!(field.bare())),
+            "saddr" => self.equal("object.source.address", &json!(field.bare())),
+            "src" => self.number("object.source.port", field),
+            "daddr" => self.equal("object.destination.address", &json!(field.bare())),
+            "dest" => self.number("object.destination.port", field),
+            "laddr" => self.equal("object.local.address", &json!(field.bare())),
+            "lport" => self.number("object.local.port", field),
+            "faddr" => self.equal("object.remote.address", &json!(field.bare())),
+            "fport" => self.number("object.remote.port", field),
+            "netif" => self.equal("object.interface", &json!(field.bare())),
+            "opid" => self.number("object.process.pid", field),
+            "ocomm" => self.text("object.process.comm", field),
+            "nl-msgtype" => self.number("object.netlink_message", field),
+            _ => return false,
+        }
+        true
+    }
+
+    /// What `avc_audit_post_callback` adds (`security/selinux/avc.c`).
+    fn of_selinux(&mut self, name: &str, field: &Field) -> bool {
+        match name {
+            "scontext" => self.equal("subject.label", &json!(field.bare())),
+            "tcontext" => self.equal("object.label", &json!(field.bare())),
+            "tclass" => self.equal("action.class", &json!(field.bare())),
+            "permissive" => self.verdict(field.bare() == "1"),
+            "name" => self.last_component(field),
+            _ => return false,
+        }
+        true
+    }
+
+    /// What `audit_pre` and the callbacks of the classes add (`security/apparmor/audit.c` and others).
+    fn of_apparmor(&mut self, name: &str, field: &Field, record: &Record) -> bool {
+        match name {
+            "apparmor" => self.verdict(field.bare() == "ALLOWED"),
+            "operation" => self.text("action.operation", field),
+            "class" => self.text("action.class", field),
+            "info" => self.text("action.info", field),
+            "error" => self.equal("action.errno", &json!(field.number().map(i64::unsigned_abs))),
+            "namespace" => self.text("subject.namespace", field),
+            "profile" => self.text("subject.label", field),
+            "peer" => self.text("object.label", field),
+            "name" => self.name(field),
+            "target" => self.text("object.target", field),
+            "requested_mask" => self.text("action.requested_mask", field),
+            "denied_mask" => self.text("action.denied_mask", field),
+            "fsuid" => self.number("process.fsuid", field),
+            "ouid" => self.number("object.owner", field),
+            "family" => self.text("object.family", field),
+            "sock_type" => self.text("object.socket_type", field),
+            "protocol" => self.protocol(field),
+            "signal" => self.equal("action.signal", &json!(field.bare())),
+            "rlimit" => self.equal("action.rlimit", &json!(field.bare())),
+            "value" => self.number("action.rlimit_value", field),
+            "fstype" => self.text("object.mount_type", field),
+            "srcname" => self.text("object.mount_source", field),
+            "flags" => {
+                let options = record.field("options").map(|options| format!(", {}", options.bare()));
+                let all = format!("{}{}", field.bare(), options.unwrap_or_default());
+                self.equal("action.mount_options", &json!(all));
+            }
+            // Compared with the flags.
+            "options" => {}
+            _ => return false,
+        }
+        true
+    }
+
+    /// What `landlock_log_denial` adds (`security/landlock/audit.c`).
+    fn of_landlock(&mut self, name: &str, field: &Field) -> bool {
+        match name {
+            "domain" => self.equal("subject.domain", &json!(field.bare())),
+            "blockers" => self.permissions(&field.bare().split(',').collect()),
+            // What has no path, because it is no longer mounted, has a name.
+            "name" => self.last_component(field),
+            _ => return false,
+        }
+        true
+    }
+
+    /// What `audit_log_exit` writes (`kernel/auditsc.c`).
+    fn of_system_call(&mut self, name: &str, field: &Field) -> bool {
+        match name {
+            "pid" => self.number("process.pid", field),
+            "ppid" => self.number("process.ppid", field),
+            "auid" => self.optional_id("process.loginuid", field),
+            "ses" => self.optional_id("process.session", field),
+            "uid" => self.number("process.uid", field),
+            "euid" => self.number("process.euid", field),
+            "fsuid" => self.number("process.fsuid", field),
+            "gid" => self.number("process.gid", field),
+            "egid" => self.number("process.egid", field),
+            "comm" => self.text("process.comm", field),
+            "exe" => self.text("process.exe", field),
+            // The system call, of which events have nothing; and how it ended, which comes after the event.
+            "arch" | "syscall" | "success" | "exit" | "a0" | "a1" | "a2" | "a3" | "items" | "key" => {}
+            // What events have nothing of.
+            "suid" | "sgid" | "fsgid" | "tty" => {}
+            // The label at the end of the system call; that at the denial is the record's own.
+            "subj" => {}
+            _ => return false,
+        }
+        true
+    }
+
+    fn equal(&mut self, name: &str, wanted: &Value) {
+        let got = lookup(self.event, name);
+        if got != Some(wanted) {
+            let got = got.map_or_else(|| "nothing".to_owned(), Value::to_string);
+            self.mismatches.push(format!("{name}: audit has {wanted}, the event {got}"));
+        }
+    }
+
+    fn number(&mut self, name: &str, field: &Field) {
+        self.equal(name, &json!(field.number()));
+    }
+
+    fn text(&mut self, name: &str, field: &Field) {
+        self.equal(name, &json!(field.text()));
+    }
+
+    /// An id that is -1 in audit's record, and absent in the event, if there is none.
+    fn optional_id(&mut self, name: &str, field: &Field) {
+        if field.bare() != "4294967295" {
+            self.number(name, field);
+        } else if let Some(got) = lookup(self.event, name) {
+            self.mismatches.push(format!("{name}: audit has none, the event {got}"));
+        }
+    }
+
+    fn verdict(&mut self, permitted: bool) {
+        self.equal("verdict", &json!(if permitted { "permitted" } else { "denied" }));
+    }
+
+    fn permissions(&mut self, wanted: &BTreeSet<&str>) {
+        let got = lookup(self.event, "action.permissions").and_then(strings);
+        if got.as_ref() != Some(wanted) {
+            self.mismatches.push(format!("action.permissions: audit has {wanted:?}, the event {got:?}"));
+        }
+    }
+
+    /// A whole path, or the name of a unix socket.
+    fn path(&mut self, bytes: &[u8]) {
+        if let Some(name) = bytes.strip_prefix(b"\0") {
+            return self.equal("object.abstract_name", &json!(format!("@{}", crate::report::escape(name))));
+        }
+        let (path, deleted) = match bytes.strip_suffix(b" (deleted)") {
+            Some(path) => (path, true),
+            None => (bytes, false),
+        };
+        self.equal("object.path", &json!(crate::report::escape(path)));
+        if deleted {
+            self.equal("object.deleted", &json!(true));
+        }
+    }
+
+    /// The last component of a path; that of a file system's root is `/`, and so is the path of some mount of it.
+    fn last_component(&mut self, field: &Field) {
+        let wanted = field.text();
+        let path = lookup(self.event, "object.path").and_then(Value::as_str);
+        let got = path.map(|path| path.rsplit('/').next().unwrap_or(path));
+        let agrees = if wanted == "/" { path.is_some() } else { got == Some(&wanted) };
+        if !agrees {
+            self.mismatches.push(format!("object.path: audit has the name {wanted:?}, the event {path:?}"));
+        }
+    }
+
+    /// `AppArmor`'s name: of a file the path, unless it has none; of anything else its name.
+    fn name(&mut self, field: &Field) {
+        let is_path = lookup(self.event, "object.path").is_some() && lookup(self.event, "object.name").is_none();
+        self.text(if is_path { "object.path" } else { "object.name" }, field);
+    }
+
+    /// A number in the record; a name in the event where there is one.
+    fn protocol(&mut self, field: &Field) {
+        let got = lookup(self.event, "object.protocol").and_then(Value::as_str);
+        let internet = matches!(lookup(self.event, "object.family").and_then(Value::as_str), Some("inet" | "inet6"));
+        let wanted = match field.number() {
+            Some(6) if internet => "tcp",
+            Some(17) if internet => "udp",
+            _ => field.bare(),
+        };
+        if got != Some(wanted) {
+            self.mismatches.push(format!("object.protocol: audit has {wanted}, the event {got:?}"));
+        }
+    }
+}
+
+/// The capabilities' names, by number (`linux/capability.h`).
+const CAPABILITIES: [&str; 41] = [
+    "chown",
+    "dac_override",
+    "dac_read_search",
+    "fowner",
+    "fsetid",
+    "kill",
+    "setgid",
+    "setuid",
+    "setpcap",
+    "linux_immutable",
+    "net_bind_service",
+    "net_broadcast",
+    "net_admin",
+    "net_raw",
+    "ipc_lock",
+    "ipc_owner",
+    "sys_module",
+    "sys_rawio",
+    "sys_chroot",
+    "sys_ptrace",
+    "sys_pacct",
+    "sys_admin",
+    "sys_boot",
+    "sys_nice",
+    "sys_resource",
+    "sys_time",
+    "sys_tty_config",
+    "mknod",
+    "lease",
+    "audit_write",
+    "audit_control",
+    "setfcap",
+    "mac_override",
+    "mac_admin",
+    "syslog",
+    "wake_alarm",
+    "block_suspend",
+    "audit_read",
+    "perfmon",
+    "bpf",
+    "checkpoint_restore",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(line: &str) -> Record {
+        Record::parse(line).unwrap().unwrap()
+    }
+
+    const SELINUX: &str = "audit: type=1400 audit(1.2:3): avc:  denied  { write } for  pid=7 comm=\"cat\" name=\"y\" \
+                           dev=\"tmpfs\" ino=3 scontext=u:r:a:s0 tcontext=u:o:b:s0 tclass=file permissive=0";
+
+    fn event() -> Value {
+        json!({
+            "verdict": "denied",
+            "action": {"class": "file", "permissions": ["write"]},
+            "subject": {"label": "u:r:a:s0"},
+            "object": {"label": "u:o:b:s0", "path": "/x/y", "device": "tmpfs", "inode": 3},
+            "process": {"pid": 7, "comm": "cat"},
+        })
+    }
+
+    #[test]
+    fn an_event_that_says_what_the_record_says_agrees() {
+        assert_eq!(compare(&record(SELINUX), &event()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_field_that_differs_is_named() {
+        for (pointer, wrong) in [
+            ("/verdict", json!("permitted")),
+            ("/action/class", json!("dir")),
+            ("/action/permissions", json!(["write", "read"])),
+            ("/subject/label", json!("u:r:a:s0:c0")),
+            ("/object/label", Value::Null),
+            ("/object/path", json!("/x/z")),
+            ("/object/device", json!("sda")),
+            ("/object/inode", json!(4)),
+            ("/process/pid", json!(8)),
+            ("/process/comm", json!("dog")),
+        ] {
+            let mut event = event();
+            *event.pointer_mut(pointer).unwrap() = wrong;
+            let mismatches = compare(&record(SELINUX), &event);
+            assert_eq!(mismatches.len(), 1, "{pointer}: {mismatches:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_not_known_fails() {
+        let line = SELINUX.replace("permissive=0", "permissive=0 trawcon=\"x\"");
+        assert_eq!(
+            compare(&record(&line), &event()),
+            ["field `trawcon` of the audit record isn't compared"],
+        );
+    }
+}

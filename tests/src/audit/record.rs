@@ -1,0 +1,235 @@
+//! Audit records, as the kernel's log has them.
+
+use std::{collections::BTreeSet, num::ParseIntError};
+
+use crate::report::escape;
+
+/// What a record is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The system call during which the other records of the same serial number came about.
+    SystemCall,
+    /// A denial by `SELinux` or `AppArmor`.
+    Denial,
+    /// A denial by Landlock.
+    LandlockDenial,
+    /// Another.
+    Other(u32),
+}
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What it is about.
+    pub kind: Kind,
+    /// Its serial number, which all records of one event share.
+    pub serial: u64,
+    /// `SELinux`: the permissions in braces.
+    pub permissions: BTreeSet<String>,
+    /// The other fields, in their order.
+    pub fields: Vec<(String, Field)>,
+    /// The line.
+    pub line: String,
+}
+
+/// The value of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// In quotes.
+    Quoted(String),
+    /// Without: a number, a context, or bytes in hexadecimal.
+    Bare(String),
+}
+
+/// Why a line can't be read, though it is an audit record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// The part before the fields is not as it should be.
+    #[error("an audit record without {0}")]
+    Head(&'static str),
+    /// A number isn't one.
+    #[error(transparent)]
+    Number(#[from] ParseIntError),
+    /// Something between the fields.
+    #[error("neither a field nor the end: `{0}`")]
+    Field(String),
+}
+
+impl Record {
+    /// Reads a line of the kernel's log; `None` if it is no audit record.
+    ///
+    /// # Errors
+    /// Fails if it is one, but can't be read.
+    pub fn parse(line: &str) -> Option<Result<Self, RecordError>> {
+        Some(Self::parse_record(line, line.strip_prefix("audit: type=")?))
+    }
+
+    fn parse_record(line: &str, rest: &str) -> Result<Self, RecordError> {
+        let (kind, rest) = rest.split_once(" audit(").ok_or(RecordError::Head("type"))?;
+        let (stamp, rest) = rest.split_once("):").ok_or(RecordError::Head("time"))?;
+        let (_, serial) = stamp.split_once(':').ok_or(RecordError::Head("serial number"))?;
+        let (permissions, rest) = split_permissions(rest);
+        Ok(Self {
+            kind: match kind.parse()? {
+                1300 => Kind::SystemCall,
+                1400 => Kind::Denial,
+                1423 => Kind::LandlockDenial,
+                other => Kind::Other(other),
+            },
+            serial: serial.parse()?,
+            permissions,
+            fields: fields(rest)?,
+            line: line.to_owned(),
+        })
+    }
+
+    /// The field of this name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find_map(|(known, field)| (known == name).then_some(field))
+    }
+
+    /// The field of this name, if it is a number.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.field(name)?.number()
+    }
+
+    /// Whether it tells of a denial, not of a grant or a change of policy.
+    #[must_use]
+    pub fn is_denial(&self) -> bool {
+        match self.kind {
+            Kind::Denial => {
+                let verdict = self.field("apparmor").map(Field::bare);
+                !self.permissions.is_empty() || matches!(verdict, Some("DENIED" | "ALLOWED" | "KILLED"))
+            }
+            Kind::LandlockDenial => true,
+            Kind::SystemCall | Kind::Other(_) => false,
+        }
+    }
+}
+
+impl Field {
+    /// The value as it stands.
+    #[must_use]
+    pub fn bare(&self) -> &str {
+        match self {
+            Self::Quoted(value) | Self::Bare(value) => value,
+        }
+    }
+
+    /// The value of a field that may hold any bytes, escaped as in events. Audit writes them in quotes if they are
+    /// harmless, and in hexadecimal if not.
+    #[must_use]
+    pub fn text(&self) -> String {
+        escape(&self.bytes())
+    }
+
+    /// As [`Self::text`], before escaping.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Quoted(value) => value.as_bytes().to_vec(),
+            Self::Bare(value) => from_hexadecimal(value).unwrap_or_else(|| value.as_bytes().to_vec()),
+        }
+    }
+
+    /// The value if it is a number, decimal or (after `0x`) hexadecimal.
+    #[must_use]
+    pub fn number(&self) -> Option<i64> {
+        let value = self.bare();
+        match value.strip_prefix("0x") {
+            Some(digits) => i64::from_str_radix(digits, 16).ok(),
+            None => value.parse().ok(),
+        }
+    }
+}
+
+/// Takes `avc:  denied  { read write } for ` off.
+fn split_permissions(rest: &str) -> (BTreeSet<String>, &str) {
+    let denied = rest.trim_start().strip_prefix("avc:").map(str::trim_start).and_then(|rest| {
+        let (permissions, rest) = rest.strip_prefix("denied")?.trim_start().strip_prefix('{')?.split_once('}')?;
+        Some((permissions, rest.trim_start().strip_prefix("for")?))
+    });
+    match denied {
+        Some((permissions, rest)) => (permissions.split_whitespace().map(str::to_owned).collect(), rest),
+        None => (BTreeSet::new(), rest),
+    }
+}
+
+fn fields(mut rest: &str) -> Result<Vec<(String, Field)>, RecordError> {
+    let mut fields = Vec::new();
+    loop {
+        rest = rest.trim_start();
+        if rest.is_empty() {
+            return Ok(fields);
+        }
+        let (name, value) = rest
+            .split_once('=')
+            .filter(|(name, _)| !name.contains(' '))
+            .ok_or_else(|| RecordError::Field(rest.to_owned()))?;
+        let (field, after) = match value.strip_prefix('"') {
+            Some(quoted) => {
+                let (value, after) =
+                    quoted.split_once('"').ok_or_else(|| RecordError::Field(rest.to_owned()))?;
+                (Field::Quoted(value.to_owned()), after)
+            }
+            None => {
+                let (value, after) = value.split_once(' ').unwrap_or((value, ""));
+                (Field::Bare(value.to_owned()), after)
+            }
+        };
+        fields.push((name.to_owned(), field));
+        rest = after;
+    }
+}
+
+fn from_hexadecimal(digits: &str) -> Option<Vec<u8>> {
+    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
+    pairs.iter().map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Record {
+        Record::parse(line).unwrap().unwrap()
+    }
+
+    #[test]
+    fn reads_an_selinux_denial() {
+        let record = parse(
+            "audit: type=1400 audit(1795322866.140:4): avc:  denied  { read write } for  pid=160 comm=\"actor\" \
+             capability=2  scontext=u:r:t:s0 permissive=0",
+        );
+        assert_eq!(record.kind, Kind::Denial);
+        assert!(record.is_denial());
+        assert_eq!(record.serial, 4);
+        assert_eq!(record.permissions, ["read", "write"].map(str::to_owned).into());
+        let names: Vec<_> = record.fields.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["pid", "comm", "capability", "scontext", "permissive"]);
+        assert_eq!(record.number("pid"), Some(160));
+    }
+
+    #[test]
+    fn reads_bytes_in_hexadecimal_and_text_with_spaces() {
+        let record = parse(
+            "audit: type=1400 audit(1.2:3): apparmor=\"DENIED\" info=\"Failed name lookup - disconnected path\" \
+             error=-13 name=2F636166E920FF5C0A",
+        );
+        assert!(record.is_denial());
+        assert_eq!(record.field("info").unwrap().text(), "Failed name lookup - disconnected path");
+        assert_eq!(record.number("error"), Some(-13));
+        assert_eq!(record.field("name").unwrap().text(), "/caf\\xe9 \\xff\\\\\n");
+    }
+
+    #[test]
+    fn a_grant_or_a_loaded_profile_is_no_denial() {
+        let status = "audit: type=1400 audit(1.2:3): apparmor=\"STATUS\" operation=\"profile_load\" name=\"app\"";
+        assert!(!parse(status).is_denial());
+        let line = "audit: type=1400 audit(1.2:3): avc:  granted  { read } for  pid=1";
+        assert_eq!(Record::parse(line), Some(Err(RecordError::Field("avc:  granted  { read } for  pid=1".into()))));
+        assert_eq!(Record::parse("random: crng init done"), None);
+    }
+}

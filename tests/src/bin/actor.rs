@@ -1,0 +1,148 @@
+//! `actor` plays the cases inside the guest: see the crate's documentation.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use tests::{
+    actor::{
+        act, allowed, run,
+        session::{AuditMode, mount_stage, session},
+        storm,
+    },
+    case::{Case, Module, Version},
+    cases,
+    confinement::Confinement,
+};
+
+/// Does what security modules refuse, and says what it did.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// List the cases of this kernel.
+    List {
+        /// Only those of this module.
+        #[arg(long)]
+        module: Option<Module>,
+    },
+    /// Run cases while denyd watches; print a JSON line for each report, event, message and line of the kernel's log.
+    Run {
+        /// The module whose cases are run.
+        #[arg(long)]
+        module: Module,
+        /// What audit is to do.
+        #[arg(long, default_value = "record")]
+        audit: AuditMode,
+        /// How denyd is started, split at spaces; without it, nobody watches.
+        #[arg(long)]
+        watch: Option<String>,
+        /// Only these cases.
+        cases: Vec<String>,
+    },
+    /// Have many processes refused once each, while denyd watches.
+    Storm {
+        /// What refuses them.
+        #[arg(long)]
+        module: Module,
+        /// As in `run`.
+        #[arg(long)]
+        watch: Option<String>,
+        /// How many.
+        count: u32,
+    },
+    /// Do what is allowed, while denyd watches, and count the runs of its programs.
+    Allowed {
+        /// The module that decides.
+        #[arg(long)]
+        module: Module,
+        /// As in `run`.
+        #[arg(long)]
+        watch: Option<String>,
+    },
+    /// Read and write paths under a Landlock domain that allows neither, outside /usr.
+    Landlock {
+        /// What to try.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// The process of one case.
+    #[command(hide = true)]
+    Act {
+        name: String,
+        #[arg(long)]
+        entered: bool,
+    },
+    /// A process for others to act on.
+    #[command(hide = true)]
+    Stand {
+        #[arg(long)]
+        selinux: Option<String>,
+        #[arg(long)]
+        apparmor: Option<String>,
+    },
+    /// One program's part of a storm.
+    #[command(hide = true)]
+    Burst { module: Module, count: u32, first_uid: u32 },
+    /// The workload of `allowed`.
+    #[command(hide = true)]
+    Work { module: Module },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Verb::List { module } => list(module),
+        Verb::Run { module, audit, watch, cases } => {
+            mount_stage()?;
+            let cases = chosen(module, &cases)?;
+            session(&words(watch), audit, |report| cases.iter().try_for_each(|case| report(run::run(case))))
+        }
+        Verb::Storm { module, watch, count } => {
+            mount_stage()?;
+            session(&words(watch), AuditMode::Leave, |report| storm::storm(module, count, report))
+        }
+        Verb::Allowed { module, watch } => {
+            mount_stage()?;
+            session(&words(watch), AuditMode::Leave, |report| report(allowed::allowed(module)?))
+        }
+        Verb::Landlock { paths } => act::try_under_landlock(&paths),
+        Verb::Act { name, entered } => act::act(&name, entered),
+        Verb::Stand { selinux, apparmor } => act::stand(&match (selinux, apparmor) {
+            (Some(context), _) => Confinement::Selinux(context.leak()),
+            (None, Some(profile)) => Confinement::Apparmor(profile.leak()),
+            (None, None) => Confinement::None,
+        }),
+        Verb::Burst { module, count, first_uid } => storm::burst(module, count, first_uid),
+        Verb::Work { module } => allowed::work(module),
+    }
+}
+
+fn words(watch: Option<String>) -> Vec<String> {
+    watch.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
+fn this_kernel() -> anyhow::Result<Version> {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    Version::of_release(&release).with_context(|| format!("cannot read the kernel's release {release}"))
+}
+
+fn chosen(module: Module, names: &[String]) -> anyhow::Result<Vec<Case>> {
+    if names.is_empty() {
+        let kernel = this_kernel()?;
+        return Ok(cases::of(module).into_iter().filter(|case| case.runs_on(kernel)).collect());
+    }
+    let by_name = |name: &String| cases::by_name(name).with_context(|| format!("there is no case {name}"));
+    names.iter().map(by_name).collect()
+}
+
+#[expect(clippy::print_stdout, reason = "it is what the command is for")]
+fn list(module: Option<Module>) -> anyhow::Result<()> {
+    let kernel = this_kernel()?;
+    let wanted = |case: &&Case| module.is_none_or(|module| case.module == module) && case.runs_on(kernel);
+    cases::all().iter().filter(wanted).for_each(|case| println!("{}", case.name));
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! Processes: signals, tracing, scheduling, limits, identity.
+
+use std::{io, ptr};
+
+use rustix::process::{Pid, Resource, Rlimit, Signal};
+
+use super::check;
+
+/// A process by its id.
+///
+/// # Errors
+/// Fails if no process can have this id.
+pub fn by_id(id: i32) -> io::Result<Pid> {
+    Pid::from_raw(id).ok_or_else(|| io::Error::other("0 is no process"))
+}
+
+/// Sends a signal.
+///
+/// # Errors
+/// As `kill`.
+pub fn kill(id: i32, signal: Signal) -> io::Result<()> {
+    Ok(rustix::process::kill_process(by_id(id)?, signal)?)
+}
+
+/// Sends a signal that has no name.
+///
+/// # Errors
+/// As `kill`.
+pub fn kill_with_number(id: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: the call takes numbers only.
+    check(unsafe { libc::kill(id, signal) })?;
+    Ok(())
+}
+
+/// Asks whether a process is there.
+///
+/// # Errors
+/// As `kill` with signal 0.
+pub fn test_kill(id: i32) -> io::Result<()> {
+    Ok(rustix::process::test_kill_process(by_id(id)?)?)
+}
+
+/// Traces a process without stopping it.
+///
+/// # Errors
+/// As `ptrace(PTRACE_SEIZE)`.
+pub fn trace(id: i32) -> io::Result<()> {
+    let nothing: *mut libc::c_void = ptr::null_mut();
+    // SAFETY: the request takes no memory.
+    check(unsafe { libc::ptrace(libc::PTRACE_SEIZE, id, nothing, nothing) })?;
+    Ok(())
+}
+
+/// Lets the parent trace this process.
+///
+/// # Errors
+/// As `ptrace(PTRACE_TRACEME)`.
+pub fn let_parent_trace() -> io::Result<()> {
+    let nothing: *mut libc::c_void = ptr::null_mut();
+    // SAFETY: the request takes no memory.
+    check(unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, nothing, nothing) })?;
+    Ok(())
+}
+
+/// Changes a process's nice value.
+///
+/// # Errors
+/// As `setpriority`.
+pub fn renice(id: i32) -> io::Result<()> {
+    Ok(rustix::process::setpriority_process(Some(by_id(id)?), 5)?)
+}
+
+/// Changes a process's scheduling policy to `SCHED_BATCH`.
+///
+/// # Errors
+/// As `sched_setscheduler`.
+pub fn schedule_as_batch(id: i32) -> io::Result<()> {
+    let parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the parameters outlive the call.
+    check(unsafe { libc::sched_setscheduler(id, libc::SCHED_BATCH, &raw const parameters) })?;
+    Ok(())
+}
+
+/// Asks for a process's scheduling policy.
+///
+/// # Errors
+/// As `sched_getscheduler`.
+pub fn ask_scheduling(id: i32) -> io::Result<()> {
+    // SAFETY: the call takes a number only.
+    check(unsafe { libc::sched_getscheduler(id) })?;
+    Ok(())
+}
+
+/// Lowers both limits of a resource of this process.
+///
+/// # Errors
+/// As `setrlimit`.
+pub fn limit(resource: Resource, value: u64) -> io::Result<()> {
+    Ok(rustix::process::setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?)
+}
+
+/// Changes all user ids of this process.
+///
+/// # Errors
+/// As `setresuid`.
+pub fn become_user(uid: u32) -> io::Result<()> {
+    // SAFETY: the call takes numbers only.
+    check(unsafe { libc::setresuid(uid, uid, uid) })?;
+    Ok(())
+}
+
+/// Changes all group ids of this process, and leaves it no others.
+///
+/// # Errors
+/// As `setgroups` and `setresgid`.
+pub fn become_group(gid: u32) -> io::Result<()> {
+    // SAFETY: an empty list needs no memory.
+    check(unsafe { libc::setgroups(0, ptr::null()) })?;
+    // SAFETY: the call takes numbers only.
+    check(unsafe { libc::setresgid(gid, gid, gid) })?;
+    Ok(())
+}
+
+/// Runs `body` in a process of its own that exits at once after it, waits for it, and returns its id.
+///
+/// # Errors
+/// Fails if `body` does, or as `fork` and `waitpid`.
+pub fn fork_and_wait(body: impl FnOnce() -> io::Result<()>) -> io::Result<u32> {
+    // SAFETY: the program has one thread, so the child is a whole program.
+    let pid = check(unsafe { libc::fork() })?;
+    if pid == 0 {
+        let status = i32::from(body().is_err());
+        // SAFETY: ends the process without running what belongs to its parent (buffers, destructors).
+        unsafe { libc::_exit(status) };
+    }
+    let status = rustix::process::waitpid(Some(by_id(pid)?), rustix::process::WaitOptions::empty())?;
+    if status.is_some_and(|(_, status)| status.exit_status() == Some(0)) {
+        Ok(pid.unsigned_abs())
+    } else {
+        Err(io::Error::other(format!("process {pid} failed: {status:?}")))
+    }
+}
