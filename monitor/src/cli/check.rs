@@ -101,7 +101,8 @@ fn write_source(f: &mut fmt::Formatter<'_>, source: &SourceReport, about: &sourc
         State::Failed { advice } => writeln!(f, "  what to do: {advice}")?,
         _ => {}
     }
-    if !source.missing.is_empty() {
+    // Where the module isn't there, its structures are missing for that reason.
+    if !source.missing.is_empty() && source.state != State::Inactive {
         writeln!(f, "  not in this kernel, so missing in events: {}", source.missing.join(", "))?;
     }
     Ok(())

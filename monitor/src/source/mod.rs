@@ -1,6 +1,6 @@
 //! The sources: what each is called, and how its records become events.
 //!
-//! One decoder a source; what they share is the running task ([`task`]), the object ([`object`]), SELinux contexts
+//! One decoder a source; what they share is the running task (`task`), the object (`object`), SELinux contexts
 //! ([`context`]) and the names of the kernel's constants ([`names`]).
 
 mod apparmor;

@@ -70,7 +70,7 @@ fn every_record_becomes_one_line_for_every_output_and_is_accounted_for() {
     // The stop is not ready before all records are handled: it is when the first output has them all.
     let end = run(pipeline.run(async {
         while first.queue.len() < 600 {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     }));
     assert!(matches!(end, End::Stopped(())), "{end:?}");
