@@ -5,7 +5,8 @@ use monitor_common::chunk::{ChunkKind, FLAG_CUT};
 use crate::{
     layout::{layout, setting},
     memory::{Address, Fault, at, member},
-    output::Record,
+    output::{Chunk, Record},
+    repeat::{Next, Step, repeat},
     task,
 };
 
@@ -16,7 +17,7 @@ const SYM_USERS: u32 = 4;
 const SYM_LEVELS: u32 = 6;
 
 /// Nodes of a category bitmap that are taken: each holds 384 categories, and a policy has at most 1024 in practice.
-const CATEGORY_NODES: usize = 4;
+const CATEGORY_NODES: u32 = 4;
 /// Profiles of a compound AppArmor label that are taken.
 const PROFILES: u32 = 4;
 
@@ -132,25 +133,36 @@ fn symbol(record: &mut Record, policy: Address, kind: u32, value: u32) -> Result
 #[inline(always)]
 fn categories(record: &mut Record, kind: ChunkKind, level: Address) {
     let Ok(bitmap) = at(level, layout!(mls_level_categories)) else { return };
-    let Ok(mut node) = member::<Address>(bitmap, layout!(ebitmap_first)) else { return };
+    let Ok(node) = member::<Address>(bitmap, layout!(ebitmap_first)) else { return };
     if node == 0 {
         return;
     }
     let Some(chunk) = record.begin(kind) else { return };
-    for _ in 0..CATEGORY_NODES {
-        if node == 0 {
-            break;
-        }
-        if record.bytes(node, u64::from(layout!(ebitmap_node_size))).is_err() {
-            break;
-        }
-        let Ok(next) = member::<Address>(node, layout!(ebitmap_node_next)) else { break };
-        node = next;
-    }
-    if node != 0 {
-        record.flag(chunk, FLAG_CUT);
-    }
+    record.flag(chunk, FLAG_CUT);
+    repeat(CATEGORY_NODES, &mut Categories { record, chunk, node });
     record.end(chunk);
+}
+
+/// Where a list of category bitmaps is.
+struct Categories<'a> {
+    record: &'a mut Record,
+    chunk: Chunk,
+    node: Address,
+}
+
+impl Step for Categories<'_> {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        if self.record.bytes(self.node, u64::from(layout!(ebitmap_node_size))).is_err() {
+            return Next::Stop;
+        }
+        self.node = member::<Address>(self.node, layout!(ebitmap_node_next)).unwrap_or(0);
+        if self.node == 0 {
+            self.record.unflag(self.chunk, FLAG_CUT);
+            return Next::Stop;
+        }
+        Next::Continue
+    }
 }
 
 /// The SID of the running task's subjective credentials (`cred_sid`, security/selinux/hooks.c).

@@ -16,11 +16,12 @@ use crate::{
     memory::{Address, Fault, argument, at, member, read},
     object,
     output::{Record, count},
+    repeat::{Next, Step, repeat},
     task,
 };
 
 /// Parents of a domain that are followed: a domain has at most 16 layers.
-const LAYERS: usize = 16;
+const LAYERS: u32 = 16;
 /// Access rights of one kind, at most (security/landlock/access.h).
 const ACCESS_BITS: u32 = 17;
 
@@ -130,19 +131,24 @@ fn traced(request: LandlockRequest, arguments: Arguments) -> Option<Record> {
 fn domains(record: &mut Record, hierarchy: Address) {
     record.body::<Landlock>().domain = member(hierarchy, layout!(landlock_hierarchy_id)).unwrap_or(0);
     let Some(chunk) = record.begin(ChunkKind::Domains) else { return };
-    let mut hierarchy = hierarchy;
-    for _ in 0..LAYERS {
-        let Ok(id) = member::<u64>(hierarchy, layout!(landlock_hierarchy_id)) else {
-            record.fault();
-            break;
-        };
-        record.value(id);
-        match member::<Address>(hierarchy, layout!(landlock_hierarchy_parent)) {
-            Ok(parent) if parent != 0 => hierarchy = parent,
-            _ => break,
-        }
-    }
+    repeat(LAYERS, &mut Domains { record, hierarchy });
     record.end(chunk);
+}
+
+/// Where a line of domains is on its way up.
+struct Domains<'a> {
+    record: &'a mut Record,
+    hierarchy: Address,
+}
+
+impl Step for Domains<'_> {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        let Ok(id) = member::<u64>(self.hierarchy, layout!(landlock_hierarchy_id)) else { return Next::Stop };
+        self.record.value(id);
+        self.hierarchy = member::<Address>(self.hierarchy, layout!(landlock_hierarchy_parent)).unwrap_or(0);
+        Next::Continue
+    }
 }
 
 /// Fills the access that was blocked, and the file.
@@ -235,17 +241,32 @@ fn logged_denial(record: &mut Record, subject: Address, request: Address) -> Res
     let mut hierarchy = member::<Address>(domain, layout!(landlock_domain_hierarchy))?;
     if let Some(layer) = layer {
         record.body::<Landlock>().domain_is_exact = 1;
-        for step in 0..LAYERS as u32 {
-            // `get_hierarchy` (security/landlock/audit.c): the innermost domain is layer `layers - 1`.
-            if layer + 1 + step >= layers {
-                break;
-            }
-            hierarchy = member(hierarchy, layout!(landlock_hierarchy_parent))?;
-        }
+        // `get_hierarchy` (security/landlock/audit.c): the innermost domain is layer `layers - 1`.
+        let mut climb = LayerClimb { hierarchy, left: layers.saturating_sub(layer + 1) };
+        repeat(LAYERS, &mut climb);
+        hierarchy = climb.hierarchy;
     }
     domains(record, hierarchy);
     object::describe::<Landlock>(record, at(request, layout!(landlock_request_audit))?, false);
     Ok(())
+}
+
+/// A climb of `left` layers.
+struct LayerClimb {
+    hierarchy: Address,
+    left: u32,
+}
+
+impl Step for LayerClimb {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        if self.left == 0 {
+            return Next::Stop;
+        }
+        self.left -= 1;
+        self.hierarchy = member(self.hierarchy, layout!(landlock_hierarchy_parent)).unwrap_or(0);
+        Next::Continue
+    }
 }
 
 /// The layer that refuses, where the request says so, and the accesses that it blocks (`get_denied_layer`,
@@ -261,25 +282,39 @@ fn denying_layer(request: Address, access: u64) -> (Option<u32>, u64) {
     if layout!(landlock_request_layer_masks_size) == ABSENT || masks == 0 {
         return (None, access);
     }
-    let mut youngest = 0;
-    let mut blocked = 0;
-    for bit in 0..ACCESS_BITS {
-        if access & (1 << bit) == 0 {
-            continue;
-        }
-        let Ok(mask) = read::<u16>(masks + u64::from(bit) * 2) else { return (None, access) };
-        if mask == 0 {
-            continue;
+    let mut search = DenyingLayer { masks, access, bit: 0, youngest: 0, blocked: 0 };
+    repeat(ACCESS_BITS, &mut search);
+    if search.youngest == 0 { (None, access) } else { (Some(search.youngest - 1), search.blocked) }
+}
+
+/// A search for the youngest layer that refuses any of the accesses.
+struct DenyingLayer {
+    masks: Address,
+    access: u64,
+    bit: u32,
+    /// The layer, counted from 1; 0 if none is found yet.
+    youngest: u32,
+    blocked: u64,
+}
+
+impl Step for DenyingLayer {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        let access = 1 << (self.bit & 63);
+        let mask = read::<u16>(self.masks + u64::from(self.bit) * 2).unwrap_or(0);
+        self.bit += 1;
+        if self.access & access == 0 || mask == 0 {
+            return Next::Continue;
         }
         let layer = highest_bit(mask) + 1;
-        if layer > youngest {
-            youngest = layer;
-            blocked = 1 << bit;
-        } else if layer == youngest {
-            blocked |= 1 << bit;
+        if layer > self.youngest {
+            self.youngest = layer;
+            self.blocked = access;
+        } else if layer == self.youngest {
+            self.blocked |= access;
         }
+        Next::Continue
     }
-    if youngest == 0 { (None, access) } else { (Some(youngest - 1), blocked) }
 }
 
 /// The number of the highest bit that is set. (`leading_zeros` would become a table, which BPF's linker can't place.)

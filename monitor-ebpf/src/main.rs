@@ -21,6 +21,7 @@ mod object;
 mod output;
 mod path;
 mod peek;
+mod repeat;
 mod selinux;
 mod task;
 

@@ -89,9 +89,10 @@ impl Record {
             return None;
         };
         let mut record = Self { entry, source };
-        // SAFETY: head and body lie within the record.
-        unsafe {
-            core::ptr::write_bytes(record.base().cast::<u64>(), 0, (size_of::<Head>() + size_of::<B>()) / 8);
+        for index in 0..(size_of::<Head>() + size_of::<B>()) / 8 {
+            // SAFETY: head and body lie within the record. Volatile, or it would become a call of `memset`, which
+            // writes, and is verified, byte by byte.
+            unsafe { record.base().cast::<u64>().add(index).write_volatile(0) };
         }
         record.set_used((size_of::<Head>() + size_of::<B>()) as u64);
         Some(record)
@@ -202,11 +203,15 @@ impl Record {
             let at = self.chunk_head(chunk).add(1);
             at.write_volatile(at.read_volatile() | flags);
         }
-        if flags & chunk::FLAG_CUT != 0 {
-            count(self.source, Counter::Cut);
-        }
-        if flags & chunk::FLAG_FAULT != 0 {
-            self.fault();
+    }
+
+    /// Takes flags of a chunk back.
+    #[inline(always)]
+    pub fn unflag(&mut self, chunk: Chunk, flags: u8) {
+        // SAFETY: the second byte of the chunk's head.
+        unsafe {
+            let at = self.chunk_head(chunk).add(1);
+            at.write_volatile(at.read_volatile() & !flags);
         }
     }
 
@@ -215,10 +220,18 @@ impl Record {
     pub fn end(&mut self, chunk: Chunk) {
         let len = self.used() - chunk.start - size_of::<chunk::ChunkHead>() as u64;
         let head = self.chunk_head(chunk);
+        // SAFETY: the second byte of the chunk's head.
+        let flags = unsafe { head.add(1).read_volatile() };
         // SAFETY: the third and fourth byte of the chunk's head.
         unsafe {
             head.add(2).write(len as u8);
             head.add(3).write((len >> 8) as u8);
+        }
+        if flags & chunk::FLAG_CUT != 0 {
+            count(self.source, Counter::Cut);
+        }
+        if flags & chunk::FLAG_FAULT != 0 {
+            self.fault();
         }
     }
 

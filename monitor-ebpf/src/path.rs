@@ -9,6 +9,7 @@ use crate::{
     layout::{known, layout},
     memory::{Address, Fault, at, member, word},
     output::{Chunk, Record},
+    repeat::{Next, Step, repeat},
 };
 
 /// Components of a path, mount crossings included, that are followed.
@@ -75,26 +76,15 @@ fn inode_dentry(inode: Address) -> Result<Address, Fault> {
     Ok(first.wrapping_sub(u64::from(layout!(dentry_alias))))
 }
 
-/// Appends the names from `dentry` up to the root of the mount namespace, or, with `mount` 0, of the file system.
-#[inline(always)]
-fn walk(record: &mut Record, kind: ChunkKind, vfsmount: Address, dentry: Address, flags: u8) {
-    let Some(chunk) = record.begin(kind) else { return };
-    if flags != 0 {
-        record.flag(chunk, flags);
-    }
-    if unhashed(dentry) {
-        record.flag(chunk, FLAG_DELETED);
-    }
-    let steps = if kind as u8 == ChunkKind::AncestorExe as u8 { SHORT_STEPS } else { STEPS };
-    climb(record, chunk, vfsmount, dentry, steps);
-    record.end(chunk);
-}
-
-/// Appends the names, as [`walk`] says, following at most `steps`.
+/// Appends the names from `dentry` up to the root of the mount namespace, or, with `vfsmount` 0, of the file system.
 ///
 /// A function of its own, so that each program holds it once.
 #[inline(never)]
-fn climb(record: &mut Record, chunk: Chunk, vfsmount: Address, dentry: Address, steps: u32) {
+fn walk(record: &mut Record, kind: ChunkKind, vfsmount: Address, dentry: Address, flags: u8) {
+    let short = kind as u8 == ChunkKind::AncestorExe as u8;
+    let Some(chunk) = record.begin(kind) else { return };
+    let deleted = if unhashed(dentry) { FLAG_DELETED } else { 0 };
+    record.flag(chunk, flags | deleted | FLAG_CUT);
     if !known!(
         mount_vfsmount,
         mount_parent,
@@ -104,56 +94,81 @@ fn climb(record: &mut Record, chunk: Chunk, vfsmount: Address, dentry: Address, 
         dentry_parent,
         dentry_name,
     ) {
-        return record.flag(chunk, FLAG_FAULT);
+        record.flag(chunk, FLAG_FAULT);
+        return record.end(chunk);
     }
-    let to_vfsmount = u64::from(layout!(mount_vfsmount));
-    let to_root = to_vfsmount + u64::from(layout!(vfsmount_root));
-    let mut dentry = dentry;
     // From `struct vfsmount` to the `struct mount` that holds it. Without a mount it is an address that can't be read.
-    let mut mount = vfsmount.wrapping_sub(to_vfsmount);
-    for index in 0..STEPS {
-        if index >= steps {
-            break;
-        }
-        if word(mount.wrapping_add(to_root)) == dentry {
-            let parent = word(mount + u64::from(layout!(mount_parent)));
-            if parent == mount {
-                return at_root(record, chunk, mount, dentry);
+    let mount = vfsmount.wrapping_sub(u64::from(layout!(mount_vfsmount)));
+    let mut climb = Climb { record, chunk, has_mount: vfsmount != 0, mount, dentry };
+    repeat(if short { SHORT_STEPS } else { STEPS }, &mut climb);
+    record.end(chunk);
+}
+
+/// Where a path is on its way up.
+struct Climb<'a> {
+    record: &'a mut Record,
+    chunk: Chunk,
+    has_mount: bool,
+    mount: Address,
+    dentry: Address,
+}
+
+impl Step for Climb<'_> {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        let root = layout!(mount_vfsmount) + layout!(vfsmount_root);
+        if word(self.mount + u64::from(root)) == self.dentry {
+            let parent = word(self.mount + u64::from(layout!(mount_parent)));
+            if parent == self.mount {
+                self.at_root();
+                return Next::Stop;
             }
-            dentry = word(mount + u64::from(layout!(mount_mountpoint)));
-            mount = parent;
+            self.dentry = word(self.mount + u64::from(layout!(mount_mountpoint)));
+            self.mount = parent;
+            return Next::Continue;
+        }
+        let parent = word(self.dentry + u64::from(layout!(dentry_parent)));
+        if parent == self.dentry {
+            self.at_file_system_root();
+            return Next::Stop;
+        }
+        if self.record.string(word(self.dentry + u64::from(layout!(dentry_name)))).is_err() {
+            return Next::Stop;
+        }
+        self.dentry = parent;
+        Next::Continue
+    }
+}
+
+impl Climb<'_> {
+    /// Ends the path at the root of the topmost mount.
+    #[inline(always)]
+    fn at_root(&mut self) {
+        self.record.unflag(self.chunk, FLAG_CUT);
+        if self.is_internal() {
+            self.record.flag(self.chunk, FLAG_INTERNAL);
         } else {
-            let parent = word(dentry + u64::from(layout!(dentry_parent)));
-            // The root of the file system with no mount known, or a dentry that is disconnected from its mount.
-            if parent == dentry {
-                return;
-            }
-            if record.string(word(dentry + u64::from(layout!(dentry_name)))).is_err() {
-                return record.flag(chunk, FLAG_CUT);
-            }
-            dentry = parent;
+            self.record.flag(self.chunk, FLAG_ABSOLUTE);
         }
     }
-    record.flag(chunk, FLAG_CUT);
-}
 
-/// Ends a path at the root of the topmost mount.
-#[inline(always)]
-fn at_root(record: &mut Record, chunk: Chunk, mount: Address, dentry: Address) {
-    // A mount in no namespace is the kernel's own, or was detached.
-    let namespace = word(mount + u64::from(layout!(mount_namespace))) as i64;
-    if namespace == 0 || (-4095..0).contains(&namespace) {
-        record.flag(chunk, FLAG_INTERNAL);
-        let _ = name(record, dentry);
-    } else {
-        record.flag(chunk, FLAG_ABSOLUTE);
+    /// Ends the path at the root of the file system where no mount is known, or at a dentry that hangs below no root:
+    /// one that is disconnected from its mount, or a pipe's, a socket's, a memfd's, whose name is all there is.
+    #[inline(always)]
+    fn at_file_system_root(&mut self) {
+        self.record.unflag(self.chunk, FLAG_CUT);
+        if self.has_mount && self.is_internal() {
+            self.record.flag(self.chunk, FLAG_INTERNAL);
+            let _ = self.record.string(word(self.dentry + u64::from(layout!(dentry_name))));
+        }
     }
-}
 
-/// Appends the dentry's name with its NUL.
-#[inline(always)]
-fn name(record: &mut Record, dentry: Address) -> Result<u64, Fault> {
-    record.string(member::<Address>(dentry, layout!(dentry_name))?)
+    /// Whether the mount is in no namespace: the kernel's own (`MNT_NS_INTERNAL`, an error pointer), or detached.
+    #[inline(always)]
+    fn is_internal(&self) -> bool {
+        let namespace = word(self.mount + u64::from(layout!(mount_namespace))) as i64;
+        namespace == 0 || (-4095..0).contains(&namespace)
+    }
 }
 
 /// Whether the dentry was unlinked (`d_unlinked`, include/linux/dcache.h).
@@ -196,52 +211,70 @@ fn visible_mounts(dentry: Address, task: Address) -> Result<(Address, u32), Faul
     ) {
         return Err(Fault);
     }
-    let link = layout!(mount_next_in_super_block);
-    // Through 6.17 `s_mounts` is a list_head of `mount.mnt_instance`, so that a link points to the next link; from 6.18
-    // it points to the first mount, which points to the next.
-    let back = if layout!(super_block_mounts_size) == 16 { u64::from(link) } else { 0 };
-    let mut next = word(head);
-    let mut found = 0;
-    let mut count = 0;
-    for _ in 0..MOUNTS {
-        if next == 0 || next == head {
-            break;
+    let first = word(head);
+    let mut search = MountSearch { head, next: first, namespace, dentry, found: 0, count: 0 };
+    repeat(MOUNTS, &mut search);
+    Ok((search.found, search.count))
+}
+
+/// A search among the mounts of a file system.
+struct MountSearch {
+    head: Address,
+    next: Address,
+    namespace: Address,
+    dentry: Address,
+    found: Address,
+    count: u32,
+}
+
+impl Step for MountSearch {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        if self.next == 0 || self.next == self.head {
+            return Next::Stop;
         }
-        let mount = next.wrapping_sub(back);
-        if word(mount + u64::from(layout!(mount_namespace))) == namespace {
+        let link = u64::from(layout!(mount_next_in_super_block));
+        // Through 6.17 `s_mounts` is a list_head of `mount.mnt_instance`, so that a link points to the next link; from
+        // 6.18 it points to the first mount, which points to the next.
+        let mount = if layout!(super_block_mounts_size) == 16 { self.next.wrapping_sub(link) } else { self.next };
+        self.next = word(mount + link);
+        if word(mount + u64::from(layout!(mount_namespace))) == self.namespace {
             let vfsmount = mount + u64::from(layout!(mount_vfsmount));
-            if shows(word(vfsmount + u64::from(layout!(vfsmount_root))), dentry) {
-                count += 1;
-                if found == 0 {
-                    found = vfsmount;
+            let root = word(vfsmount + u64::from(layout!(vfsmount_root)));
+            let mut ancestry = Ancestry { root, dentry: self.dentry, found: false };
+            repeat(BIND_STEPS, &mut ancestry);
+            if ancestry.found {
+                self.count += 1;
+                if self.found == 0 {
+                    self.found = vfsmount;
                 }
             }
         }
-        next = word(mount + u64::from(link));
+        Next::Continue
     }
-    Ok((found, count))
 }
 
-/// Whether `root` is the dentry or one of its ancestors.
-#[inline(never)]
-fn shows(root: Address, dentry: Address) -> bool {
-    let to_parent = u64::from(layout!(dentry_parent));
-    // The root of the whole file system is everybody's ancestor.
-    if word(root + to_parent) == root {
-        return true;
-    }
-    let mut dentry = dentry;
-    for _ in 0..BIND_STEPS {
-        if dentry == root {
-            return true;
+/// A search for `root` among a dentry and its ancestors.
+struct Ancestry {
+    root: Address,
+    dentry: Address,
+    found: bool,
+}
+
+impl Step for Ancestry {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        if self.dentry == self.root {
+            self.found = true;
+            return Next::Stop;
         }
-        let parent = word(dentry + to_parent);
-        if parent == dentry {
-            return false;
+        let parent = word(self.dentry + u64::from(layout!(dentry_parent)));
+        if parent == self.dentry {
+            return Next::Stop;
         }
-        dentry = parent;
+        self.dentry = parent;
+        Next::Continue
     }
-    false
 }
 
 /// Appends the path of the task's cgroup and returns the cgroup's id.
@@ -254,18 +287,9 @@ pub fn cgroup(record: &mut Record, task: Address) -> Result<u64, Fault> {
     let default = member::<Address>(set, layout!(css_set_dfl_cgrp))?;
     let mut node = member::<Address>(default, layout!(cgroup_kn))?;
     if kernfs_parent(node)? == 0 {
-        let controllers = layout!(css_set_subsys_count);
-        for index in 0..CONTROLLERS {
-            if index >= controllers {
-                break;
-            }
-            if let Ok(other) = controller_node(set, index)
-                && kernfs_parent(other).unwrap_or(0) != 0
-            {
-                node = other;
-                break;
-            }
-        }
+        let mut search = ControllerSearch { set, index: 0, found: node };
+        repeat(CONTROLLERS, &mut search);
+        node = search.found;
     }
     kernfs_walk(record, node);
     member::<u64>(node, layout!(kernfs_node_id))
@@ -276,13 +300,39 @@ fn kernfs_parent(node: Address) -> Result<Address, Fault> {
     member::<Address>(node, layout!(kernfs_node_parent))
 }
 
-/// The node of the task's cgroup in the hierarchy of the `index`th controller.
-#[inline(always)]
-fn controller_node(set: Address, index: u32) -> Result<Address, Fault> {
-    let subsys = at(set, layout!(css_set_subsys))?;
-    let state = member::<Address>(subsys, index * 8)?;
-    let cgroup = member::<Address>(state, layout!(cgroup_subsys_state_cgroup))?;
-    member::<Address>(cgroup, layout!(cgroup_kn))
+/// A search for a controller in whose hierarchy the task is not in the root cgroup.
+struct ControllerSearch {
+    set: Address,
+    index: u32,
+    found: Address,
+}
+
+impl Step for ControllerSearch {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        if self.index >= layout!(css_set_subsys_count) {
+            return Next::Stop;
+        }
+        let node = self.node();
+        self.index += 1;
+        match node {
+            Ok(node) if kernfs_parent(node).unwrap_or(0) != 0 => {
+                self.found = node;
+                Next::Stop
+            }
+            _ => Next::Continue,
+        }
+    }
+}
+
+impl ControllerSearch {
+    #[inline(always)]
+    fn node(&self) -> Result<Address, Fault> {
+        let subsys = at(self.set, layout!(css_set_subsys))?;
+        let state = member::<Address>(subsys, self.index * 8)?;
+        let cgroup = member::<Address>(state, layout!(cgroup_subsys_state_cgroup))?;
+        member::<Address>(cgroup, layout!(cgroup_kn))
+    }
 }
 
 #[inline(never)]
@@ -292,19 +342,33 @@ fn kernfs_walk(record: &mut Record, node: Address) {
         record.flag(chunk, FLAG_FAULT);
         return record.end(chunk);
     }
-    let mut node = node;
-    for _ in 0..STEPS {
-        let parent = word(node + u64::from(layout!(kernfs_node_parent)));
+    record.flag(chunk, FLAG_CUT);
+    let mut climb = KernfsClimb { record, chunk, node };
+    repeat(STEPS, &mut climb);
+    record.end(chunk);
+}
+
+/// Where a cgroup's path is on its way up.
+struct KernfsClimb<'a> {
+    record: &'a mut Record,
+    chunk: Chunk,
+    node: Address,
+}
+
+impl Step for KernfsClimb<'_> {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        let parent = word(self.node + u64::from(layout!(kernfs_node_parent)));
         // The root, which has no name.
         if parent == 0 {
-            record.flag(chunk, FLAG_ABSOLUTE);
-            return record.end(chunk);
+            self.record.unflag(self.chunk, FLAG_CUT);
+            self.record.flag(self.chunk, FLAG_ABSOLUTE);
+            return Next::Stop;
         }
-        if record.string(word(node + u64::from(layout!(kernfs_node_name)))).is_err() {
-            break;
+        if self.record.string(word(self.node + u64::from(layout!(kernfs_node_name)))).is_err() {
+            return Next::Stop;
         }
-        node = parent;
+        self.node = parent;
+        Next::Continue
     }
-    record.flag(chunk, FLAG_CUT);
-    record.end(chunk);
 }

@@ -11,10 +11,11 @@ use crate::{
     memory::{Address, Fault, at, member, read},
     output::{BYTES_MAX, Record},
     path,
+    repeat::{Next, Step, repeat},
 };
 
 /// Generations that are followed.
-const ANCESTORS: usize = 8;
+const ANCESTORS: u32 = 8;
 /// Pieces of [`BYTES_MAX`] bytes of the command line that are taken.
 const ARGV_PIECES: usize = 3;
 /// `PF_KTHREAD` (include/linux/sched.h), the same from 5.10 to 7.3.
@@ -163,32 +164,43 @@ fn command_line(record: &mut Record, task: Address) {
 }
 
 /// Appends the parent, its parent, and so on.
-#[inline(never)]
+#[inline(always)]
 fn ancestors(record: &mut Record, leader: Address) {
-    let mut child = leader;
-    for _ in 0..ANCESTORS {
-        let Ok(parent) = member::<Address>(child, layout!(task_real_parent))
+    repeat(ANCESTORS, &mut Ancestors { record, child: leader });
+}
+
+/// Where a line of ancestors is on its way up.
+struct Ancestors<'a> {
+    record: &'a mut Record,
+    child: Address,
+}
+
+impl Step for Ancestors<'_> {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        let Ok(parent) = member::<Address>(self.child, layout!(task_real_parent))
             .and_then(|parent| member::<Address>(parent, layout!(task_group_leader)))
         else {
-            record.fault();
-            return;
+            self.record.fault();
+            return Next::Stop;
         };
-        let Ok(pid) = member::<u32>(parent, layout!(task_tgid)) else { return };
+        let pid = member::<u32>(parent, layout!(task_tgid)).unwrap_or(0);
         // Above pid 1 and kthreadd there is only the idle task.
-        if pid == 0 || parent == child {
-            return;
+        if pid == 0 || parent == self.child {
+            return Next::Stop;
         }
-        let Some(chunk) = record.begin(ChunkKind::Ancestor) else { return };
+        let Some(chunk) = self.record.begin(ChunkKind::Ancestor) else { return Next::Stop };
         let uid = member(parent, layout!(task_cred)).and_then(|cred| member(cred, layout!(cred_uid)));
-        record.value(Ancestor {
+        self.record.value(Ancestor {
             start_time: member(parent, layout!(task_start_boottime)).unwrap_or(0),
             pid,
             uid: uid.unwrap_or(u32::MAX),
             comm: member(parent, layout!(task_comm)).unwrap_or([0; 16]),
         });
-        record.end(chunk);
-        executable(record, ChunkKind::AncestorExe, parent);
-        child = parent;
+        self.record.end(chunk);
+        executable(self.record, ChunkKind::AncestorExe, parent);
+        self.child = parent;
+        Next::Continue
     }
 }
 
