@@ -57,13 +57,12 @@ impl Test {
             lint(&mut steps)?;
         }
         if wants(Part::Unit) {
-            let mut unit = cargo(["test", "--lib", "--bins", "--tests", "--exclude", "tests", "--workspace"]);
-            unit.args(["--exclude", "monitor-ebpf", "--"]).args(&self.filter);
-            steps.show("unit tests", &mut unit)?;
-            steps.show(
-                "unit tests of the e2e crate",
-                cargo(["test", "--package", "tests", "--lib", "--bins", "--"]).args(&self.filter),
-            )?;
+            let mut unit =
+                cargo(["test", "--workspace", "--exclude", "monitor-ebpf", "--exclude", "tests", "--"]);
+            steps.show("unit tests", unit.args(&self.filter))?;
+            // Not its end-to-end tests.
+            let mut tests = cargo(["test", "--package", "tests", "--lib", "--bins", "--"]);
+            steps.show("unit tests of the end-to-end tests", tests.args(&self.filter))?;
         }
         if wants(Part::E2e) {
             let mut e2e = cargo(["test", "--package", "tests", "--test", "e2e", "--"]);
@@ -82,7 +81,7 @@ fn lint(steps: &mut Steps) -> anyhow::Result<()> {
     let mut ebpf = cargo(["clippy", "--quiet", "--package", "monitor-ebpf", "--release"]);
     ebpf.env("RUSTC_BOOTSTRAP", "1").args(["--target", "bpfel-unknown-none", "-Z", "build-std=core"]);
     steps.show("clippy of the eBPF programs", ebpf.args(DENY_WARNINGS))?;
-    let mut docs = cargo(["doc", "--quiet", "--no-deps", "--document-private-items"]);
+    let mut docs = cargo(["doc", "--quiet", "--no-deps"]);
     steps.show("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
     steps.run("dependencies", || deny::check(false))
 }
