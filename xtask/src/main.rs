@@ -34,7 +34,33 @@ fn main() -> ExitCode {
         Command::Deny(command) => command.run(),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("xtask: {error:#}");
+        eprintln!("xtask: {}", explained(&error));
         ExitCode::FAILURE
     })
+}
+
+/// The error with its causes, but for those that the text before has already named.
+fn explained(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        named if named.contains(&cause) => text,
+        _ => format!("{text}: {cause}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn no_cause_is_told_twice() {
+        let cause = xtask::vm::VmError::Start(std::io::Error::other("no memory"));
+        let error = anyhow::Error::from(cause).context("the demo failed");
+        assert_eq!(explained(&error), "the demo failed: cannot start QEMU: no memory");
+    }
 }
