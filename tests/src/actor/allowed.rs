@@ -70,8 +70,8 @@ fn runs() -> anyhow::Result<BTreeMap<String, u64>> {
 /// # Errors
 /// Fails if anything is refused.
 pub fn work(module: Module) -> anyhow::Result<()> {
-    let listener = socket::listening_tcp(socket::loopback4(8099))?;
     cases::default_confinement(module).enter()?;
+    let listener = socket::listening_tcp(socket::loopback4(8099)).context("listen")?;
     let mut operations = 0;
     let mut count = |done: u32| operations += done;
     let own_id = i32::try_from(std::process::id())?;

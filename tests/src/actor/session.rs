@@ -3,20 +3,34 @@
 use std::{
     fs::{self, File},
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    path::Path,
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::{audit_control::AuditControl, kernel_log::KernelLog};
+use crate::operation::system::mount_tmpfs;
+
+/// What a session was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// To run the cases.
+    Cases,
+    /// Many denials at once.
+    Storm,
+    /// No denial at all.
+    Allowed,
+}
 
 /// One line of a session's output.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Line {
+    /// A session starts.
+    Session(Purpose),
     /// What the workload reports.
     Report(serde_json::Value),
     /// A line of denyd's standard output.
@@ -53,11 +67,13 @@ const AVC: u32 = 1400;
 /// # Errors
 /// Fails if the session can't be held; a denyd that doesn't start is part of the output.
 pub fn session<T: Serialize>(
+    purpose: Purpose,
     denyd: &[String],
     audit: AuditMode,
     workload: impl FnOnce(&mut dyn FnMut(T) -> anyhow::Result<()>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    fs::create_dir_all("/srv")?;
+    print(&Line::Session(purpose))?;
+    mount_stage()?;
     let control = AuditControl::open().context("cannot reach audit")?;
     if let Some(control) = control.as_ref().filter(|_| audit != AuditMode::Leave) {
         control.enable().context("cannot enable audit")?;
@@ -135,13 +151,8 @@ fn print(line: &Line) -> anyhow::Result<()> {
     Ok(output.flush()?)
 }
 
-/// Mounts a file system of our own for what cases make, once: the guest's root can't hold labels.
-///
-/// # Errors
-/// As `mount`.
-pub fn mount_stage() -> anyhow::Result<()> {
+/// Mounts a file system of its own for what a session makes: the guest's root can't hold labels.
+fn mount_stage() -> anyhow::Result<()> {
     fs::create_dir_all("/srv")?;
-    ensure!(Path::new("/srv").is_dir(), "/srv is no directory");
-    crate::operation::system::mount_tmpfs("stage", "/srv")?;
-    Ok(())
+    mount_tmpfs("stage", "/srv").context("cannot mount /srv")
 }

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use tests::{
     actor::{
         act, allowed, run,
-        session::{AuditMode, mount_stage, session},
+        session::{AuditMode, Purpose, session},
         storm,
     },
     case::{Case, Module, Version},
@@ -97,17 +97,20 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Verb::List { module } => list(module),
         Verb::Run { module, audit, watch, cases } => {
-            mount_stage()?;
             let cases = chosen(module, &cases)?;
-            session(&words(watch), audit, |report| cases.iter().try_for_each(|case| report(run::run(case))))
+            session(Purpose::Cases, &words(watch), audit, |report| {
+                cases.iter().try_for_each(|case| report(run::run(case)))
+            })
         }
         Verb::Storm { module, watch, count } => {
-            mount_stage()?;
-            session(&words(watch), AuditMode::Leave, |report| storm::storm(module, count, report))
+            session(Purpose::Storm, &words(watch), AuditMode::Leave, |report| {
+                storm::storm(module, count, report)
+            })
         }
         Verb::Allowed { module, watch } => {
-            mount_stage()?;
-            session(&words(watch), AuditMode::Leave, |report| report(allowed::allowed(module)?))
+            session(Purpose::Allowed, &words(watch), AuditMode::Leave, |report| {
+                report(allowed::allowed(module)?)
+            })
         }
         Verb::Landlock { paths } => act::try_under_landlock(&paths),
         Verb::Act { name, entered } => act::act(&name, entered),

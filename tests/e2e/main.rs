@@ -1,0 +1,107 @@
+//! Denials on real kernels: each trial is one case on one kernel, named `KERNEL/GROUP/CASE`.
+//!
+//! One guest runs all cases of a group, and boots when the first of them is asked for; a filter boots only what it
+//! needs. Guests run one at a time.
+
+mod command_line;
+mod group;
+mod identity;
+mod verdict;
+
+use std::{process::ExitCode, sync::Arc};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use tests::{
+    actor::{
+        allowed::Quiet,
+        session::{AuditMode, Purpose},
+        storm::Drop as StormDrop,
+    },
+    case::{Case, Module, Version},
+    cases,
+};
+
+use crate::group::{Group, Setting};
+
+/// The kernels, by xtask's names, and what is known of their versions before they are booted.
+const KERNELS: [(&str, Version); 3] = [
+    ("6.1", Version { major: 6, minor: 1 }),
+    ("6.12", Version { major: 6, minor: 12 }),
+    ("7", Version { major: 7, minor: 3 }),
+];
+
+/// The processes of a storm.
+const STORM: u32 = 1000;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Guests share the processor anyway, and their output is easier to follow in order.
+    arguments.test_threads.get_or_insert(1);
+    let mut trials = command_line::trials();
+    for (kernel, version) in KERNELS {
+        for module in Module::ALL {
+            trials.extend(of_module(kernel, version, module));
+        }
+    }
+    trials.extend(without_audit());
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The cases of a module on a kernel, and what is asked of them together.
+fn of_module(kernel: &'static str, version: Version, module: Module) -> Vec<Trial> {
+    let cases = on(version, module);
+    if cases.is_empty() {
+        return Vec::new();
+    }
+    let setting = Setting { kernel, module, audit: AuditMode::Record, append: "" };
+    let group = Arc::new(Group::new(setting, cases.iter().map(|case| case.name).collect()));
+    let prefix = format!("{kernel}/{module}");
+    let mut trials: Vec<_> = cases.into_iter().map(|case| case_trial(&prefix, &group, case)).collect();
+    let mut whole = |name: &str, check: fn(&Group) -> Result<(), Failed>| {
+        let group = Arc::clone(&group);
+        trials.push(Trial::test(format!("{prefix}/{name}"), move || check(&group)));
+    };
+    whole("every_event_and_every_record_belongs_to_a_case", |group| Ok(verdict::nothing_else(group)?));
+    whole("denyd_accounts_for_every_denial", |group| Ok(verdict::accounts(group)?));
+    if module != Module::Capability {
+        whole("a_thousand_processes_that_exit_at_once_are_a_thousand_events", |group| {
+            let drops: Vec<StormDrop> = group.reports(Purpose::Storm)?;
+            Ok(verdict::storm(&drops, &group.session(Purpose::Storm)?.events, STORM)?)
+        });
+        whole("no_program_runs_when_access_is_allowed", |group| {
+            let quiet: Vec<Quiet> = group.reports(Purpose::Allowed)?;
+            Ok(verdict::quiet(&quiet)?)
+        });
+    }
+    trials
+}
+
+/// The same denials where audit is off, and where a rule drops its records.
+fn without_audit() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for (kernel, version) in KERNELS {
+        for module in [Module::Selinux, Module::Apparmor] {
+            let names = || on(version, module).iter().map(|case| case.name).collect();
+            let off = Setting { kernel, module, audit: AuditMode::Leave, append: "audit=0" };
+            let excluded = Setting { kernel, module, audit: AuditMode::Exclude, append: "" };
+            for (setting, what) in [(off, "audit=0"), (excluded, "audit-rule-excludes")] {
+                let group = Arc::new(Group::new(setting, names()));
+                let prefix = format!("{kernel}/{module}/{what}");
+                let cases = on(version, module).into_iter();
+                trials.extend(cases.map(|case| {
+                    case_trial(&prefix, &group, case.without_record("audit is off, or a rule excludes it"))
+                }));
+            }
+        }
+    }
+    trials
+}
+
+fn on(version: Version, module: Module) -> Vec<Case> {
+    cases::of(module).into_iter().filter(|case| case.runs_on(version)).collect()
+}
+
+fn case_trial(prefix: &str, group: &Arc<Group>, case: Case) -> Trial {
+    let group = Arc::clone(group);
+    Trial::test(format!("{prefix}/{}", case.name), move || Ok(verdict::case(&case, &group)?))
+}

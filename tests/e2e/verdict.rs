@@ -1,0 +1,208 @@
+//! Whether what came out of a guest is what was expected.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt::Write as _,
+};
+
+use serde_json::Value;
+use tests::{
+    actor::{allowed::Quiet, session::Purpose, storm},
+    audit::{self, Kind, Record},
+    case::Case,
+    expectation::lookup,
+    report::Report,
+};
+
+use crate::{
+    group::{Group, Session},
+    identity,
+};
+
+/// How much of the kernel's log a failure shows.
+const LOG_TAIL: usize = 20;
+
+/// Whether a case went as it says, and denyd and audit said of it what they must.
+pub fn case(case: &Case, group: &Group) -> Result<(), String> {
+    let report = group.report(case.name)?;
+    let session = group.session(Purpose::Cases)?;
+    let events = events_of(session, case.module.name(), report.process.pid);
+    let records = records_of(&session.records, report.process.pid);
+    let mut faults = Vec::new();
+
+    if report.outcome != case.outcome {
+        faults.push(format!("the operation ended with {:?} instead of {:?}", report.outcome, case.outcome));
+    }
+    if events.len() != case.events.len() {
+        faults.push(format!("{} events instead of {}", events.len(), case.events.len()));
+    }
+    if records.len() != case.records() {
+        faults.push(format!("{} audit records instead of {} ({:?})", records.len(), case.records(), case.record));
+    }
+    for (expectation, event, mismatches) in
+        pair(&case.events, &events, |expectation, event| expectation.mismatches(event, &report.facts))
+    {
+        let _ = (expectation, event);
+        faults.extend(mismatches);
+    }
+    for (record, event, mismatches) in pair(&records, &events, |record, event| audit::compare(record, event)) {
+        faults.extend(mismatches);
+        let calls = session.records.iter();
+        let call = calls.into_iter().find(|call| call.kind == Kind::SystemCall && call.serial == record.serial);
+        faults.extend(call.map(|call| audit::compare_system_call(call, event)).unwrap_or_default());
+    }
+    for event in &events {
+        faults.extend(identity::mismatches(event, &report));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(explain(&faults, &report, &events, &records, session)) }
+}
+
+/// Pairs each wanted thing with the event that differs from it least; what is paired isn't paired again.
+fn pair<'a, T>(
+    wanted: &'a [T],
+    events: &[&'a Value],
+    mismatches: impl Fn(&T, &Value) -> Vec<String>,
+) -> Vec<(&'a T, &'a Value, Vec<String>)> {
+    let mut left = events.to_vec();
+    let mut pairs = Vec::new();
+    for wanted in wanted {
+        let differing = left.iter().map(|event| mismatches(wanted, event)).enumerate();
+        if let Some((nearest, mismatches)) = differing.min_by_key(|(_, mismatches)| mismatches.len()) {
+            pairs.push((wanted, left.remove(nearest), mismatches));
+        }
+    }
+    pairs
+}
+
+fn events_of<'a>(session: &'a Session, module: &str, pid: u32) -> Vec<&'a Value> {
+    let of_process = |event: &&Value| event["module"] == module && event["process"]["pid"] == pid;
+    session.events.iter().filter(of_process).collect()
+}
+
+/// The denials of a process. Landlock's records don't name it, but the system call's of the same serial number does.
+fn records_of(records: &[Record], pid: u32) -> Vec<Record> {
+    let callers = callers(records);
+    let denials = records.iter().filter(|record| record.is_denial());
+    denials.filter(|record| caller(record, &callers) == Some(pid.into())).cloned().collect()
+}
+
+fn callers(records: &[Record]) -> BTreeMap<u64, i64> {
+    let calls = records.iter().filter(|record| record.kind == Kind::SystemCall);
+    calls.filter_map(|call| Some((call.serial, call.number("pid")?))).collect()
+}
+
+fn caller(record: &Record, callers: &BTreeMap<u64, i64>) -> Option<i64> {
+    record.number("pid").or_else(|| callers.get(&record.serial).copied())
+}
+
+/// Whether every event and every record of the module belongs to some case.
+pub fn nothing_else(group: &Group) -> Result<(), String> {
+    let session = group.session(Purpose::Cases)?;
+    let reports: Vec<Report> = group.reports(Purpose::Cases)?;
+    let pids: HashSet<u64> = reports.iter().map(|report| report.process.pid.into()).collect();
+    let callers = callers(&session.records);
+    let mut strangers = String::new();
+    for event in session.events.iter().filter(|event| event["module"] == group.module().name()) {
+        if !event["process"]["pid"].as_u64().is_some_and(|pid| pids.contains(&pid)) {
+            let _infallible = writeln!(strangers, "event {event}");
+        }
+    }
+    for record in session.records.iter().filter(|record| record.is_denial()) {
+        let pid = caller(record, &callers).and_then(|pid| u64::try_from(pid).ok());
+        if !pid.is_some_and(|pid| pids.contains(&pid)) {
+            let _infallible = writeln!(strangers, "record {}", record.line);
+        }
+    }
+    if strangers.is_empty() { Ok(()) } else { Err(strangers) }
+}
+
+/// Whether denyd ended in order and lost nothing.
+pub fn accounts(group: &Group) -> Result<(), String> {
+    let session = group.session(Purpose::Cases)?;
+    let messages = session.messages.join("\n");
+    if session.ended.as_deref() != Some("exit status: 0") {
+        return Err(format!("denyd ended with {:?}\n{messages}", session.ended));
+    }
+    let events = session.events.iter().filter(|event| event["module"] == group.module().name()).count();
+    let module = group.module().name();
+    let line = session.messages.iter().find(|line| line.contains(module) && line.contains("seen"));
+    let line = line.ok_or_else(|| format!("no account of {module} in\n{messages}"))?;
+    let agrees = line.contains(&format!("{events} seen")) || line.contains(&format!("seen {events}"));
+    if agrees { Ok(()) } else { Err(format!("{events} events, but denyd says: {line}")) }
+}
+
+/// Whether each process of a storm has its one event, with its own user and program.
+pub fn storm(drops: &[storm::Drop], events: &[Value], count: u32) -> Result<(), String> {
+    let mut faults = String::new();
+    if u32::try_from(drops.len()) != Ok(count) {
+        let _infallible = writeln!(faults, "{} processes instead of {count}", drops.len());
+    }
+    let mut by_pid: BTreeMap<u64, Vec<&Value>> = BTreeMap::new();
+    for event in events.iter().filter(|event| event["object"]["path"] == storm::PATH) {
+        by_pid.entry(event["process"]["pid"].as_u64().unwrap_or_default()).or_default().push(event);
+    }
+    for drop in drops {
+        let wanted = [
+            ("process.uid", Value::from(drop.uid)),
+            ("process.euid", Value::from(drop.uid)),
+            ("process.exe", Value::from(drop.exe.to_string_lossy())),
+            ("process.comm", Value::from(drop.exe.file_name().unwrap_or_default().to_string_lossy())),
+        ];
+        match by_pid.remove(&drop.pid.into()).as_deref() {
+            Some([event]) if wanted.iter().all(|(field, value)| lookup(event, field) == Some(value)) => {}
+            Some([event]) => {
+                let _infallible = writeln!(faults, "{drop:?} has the event {event}");
+            }
+            other => {
+                let count = other.map_or(0, <[_]>::len);
+                let _infallible = writeln!(faults, "{drop:?} has {count} events");
+            }
+        }
+    }
+    for (pid, events) in by_pid {
+        let _infallible = writeln!(faults, "{} events of process {pid}, which is none of the storm", events.len());
+    }
+    if faults.is_empty() { Ok(()) } else { Err(first_lines(&faults, LOG_TAIL)) }
+}
+
+/// Whether no program ran.
+pub fn quiet(reports: &[Quiet]) -> Result<(), String> {
+    let [Quiet { operations, runs }] = reports else { return Err("no report of the workload".to_owned()) };
+    if *operations < 1000 || runs.is_empty() {
+        return Err(format!("{operations} operations and the programs {runs:?} prove nothing"));
+    }
+    let ran: Vec<_> = runs.iter().filter(|(_, runs)| **runs > 0).collect();
+    if ran.is_empty() { Ok(()) } else { Err(format!("in {operations} allowed operations ran {ran:?}")) }
+}
+
+fn explain(
+    faults: &[String],
+    report: &Report,
+    events: &[&Value],
+    records: &[Record],
+    session: &Session,
+) -> String {
+    let mut text = faults.join("\n");
+    let mut add = |name: &str, value: &str| {
+        let _infallible = write!(text, "\n  {name}: {value}");
+    };
+    add("outcome", &format!("{:?} of process {}", report.outcome, report.process.pid));
+    for event in events {
+        add("event", &event.to_string());
+    }
+    for record in records {
+        add("audit", &record.line);
+    }
+    if events.is_empty() {
+        let tail = session.log.len().saturating_sub(LOG_TAIL);
+        session.log[tail..].iter().for_each(|line| add("log", line));
+        session.messages.iter().for_each(|line| add("denyd", line));
+    }
+    text
+}
+
+fn first_lines(text: &str, count: usize) -> String {
+    let lines = text.lines().count();
+    let first: Vec<_> = text.lines().take(count).collect();
+    format!("{}\n({lines} in all)", first.join("\n"))
+}
