@@ -17,9 +17,9 @@ pub enum Counter {
     Submitted = 1,
     /// Lost: the ring buffer had no room.
     RingFull = 2,
-    /// Not a loss of the event: a string or path did not fit whole.
+    /// Records, not lost, in which a string or path did not fit whole.
     Cut = 3,
-    /// Not a loss of the event: kernel or user memory could not be read; the record says which field is missing.
+    /// Records, not lost, of which a part could not be read; they say which.
     ReadFault = 4,
     /// Not a denial: the source's function ran for something else (a grant, a status message) and was passed over.
     Skipped = 5,

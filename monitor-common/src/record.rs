@@ -17,6 +17,10 @@ impl Flags {
     pub const FULL: u16 = 4;
     /// The process has no user memory (a kernel thread), so no executable and no command line.
     pub const KERNEL_THREAD: u16 = 8;
+    /// Something could not be read: what should be there is missing.
+    pub const FAULT: u16 = 32;
+    /// A path or string did not fit whole.
+    pub const CUT: u16 = 64;
     /// The running task is not the subject: the kernel was working on another's behalf (interrupt, `override_creds`).
     pub const NOT_SUBJECT: u16 = 16;
 }

@@ -12,7 +12,7 @@ use monitor_common::{Apparmor, Flags, SourceId, chunk::ChunkKind, counter::Count
 use crate::{
     label,
     layout::layout,
-    memory::{Address, Fault, argument, at, member, read},
+    memory::{Address, Fault, argument, at, member, read, word},
     object,
     output::{Record, count},
     task,
@@ -116,37 +116,38 @@ impl Operation {
     /// Tells the operation by the first eight bytes of its name.
     #[inline(always)]
     fn of(name: Address) -> Self {
-        // The names are literals in the kernel's image, so that eight bytes can be read of a shorter one, too.
-        let Ok(bytes) = read::<[u8; 8]>(name) else { return Self::Other };
-        let starts = |prefix: &[u8]| {
+        // The names are literals in the kernel's image, so that eight bytes can be read of a shorter one, too. Compared
+        // as one number, since each branch costs the verifier.
+        let bytes = word(name);
+        let is = |prefix: &[u8]| {
+            let (mut wanted, mut mask) = ([0; 8], [0; 8]);
             let mut index = 0;
-            while index < prefix.len() && index < bytes.len() {
-                if bytes[index] != prefix[index] {
-                    return false;
-                }
+            while index < prefix.len() {
+                wanted[index] = prefix[index];
+                mask[index] = 0xff;
                 index += 1;
             }
-            true
+            bytes & u64::from_ne_bytes(mask) == u64::from_ne_bytes(wanted)
         };
-        if starts(b"mount\0") || starts(b"umount\0") || starts(b"pivotroo") {
+        if is(b"mount\0") || is(b"umount\0") || is(b"pivotroo") {
             Self::Mount
-        } else if starts(b"signal\0") || starts(b"ptrace\0") {
+        } else if is(b"signal\0") || is(b"ptrace\0") {
             Self::Process
-        } else if starts(b"create\0")
-            || starts(b"post_cre")
-            || starts(b"bind\0")
-            || starts(b"connect\0")
-            || starts(b"listen\0")
-            || starts(b"accept\0")
-            || starts(b"sendmsg\0")
-            || starts(b"recvmsg\0")
-            || starts(b"getsock")
-            || starts(b"getpeern")
-            || starts(b"setsock")
-            || starts(b"socket_s")
+        } else if is(b"create\0")
+            || is(b"post_cre")
+            || is(b"bind\0")
+            || is(b"connect\0")
+            || is(b"listen\0")
+            || is(b"accept\0")
+            || is(b"sendmsg\0")
+            || is(b"recvmsg\0")
+            || is(b"getsock")
+            || is(b"getpeern")
+            || is(b"setsock")
+            || is(b"socket_s")
         {
             Self::Socket
-        } else if starts(b"capable\0") || starts(b"setrlimi") || starts(b"profile_") || starts(b"uring_") {
+        } else if is(b"capable\0") || is(b"setrlimi") || is(b"profile_") || is(b"uring_") {
             Self::Other
         } else {
             Self::File

@@ -3,18 +3,18 @@
 use monitor_common::chunk::{ChunkKind, FLAG_CUT};
 
 use crate::{
-    layout::{layout, setting},
-    memory::{Address, Fault, at, member},
+    layout::{known, layout, setting},
+    memory::{Address, Fault, at, member, word},
     output::{Chunk, Record},
     repeat::{Next, Step, repeat},
     task,
 };
 
 // Indices into `policydb.sym_val_to_name` (security/selinux/ss/policydb.h).
-const SYM_ROLES: u32 = 2;
-const SYM_TYPES: u32 = 3;
-const SYM_USERS: u32 = 4;
-const SYM_LEVELS: u32 = 6;
+const SYM_ROLES: u64 = 2;
+const SYM_TYPES: u64 = 3;
+const SYM_USERS: u64 = 4;
+const SYM_LEVELS: u64 = 6;
 
 /// Nodes of a category bitmap that are taken: each holds 384 categories, and a policy has at most 1024 in practice.
 const CATEGORY_NODES: u32 = 4;
@@ -28,112 +28,122 @@ const PROFILES: u32 = 4;
 /// only to write an audit record, and here the context is wanted without one.
 #[inline(never)]
 pub fn context(record: &mut Record, kind: ChunkKind, sid: u32) {
-    let Ok(policy) = policy() else { return };
-    let Ok(context) = find_sid(policy, sid) else {
-        record.fault();
+    if !known!(
+        selinux_state_policy,
+        selinux_policy_sidtab,
+        selinux_policy_mls_enabled,
+        selinux_policy_names,
+        sidtab_roots,
+        sidtab_count,
+        sidtab_isids,
+        sidtab_isids_count,
+        sidtab_isid_entry_size,
+        sidtab_isid_entry,
+        sidtab_leaf_count,
+        sidtab_leaf_entries,
+        sidtab_inner_count,
+        sidtab_entry_size,
+        sidtab_entry_sid,
+        sidtab_entry_context,
+        context_user,
+        context_role,
+        context_type,
+        context_len,
+        context_str,
+        context_range,
+        mls_level_size,
+        mls_level_sens,
+        mls_level_categories,
+        ebitmap_first,
+        ebitmap_node_size,
+        ebitmap_node_next,
+    ) || setting!(selinux_state) == 0
+    {
         return;
-    };
+    }
+    // 0 before the first policy is loaded; then nothing below can be read either.
+    let policy = word(setting!(selinux_state) + u64::from(layout!(selinux_state_policy)));
+    let Some(context) = find_sid(policy, sid) else { return record.fault() };
     let Some(chunk) = record.begin(kind) else { return };
     record.value(sid);
     if names(record, policy, context).is_err() {
         record.cancel(chunk);
-        record.fault();
-        return;
+        return record.fault();
     }
     record.end(chunk);
-    if let Ok(range) = at(context, layout!(context_range)) {
-        categories(record, ChunkKind::CategoriesLow, range);
-        categories(record, ChunkKind::CategoriesHigh, range + u64::from(layout!(mls_level_size)));
-    }
-}
-
-/// The loaded policy; a fault where `selinux_state`'s address is unknown.
-#[inline(always)]
-fn policy() -> Result<Address, Fault> {
-    let policy = member::<Address>(setting!(selinux_state), layout!(selinux_state_policy))?;
-    if policy == 0 { Err(Fault) } else { Ok(policy) }
+    let low = context + u64::from(layout!(context_range));
+    categories(record, ChunkKind::CategoriesLow, low);
+    categories(record, ChunkKind::CategoriesHigh, low + u64::from(layout!(mls_level_size)));
 }
 
 /// The `struct context` of a SID (`sidtab_search_entry`, security/selinux/ss/sidtab.c).
 #[inline(always)]
-fn find_sid(policy: Address, sid: u32) -> Result<Address, Fault> {
-    let sidtab = member::<Address>(policy, layout!(selinux_policy_sidtab))?;
+fn find_sid(policy: Address, sid: u32) -> Option<Address> {
+    let sidtab = word(policy + u64::from(layout!(selinux_policy_sidtab)));
     let initial = layout!(sidtab_isids_count);
-    if sid == 0 {
-        return Err(Fault);
-    }
-    if sid <= initial {
-        let table = at(sidtab, layout!(sidtab_isids))?;
-        let entry = table + u64::from(sid - 1) * u64::from(layout!(sidtab_isid_entry_size));
-        return at(at(entry, layout!(sidtab_isid_entry))?, layout!(sidtab_entry_context));
-    }
-    let index = sid - initial - 1;
-    let (leaf_count, inner_count) = (layout!(sidtab_leaf_count), layout!(sidtab_inner_count));
-    if index >= member::<u32>(sidtab, layout!(sidtab_count))? || leaf_count == 0 || inner_count == 0 {
-        return Err(Fault);
-    }
-    let leaf_index = index / leaf_count;
-    // Each level above the leaves multiplies by `inner_count`; four levels hold every SID.
-    let roots = at(sidtab, layout!(sidtab_roots))?;
-    let leaf = if leaf_index == 0 {
-        member::<Address>(roots, 0)?
-    } else if leaf_index < inner_count {
-        member::<Address>(member(roots, 8)?, leaf_index * 8)?
-    } else if leaf_index / inner_count < inner_count {
-        let inner = member::<Address>(member(roots, 16)?, leaf_index / inner_count * 8)?;
-        member::<Address>(inner, leaf_index % inner_count * 8)?
+    let entry = if sid <= initial {
+        // SID 0 is none; what stands before the table has no number that matches.
+        let index = u64::from(sid).wrapping_sub(1).wrapping_mul(u64::from(layout!(sidtab_isid_entry_size)));
+        sidtab + u64::from(layout!(sidtab_isids)) + u64::from(layout!(sidtab_isid_entry)) + index
     } else {
-        let upper = leaf_index / inner_count;
-        let inner = member::<Address>(member(roots, 24)?, upper / inner_count * 8)?;
-        let inner = member::<Address>(inner, upper % inner_count * 8)?;
-        member::<Address>(inner, leaf_index % inner_count * 8)?
+        let index = sid - initial - 1;
+        let (leaf_count, inner_count) = (layout!(sidtab_leaf_count), layout!(sidtab_inner_count));
+        if index >= word(sidtab + u64::from(layout!(sidtab_count))) as u32 || leaf_count == 0 || inner_count == 0 {
+            return None;
+        }
+        // Each level above the leaves multiplies by `inner_count`; the fourth would be for more SIDs than memory holds.
+        let leaf_index = index / leaf_count;
+        let roots = sidtab + u64::from(layout!(sidtab_roots));
+        let leaf = if leaf_index == 0 {
+            word(roots)
+        } else if leaf_index < inner_count {
+            word(word(roots + 8) + u64::from(leaf_index) * 8)
+        } else {
+            let inner = word(word(roots + 16) + u64::from(leaf_index / inner_count) * 8);
+            word(inner + u64::from(leaf_index % inner_count) * 8)
+        };
+        leaf + u64::from(layout!(sidtab_leaf_entries))
+            + u64::from(index % leaf_count) * u64::from(layout!(sidtab_entry_size))
     };
-    let entry = at(leaf, layout!(sidtab_leaf_entries))?
-        + u64::from(index % leaf_count) * u64::from(layout!(sidtab_entry_size));
-    // A table that is being converted to a new policy may be freed under us.
-    if member::<u32>(entry, layout!(sidtab_entry_sid))? != sid {
-        return Err(Fault);
-    }
-    at(entry, layout!(sidtab_entry_context))
+    // A table that is being converted to a new policy may be freed under us. Initial SIDs with a context that another
+    // has too carry no number.
+    let found = word(entry + u64::from(layout!(sidtab_entry_sid))) as u32;
+    (found == sid || sid <= initial).then_some(entry + u64::from(layout!(sidtab_entry_context)))
 }
 
 /// Appends the names that a context is made of, each with its NUL.
 #[inline(always)]
 fn names(record: &mut Record, policy: Address, context: Address) -> Result<(), Fault> {
     // A context that the policy doesn't know (any more) is kept as text.
-    if member::<u32>(context, layout!(context_len))? != 0 {
-        record.string(member(context, layout!(context_str))?)?;
+    if word(context + u64::from(layout!(context_len))) as u32 != 0 {
+        record.string(word(context + u64::from(layout!(context_str))))?;
         return Ok(());
     }
-    symbol(record, policy, SYM_USERS, member(context, layout!(context_user))?)?;
-    symbol(record, policy, SYM_ROLES, member(context, layout!(context_role))?)?;
-    symbol(record, policy, SYM_TYPES, member(context, layout!(context_type))?)?;
-    if member::<u32>(policy, layout!(selinux_policy_mls_enabled))? != 0 {
-        let range = at(context, layout!(context_range))?;
-        symbol(record, policy, SYM_LEVELS, member(range, layout!(mls_level_sens))?)?;
-        let high = range + u64::from(layout!(mls_level_size));
-        symbol(record, policy, SYM_LEVELS, member(high, layout!(mls_level_sens))?)?;
+    symbol(record, policy, SYM_USERS, context + u64::from(layout!(context_user)))?;
+    symbol(record, policy, SYM_ROLES, context + u64::from(layout!(context_role)))?;
+    symbol(record, policy, SYM_TYPES, context + u64::from(layout!(context_type)))?;
+    if word(policy + u64::from(layout!(selinux_policy_mls_enabled))) as u32 != 0 {
+        let sensitivity = context + u64::from(layout!(context_range)) + u64::from(layout!(mls_level_sens));
+        symbol(record, policy, SYM_LEVELS, sensitivity)?;
+        symbol(record, policy, SYM_LEVELS, sensitivity + u64::from(layout!(mls_level_size)))?;
     }
     Ok(())
 }
 
-/// Appends the name of the `value`th symbol of a kind, counted from 1 (`sym_name`, security/selinux/ss/policydb.h).
+/// Appends the name of a symbol whose number, counted from 1, stands at an address
+/// (`sym_name`, security/selinux/ss/policydb.h).
 #[inline(always)]
-fn symbol(record: &mut Record, policy: Address, kind: u32, value: u32) -> Result<(), Fault> {
-    let tables = at(policy, layout!(selinux_policy_names))?;
-    let table = member::<Address>(tables, kind * 8)?;
-    if value == 0 {
-        return Err(Fault);
-    }
-    record.string(member(table, (value - 1) * 8)?)?;
+fn symbol(record: &mut Record, policy: Address, kind: u64, value_at: Address) -> Result<(), Fault> {
+    let table = word(policy + u64::from(layout!(selinux_policy_names)) + kind * 8);
+    let value = word(value_at) & 0xffff_ffff;
+    record.string(word(table + value.wrapping_sub(1).wrapping_mul(8)))?;
     Ok(())
 }
 
 /// Appends the categories of a `struct mls_level`, if it has any.
 #[inline(always)]
 fn categories(record: &mut Record, kind: ChunkKind, level: Address) {
-    let Ok(bitmap) = at(level, layout!(mls_level_categories)) else { return };
-    let Ok(node) = member::<Address>(bitmap, layout!(ebitmap_first)) else { return };
+    let node = word(level + u64::from(layout!(mls_level_categories)) + u64::from(layout!(ebitmap_first)));
     if node == 0 {
         return;
     }
@@ -156,7 +166,7 @@ impl Step for Categories<'_> {
         if self.record.bytes(self.node, u64::from(layout!(ebitmap_node_size))).is_err() {
             return Next::Stop;
         }
-        self.node = member::<Address>(self.node, layout!(ebitmap_node_next)).unwrap_or(0);
+        self.node = word(self.node + u64::from(layout!(ebitmap_node_next)));
         if self.node == 0 {
             self.record.unflag(self.chunk, FLAG_CUT);
             return Next::Stop;
