@@ -2,10 +2,13 @@
 
 use std::sync::{LazyLock, Mutex, OnceLock};
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tests::{
-    actor::session::{AuditMode, Line, Purpose},
+    actor::{
+        allowed::Quiet,
+        session::{AuditMode, Line},
+        storm::Drop as StormDrop,
+    },
     audit::Record,
     case::Module,
     report::Report,
@@ -34,13 +37,18 @@ pub struct Setting {
 pub struct Group {
     setting: Setting,
     cases: Vec<&'static str>,
-    output: OnceLock<Result<Vec<Session>, String>>,
+    output: OnceLock<Result<Session, String>>,
 }
 
-/// What came out of one session.
+/// What came out of a guest.
+#[derive(Default)]
 pub struct Session {
-    purpose: Purpose,
-    reports: Vec<Value>,
+    /// The cases, as they went.
+    pub reports: Vec<Report>,
+    /// The processes of the storm.
+    pub drops: Vec<StormDrop>,
+    /// The runs of programs while nothing was refused.
+    pub quiet: Option<Quiet>,
     /// denyd's events, in order.
     pub events: Vec<Value>,
     /// What denyd said, and how it ended.
@@ -59,25 +67,9 @@ impl Group {
         Self { setting, cases, output: OnceLock::new() }
     }
 
-    /// The session of this purpose, for which the guest boots if it has not yet.
-    pub fn session(&self, purpose: Purpose) -> Result<&Session, String> {
-        let sessions = self.output.get_or_init(|| self.run()).as_ref().map_err(Clone::clone)?;
-        let session = sessions.iter().find(|session| session.purpose == purpose);
-        session.ok_or_else(|| format!("the guest did not come to the session {purpose:?}"))
-    }
-
-    /// What the workload of a session reported.
-    pub fn reports<T: DeserializeOwned>(&self, purpose: Purpose) -> Result<Vec<T>, String> {
-        let reports = self.session(purpose)?.reports.iter();
-        reports.map(|report| T::deserialize(report).map_err(|error| format!("{error}: {report}"))).collect()
-    }
-
-    /// The report of a case.
-    pub fn report(&self, case: &str) -> Result<Report, String> {
-        let session = self.session(Purpose::Cases)?;
-        let report = session.reports.iter().find(|report| report["case"] == case);
-        let report = report.ok_or_else(|| format!("the actor did not report {case}"))?;
-        serde_json::from_value(report.clone()).map_err(|error| format!("{error}: {report}"))
+    /// What came out of the guest, which boots if it has not yet.
+    pub fn session(&self) -> Result<&Session, String> {
+        self.output.get_or_init(|| self.run()).as_ref().map_err(Clone::clone)
     }
 
     /// The module whose cases ran.
@@ -85,7 +77,7 @@ impl Group {
         self.setting.module
     }
 
-    fn run(&self) -> Result<Vec<Session>, String> {
+    fn run(&self) -> Result<Session, String> {
         let Setting { kernel, module, audit, append } = self.setting;
         let in_force = match module {
             Module::Selinux => vm::Module::Selinux,
@@ -93,12 +85,12 @@ impl Group {
             Module::Landlock | Module::Capability => vm::Module::None,
         };
         let output = run_in_guest(kernel, in_force, append, &self.script())?;
-        sessions(&output).map_err(|error| {
+        Session::parse(&output).map_err(|error| {
             format!("{error} in the output of {kernel} {module} {audit:?} {append}:\n{output}")
         })
     }
 
-    /// All sessions of the group, one after another; the later ones only where audit is as usual.
+    /// The cases; then, where audit is as usual, a storm and a time of quiet.
     fn script(&self) -> String {
         let Setting { module, audit, .. } = self.setting;
         let audit_word = match audit {
@@ -107,13 +99,15 @@ impl Group {
             AuditMode::Leave => "leave",
         };
         let sources = if module == Module::Capability { "default,capability" } else { "default" };
-        let watch = format!("--module {module} --watch 'denyd run --source {sources}'");
+        let more = if audit == AuditMode::Record && module != Module::Capability {
+            format!("--storm {} --allowed", crate::STORM)
+        } else {
+            String::new()
+        };
         let cases = self.cases.join(" ");
-        let mut script = format!("actor run {watch} --audit {audit_word} {cases}");
-        if audit == AuditMode::Record && module != Module::Capability {
-            script += &format!("\nactor storm {watch} {}\nactor allowed {watch}", crate::STORM);
-        }
-        script
+        format!(
+            "actor run --module {module} --audit {audit_word} {more} --watch 'denyd run --source {sources}' {cases}"
+        )
     }
 }
 
@@ -154,45 +148,28 @@ pub fn run_in_guest(
     Ok(String::from_utf8_lossy(&outcome.output).into_owned())
 }
 
-/// Takes the output apart. What is no [`Line`] is somebody's complaint, and stands among denyd's messages.
-fn sessions(output: &str) -> Result<Vec<Session>, String> {
-    let mut sessions: Vec<Session> = Vec::new();
-    for text in output.lines() {
-        let line = serde_json::from_str(text).unwrap_or_else(|_| Line::Message(text.to_owned()));
-        if let Line::Session(purpose) = line {
-            sessions.push(Session::new(purpose));
-            continue;
-        }
-        let Some(session) = sessions.last_mut() else { return Err(format!("`{text}` before any session")) };
-        match line {
-            Line::Session(_) => {}
-            Line::Report(report) => session.reports.push(report),
-            Line::Event(event) => {
-                let event = serde_json::from_str(&event);
-                session.events.push(event.map_err(|error| format!("an event that is no JSON ({error})"))?);
-            }
-            Line::Message(message) => session.messages.push(message),
-            Line::Ended(status) => session.ended = Some(status),
-            Line::Log(line) => {
-                let record = Record::parse(&line).transpose();
-                session.records.extend(record.map_err(|error| format!("{error} (`{line}`)"))?);
-                session.log.push(line);
-            }
-        }
-    }
-    if sessions.is_empty() { Err("no session".to_owned()) } else { Ok(sessions) }
-}
-
 impl Session {
-    fn new(purpose: Purpose) -> Self {
-        Self {
-            purpose,
-            reports: Vec::new(),
-            events: Vec::new(),
-            messages: Vec::new(),
-            ended: None,
-            records: Vec::new(),
-            log: Vec::new(),
+    /// Takes the output apart. What is no [`Line`] is somebody's complaint, and stands among denyd's messages.
+    fn parse(output: &str) -> Result<Self, String> {
+        let mut session = Self::default();
+        for text in output.lines() {
+            match serde_json::from_str(text).unwrap_or_else(|_| Line::Message(text.to_owned())) {
+                Line::Report(report) => session.reports.push(report),
+                Line::Drop(drop) => session.drops.push(drop),
+                Line::Quiet(quiet) => session.quiet = Some(quiet),
+                Line::Event(event) => {
+                    let event = serde_json::from_str(&event);
+                    session.events.push(event.map_err(|error| format!("an event that is no JSON ({error})"))?);
+                }
+                Line::Message(message) => session.messages.push(message),
+                Line::Ended(status) => session.ended = Some(status),
+                Line::Log(line) => {
+                    let record = Record::parse(&line).transpose();
+                    session.records.extend(record.map_err(|error| format!("{error} (`{line}`)"))?);
+                    session.log.push(line);
+                }
+            }
         }
+        if session.ended.is_some() { Ok(session) } else { Err("denyd was not ended".to_owned()) }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 use tests::{
-    actor::{allowed::Quiet, session::Purpose, storm},
+    actor::{allowed::Quiet, storm},
     audit::{self, Kind, Record},
     case::Case,
     expectation::lookup,
@@ -24,8 +24,9 @@ const LOG_TAIL: usize = 20;
 
 /// Whether a case went as it says, and denyd and audit said of it what they must.
 pub fn case(case: &Case, group: &Group) -> Result<(), String> {
-    let report = group.report(case.name)?;
-    let session = group.session(Purpose::Cases)?;
+    let session = group.session()?;
+    let report = session.reports.iter().find(|report| report.case == case.name);
+    let report = report.ok_or_else(|| format!("the actor did not report {}", case.name))?;
     let events = events_of(session, case.module.name(), report.process.pid);
     let records = records_of(&session.records, report.process.pid);
     let mut faults = Vec::new();
@@ -39,10 +40,9 @@ pub fn case(case: &Case, group: &Group) -> Result<(), String> {
     if records.len() != case.records() {
         faults.push(format!("{} audit records instead of {} ({:?})", records.len(), case.records(), case.record));
     }
-    for (expectation, event, mismatches) in
+    for (.., mismatches) in
         pair(&case.events, &events, |expectation, event| expectation.mismatches(event, &report.facts))
     {
-        let _ = (expectation, event);
         faults.extend(mismatches);
     }
     for (record, event, mismatches) in pair(&records, &events, |record, event| audit::compare(record, event)) {
@@ -52,9 +52,9 @@ pub fn case(case: &Case, group: &Group) -> Result<(), String> {
         faults.extend(call.map(|call| audit::compare_system_call(call, event)).unwrap_or_default());
     }
     for event in &events {
-        faults.extend(identity::mismatches(event, &report));
+        faults.extend(identity::mismatches(event, report));
     }
-    if faults.is_empty() { Ok(()) } else { Err(explain(&faults, &report, &events, &records, session)) }
+    if faults.is_empty() { Ok(()) } else { Err(explain(&faults, report, &events, &records, session)) }
 }
 
 /// Pairs each wanted thing with the event that differs from it least; what is paired isn't paired again.
@@ -97,12 +97,12 @@ fn caller(record: &Record, callers: &BTreeMap<u64, i64>) -> Option<i64> {
 
 /// Whether every event and every record of the module belongs to some case.
 pub fn nothing_else(group: &Group) -> Result<(), String> {
-    let session = group.session(Purpose::Cases)?;
-    let reports: Vec<Report> = group.reports(Purpose::Cases)?;
-    let pids: HashSet<u64> = reports.iter().map(|report| report.process.pid.into()).collect();
+    let session = group.session()?;
+    let pids: HashSet<u64> = session.reports.iter().map(|report| report.process.pid.into()).collect();
     let callers = callers(&session.records);
     let mut strangers = String::new();
-    for event in session.events.iter().filter(|event| event["module"] == group.module().name()) {
+    let of_module = |event: &&Value| event["module"] == group.module().name() && !of_storm(event);
+    for event in session.events.iter().filter(of_module) {
         if !event["process"]["pid"].as_u64().is_some_and(|pid| pids.contains(&pid)) {
             let _infallible = writeln!(strangers, "event {event}");
         }
@@ -118,7 +118,7 @@ pub fn nothing_else(group: &Group) -> Result<(), String> {
 
 /// Whether denyd ended in order and lost nothing.
 pub fn accounts(group: &Group) -> Result<(), String> {
-    let session = group.session(Purpose::Cases)?;
+    let session = group.session()?;
     let messages = session.messages.join("\n");
     if session.ended.as_deref() != Some("exit status: 0") {
         return Err(format!("denyd ended with {:?}\n{messages}", session.ended));
@@ -131,14 +131,20 @@ pub fn accounts(group: &Group) -> Result<(), String> {
     if agrees { Ok(()) } else { Err(format!("{events} events, but denyd says: {line}")) }
 }
 
+fn of_storm(event: &Value) -> bool {
+    event["object"]["path"] == storm::PATH
+}
+
 /// Whether each process of a storm has its one event, with its own user and program.
-pub fn storm(drops: &[storm::Drop], events: &[Value], count: u32) -> Result<(), String> {
+pub fn storm(group: &Group, count: u32) -> Result<(), String> {
+    let session = group.session()?;
+    let drops = &session.drops;
     let mut faults = String::new();
     if u32::try_from(drops.len()) != Ok(count) {
         let _infallible = writeln!(faults, "{} processes instead of {count}", drops.len());
     }
     let mut by_pid: BTreeMap<u64, Vec<&Value>> = BTreeMap::new();
-    for event in events.iter().filter(|event| event["object"]["path"] == storm::PATH) {
+    for event in session.events.iter().filter(|event| of_storm(event)) {
         by_pid.entry(event["process"]["pid"].as_u64().unwrap_or_default()).or_default().push(event);
     }
     for drop in drops {
@@ -166,8 +172,11 @@ pub fn storm(drops: &[storm::Drop], events: &[Value], count: u32) -> Result<(), 
 }
 
 /// Whether no program ran.
-pub fn quiet(reports: &[Quiet]) -> Result<(), String> {
-    let [Quiet { operations, runs }] = reports else { return Err("no report of the workload".to_owned()) };
+pub fn quiet(group: &Group) -> Result<(), String> {
+    let session = group.session()?;
+    let Some(Quiet { operations, runs }) = &session.quiet else {
+        return Err(format!("the workload was not done:\n{}", session.messages.join("\n")));
+    };
     if *operations < 1000 || runs.is_empty() {
         return Err(format!("{operations} operations and the programs {runs:?} prove nothing"));
     }

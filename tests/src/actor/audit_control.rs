@@ -38,14 +38,14 @@ impl AuditControl {
         }
     }
 
-    /// Turns auditing of system calls on, so that each denial's record comes with the facts of its system call, and
-    /// Landlock records at all; and makes room for all records.
+    /// Makes room for all records, and turns auditing of system calls on or off: on, each denial's record comes with
+    /// the facts of its system call, and Landlock records at all.
     ///
     /// # Errors
     /// Fails if the kernel refuses.
-    pub fn enable(&self) -> io::Result<()> {
+    pub fn enable(&self, system_calls: bool) -> io::Result<()> {
         // struct audit_status: mask, enabled, failure, pid, rate_limit, backlog_limit, and more that isn't set
-        let status = [STATUS_ENABLED | STATUS_BACKLOG_LIMIT, 1, 0, 0, 0, 65_536, 0, 0, 0, 0, 0];
+        let status = [STATUS_ENABLED | STATUS_BACKLOG_LIMIT, system_calls.into(), 0, 0, 0, 65_536, 0, 0, 0, 0, 0];
         self.request(SET, &words(&status))
     }
 

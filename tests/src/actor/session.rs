@@ -3,36 +3,26 @@
 use std::{
     fs::{self, File},
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
-use super::{audit_control::AuditControl, kernel_log::KernelLog};
-use crate::operation::system::mount_tmpfs;
-
-/// What a session was for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Purpose {
-    /// To run the cases.
-    Cases,
-    /// Many denials at once.
-    Storm,
-    /// No denial at all.
-    Allowed,
-}
+use super::{allowed::Quiet, audit_control::AuditControl, kernel_log::KernelLog, storm::Drop};
+use crate::{operation::system::mount_tmpfs, report::Report};
 
 /// One line of a session's output.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Line {
-    /// A session starts.
-    Session(Purpose),
-    /// What the workload reports.
-    Report(serde_json::Value),
+    /// A case, as it went.
+    Report(Report),
+    /// A process of a storm.
+    Drop(Drop),
+    /// How often programs ran while nothing was refused.
+    Quiet(Quiet),
     /// A line of denyd's standard output.
     Event(String),
     /// A line of denyd's standard error.
@@ -61,40 +51,43 @@ const MARKER: &str = "denyd-tests-end-of-session";
 /// The records of `SELinux` and `AppArmor`.
 const AVC: u32 = 1400;
 
-/// Runs `workload` while `denyd` (its command line; none to see what the kernel records) watches, and prints
-/// [`Line`]s.
+/// What is done while denyd watches, printing [`Line`]s as it goes.
+pub type Workload<'a> = &'a mut dyn FnMut() -> anyhow::Result<()>;
+
+/// Prints what a test needs of `recorded`, whose audit records are printed, too, and then of `unrecorded`, while
+/// `denyd` (its command line; none to see what the kernel alone records) watches.
 ///
 /// # Errors
-/// Fails if the session can't be held; a denyd that doesn't start is part of the output.
-pub fn session<T: Serialize>(
-    purpose: Purpose,
+/// Fails if the session can't be held, or denyd doesn't come to watch.
+pub fn session(
     denyd: &[String],
-    audit: AuditMode,
-    workload: impl FnOnce(&mut dyn FnMut(T) -> anyhow::Result<()>) -> anyhow::Result<()>,
+    mode: AuditMode,
+    recorded: Workload<'_>,
+    unrecorded: Workload<'_>,
 ) -> anyhow::Result<()> {
-    print(&Line::Session(purpose))?;
     mount_stage()?;
-    let control = AuditControl::open().context("cannot reach audit")?;
-    if let Some(control) = control.as_ref().filter(|_| audit != AuditMode::Leave) {
-        control.enable().context("cannot enable audit")?;
-        if audit == AuditMode::Exclude {
-            control.exclude(AVC).context("cannot exclude records")?;
+    let audit = AuditControl::open().context("cannot reach audit")?;
+    if let Some(audit) = &audit {
+        audit.enable(mode != AuditMode::Leave).context("cannot enable audit")?;
+        if mode == AuditMode::Exclude {
+            audit.exclude(AVC).context("cannot exclude records")?;
         }
     }
     let denyd = if denyd.is_empty() { None } else { Some(Watcher::start(denyd)?) };
     let mut log = KernelLog::from_now()?;
-    workload(&mut |report| print(&Line::Report(serde_json::to_value(report)?)))?;
-    if let Some(denyd) = denyd {
-        denyd.stop()?;
-    }
-    match control {
-        Some(control) => control.send_text(MARKER).context("cannot mark the end in audit's records")?,
+    recorded()?;
+    match &audit {
+        Some(audit) => {
+            audit.send_text(MARKER).context("cannot mark the end in audit's records")?;
+            audit.enable(false)?;
+        }
         None => log.write(MARKER)?,
     }
     for line in log.read_until(MARKER)? {
         print(&Line::Log(line))?;
     }
-    Ok(())
+    unrecorded()?;
+    denyd.map_or(Ok(()), Watcher::stop)
 }
 
 /// denyd at work.
@@ -127,7 +120,7 @@ impl Watcher {
     }
 
     /// Stops it in order, and prints what it saw and said.
-    fn stop(mut self) -> anyhow::Result<ExitStatus> {
+    fn stop(mut self) -> anyhow::Result<()> {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::INT)?;
         let mut rest = String::new();
@@ -139,12 +132,15 @@ impl Watcher {
         for line in BufReader::new(File::open(EVENTS)?).lines() {
             print(&Line::Event(line?))?;
         }
-        print(&Line::Ended(status.to_string()))?;
-        Ok(status)
+        print(&Line::Ended(status.to_string()))
     }
 }
 
-fn print(line: &Line) -> anyhow::Result<()> {
+/// Prints a line.
+///
+/// # Errors
+/// As `write`.
+pub fn print(line: &Line) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();
     serde_json::to_writer(&mut output, line)?;
     output.write_all(b"\n")?;

@@ -44,6 +44,7 @@ pub fn storm(
     count: u32,
     mut report: impl FnMut(Drop) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    scene::directory("/srv/open")?;
     scene::file(PATH)?;
     // Anybody may write it, so that only the module refuses.
     fs::set_permissions(PATH, Permissions::from_mode(0o666))?;

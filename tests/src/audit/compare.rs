@@ -109,9 +109,11 @@ impl Comparison<'_> {
             "profile" => self.text("subject.label", field),
             "peer" => self.text("object.label", field),
             "name" => self.name(field),
-            "target" => self.text("object.target", field),
-            "requested_mask" => self.text("action.requested_mask", field),
-            "denied_mask" => self.text("action.denied_mask", field),
+            "target" | "trans" => self.text("object.target", field),
+            // Linux 7.3 has other names for those of sockets.
+            "requested_mask" | "requested" => self.text("action.requested_mask", field),
+            "denied_mask" | "denied" => self.text("action.denied_mask", field),
+            "addr" => self.unix_address(field),
             "fsuid" => self.number("process.fsuid", field),
             "ouid" => self.number("object.owner", field),
             "family" => self.text("object.family", field),
@@ -237,6 +239,22 @@ impl Comparison<'_> {
     fn name(&mut self, field: &Field) {
         let is_path = lookup(self.event, "object.path").is_some() && lookup(self.event, "object.name").is_none();
         self.text(if is_path { "object.path" } else { "object.name" }, field);
+    }
+
+    /// A unix socket's name as `AppArmor` writes it.
+    fn unix_address(&mut self, field: &Field) {
+        let name = field.text();
+        match field.bare() {
+            "none" => {
+                for field in ["object.path", "object.abstract_name"] {
+                    if let Some(got) = lookup(self.event, field) {
+                        self.mismatches.push(format!("{field}: audit has none, the event {got}"));
+                    }
+                }
+            }
+            bare if bare.starts_with('@') => self.equal("object.abstract_name", &json!(name)),
+            _ => self.equal("object.path", &json!(name)),
+        }
     }
 
     /// A number in the record; a name in the event where there is one.

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use tests::{
     actor::{
         act, allowed, run,
-        session::{AuditMode, Purpose, session},
+        session::{AuditMode, Line, print, session},
         storm,
     },
     case::{Case, Module, Version},
@@ -41,28 +41,14 @@ enum Verb {
         /// How denyd is started, split at spaces; without it, nobody watches.
         #[arg(long)]
         watch: Option<String>,
-        /// Only these cases.
+        /// Then have this many processes refused once each, all at once.
+        #[arg(long)]
+        storm: Option<u32>,
+        /// Then do what is allowed, and count the runs of denyd's programs.
+        #[arg(long)]
+        allowed: bool,
+        /// Only these cases; `none` for none.
         cases: Vec<String>,
-    },
-    /// Have many processes refused once each, while denyd watches.
-    Storm {
-        /// What refuses them.
-        #[arg(long)]
-        module: Module,
-        /// As in `run`.
-        #[arg(long)]
-        watch: Option<String>,
-        /// How many.
-        count: u32,
-    },
-    /// Do what is allowed, while denyd watches, and count the runs of its programs.
-    Allowed {
-        /// The module that decides.
-        #[arg(long)]
-        module: Module,
-        /// As in `run`.
-        #[arg(long)]
-        watch: Option<String>,
     },
     /// Read and write paths under a Landlock domain that allows neither, outside /usr.
     Landlock {
@@ -96,21 +82,21 @@ enum Verb {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Verb::List { module } => list(module),
-        Verb::Run { module, audit, watch, cases } => {
+        Verb::Run { module, audit, watch, storm, allowed, cases } => {
             let cases = chosen(module, &cases)?;
-            session(Purpose::Cases, &words(watch), audit, |report| {
-                cases.iter().try_for_each(|case| report(run::run(case)))
-            })
-        }
-        Verb::Storm { module, watch, count } => {
-            session(Purpose::Storm, &words(watch), AuditMode::Leave, |report| {
-                storm::storm(module, count, report)
-            })
-        }
-        Verb::Allowed { module, watch } => {
-            session(Purpose::Allowed, &words(watch), AuditMode::Leave, |report| {
-                report(allowed::allowed(module)?)
-            })
+            let denyd: Vec<_> =
+                watch.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+            session(
+                &denyd,
+                audit,
+                &mut || cases.iter().try_for_each(|case| print(&Line::Report(run::run(case)))),
+                &mut || {
+                    if let Some(count) = storm {
+                        storm::storm(module, count, |drop| print(&Line::Drop(drop)))?;
+                    }
+                    if allowed { print(&Line::Quiet(allowed::allowed(module)?)) } else { Ok(()) }
+                },
+            )
         }
         Verb::Landlock { paths } => act::try_under_landlock(&paths),
         Verb::Act { name, entered } => act::act(&name, entered),
@@ -124,16 +110,15 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-fn words(watch: Option<String>) -> Vec<String> {
-    watch.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
-}
-
 fn this_kernel() -> anyhow::Result<Version> {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     Version::of_release(&release).with_context(|| format!("cannot read the kernel's release {release}"))
 }
 
 fn chosen(module: Module, names: &[String]) -> anyhow::Result<Vec<Case>> {
+    if names == ["none"] {
+        return Ok(Vec::new());
+    }
     if names.is_empty() {
         let kernel = this_kernel()?;
         return Ok(cases::of(module).into_iter().filter(|case| case.runs_on(kernel)).collect());
