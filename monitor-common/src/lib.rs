@@ -26,8 +26,8 @@ pub use crate::{
 /// verifier can see with one mask that it stays inside [`RECORD_SIZE`].
 pub const OFFSET_MASK: usize = 0xfff;
 
-/// Bytes that a program writes at once, at most: a file name of 255 bytes and its NUL.
-pub const WRITE_MAX: usize = 256;
+/// Bytes that a program writes at once, at most.
+pub const WRITE_MAX: usize = 1024;
 
 /// Bytes that a program reserves in the ring buffer for one record.
 pub const RECORD_SIZE: usize = (OFFSET_MASK + WRITE_MAX).next_multiple_of(8);

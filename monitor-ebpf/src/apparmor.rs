@@ -11,8 +11,8 @@ use monitor_common::{Apparmor, Flags, SourceId, chunk::ChunkKind, counter::Count
 
 use crate::{
     label,
-    layout::layout,
-    memory::{Address, Fault, argument, at, member, read, word},
+    layout::{known, layout},
+    memory::{Address, Fault, argument, follow, member, word},
     object,
     output::{Record, count},
     task,
@@ -52,53 +52,48 @@ fn denial(data: Result<Address, Fault>) {
         return;
     }
     let Some(mut record) = Record::reserve::<Apparmor>(SourceId::Apparmor) else { return };
+    task::describe(&mut record);
     if kind == AUDIT_APPARMOR_ALLOWED {
         record.set(Flags::PERMITTED);
     }
-    if fill(&mut record, data, details, kind).is_err() {
-        record.fault();
-    }
-    task::describe(&mut record);
-    record.submit();
-}
-
-#[inline(always)]
-fn fill(record: &mut Record, data: Address, details: Address, kind: u32) -> Result<(), Fault> {
-    let body: &mut Apparmor = record.body();
-    body.audit_type = kind;
-    body.error = member(details, layout!(apparmor_error))?;
-    body.requested = member(details, layout!(apparmor_request))?;
-    body.denied = member(details, layout!(apparmor_denied))?;
-    body.class = member(details, layout!(apparmor_class)).unwrap_or(0);
-    body.details = read(at(details, layout!(apparmor_details))?)?;
-    let operation_at = member::<Address>(details, layout!(apparmor_op))?;
+    fill(&mut record, details);
+    let operation_at = follow(details, layout!(apparmor_op));
     let operation = Operation::of(operation_at);
     record.string_chunk(ChunkKind::Operation, operation_at);
-    let label = member::<Address>(details, layout!(apparmor_label))?;
-    label::profile(record, ChunkKind::Profile, label);
-    label::namespace(record, label);
-    record.string_chunk(ChunkKind::Name, member(details, layout!(apparmor_name))?);
-    record.string_chunk(ChunkKind::Info, member(details, layout!(apparmor_info))?);
-    match operation {
-        Operation::Mount => {
-            record.string_chunk(ChunkKind::MountSource, member(details, layout!(apparmor_mount_source))?);
-            record.string_chunk(ChunkKind::MountType, member(details, layout!(apparmor_mount_type))?);
-            record.string_chunk(ChunkKind::MountTransition, member(details, layout!(apparmor_mount_transition))?);
-            record.string_chunk(ChunkKind::MountData, member(details, layout!(apparmor_mount_data))?);
+    if operation == Operation::Mount {
+        record.string_chunk(ChunkKind::MountSource, follow(details, layout!(apparmor_mount_source)));
+        record.string_chunk(ChunkKind::MountType, follow(details, layout!(apparmor_mount_type)));
+        record.string_chunk(ChunkKind::MountTransition, follow(details, layout!(apparmor_mount_transition)));
+        record.string_chunk(ChunkKind::MountData, follow(details, layout!(apparmor_mount_data)));
+    } else if operation != Operation::Other {
+        label::profile(&mut record, ChunkKind::Peer, follow(details, layout!(apparmor_peer)));
+        if operation == Operation::File {
+            record.string_chunk(ChunkKind::Target, follow(details, layout!(apparmor_fs_target)));
         }
-        Operation::File => {
-            label::profile(record, ChunkKind::Peer, member(details, layout!(apparmor_peer))?);
-            record.string_chunk(ChunkKind::Target, member(details, layout!(apparmor_fs_target))?);
-        }
-        Operation::Socket | Operation::Process => {
-            label::profile(record, ChunkKind::Peer, member(details, layout!(apparmor_peer))?);
-        }
-        Operation::Other => {}
     }
     // For a unix socket, or one that is not yet made, the type says "none", and the union holds the socket all the
     // same.
-    object::describe::<Apparmor>(record, data, matches!(operation, Operation::Socket));
-    Ok(())
+    object::describe::<Apparmor>(&mut record, data, operation == Operation::Socket);
+    record.submit();
+}
+
+/// Fills what every operation has.
+#[inline(always)]
+fn fill(record: &mut Record, details: Address) {
+    record.read_body::<Apparmor, _>(|body| &mut body.audit_type, details, layout!(apparmor_type));
+    record.read_body::<Apparmor, _>(|body| &mut body.error, details, layout!(apparmor_error));
+    record.read_body::<Apparmor, _>(|body| &mut body.requested, details, layout!(apparmor_request));
+    record.read_body::<Apparmor, _>(|body| &mut body.denied, details, layout!(apparmor_denied));
+    record.read_body::<Apparmor, _>(|body| &mut body.details, details, layout!(apparmor_details));
+    // Not there before 6.7.
+    if known!(apparmor_class) {
+        record.read_body::<Apparmor, _>(|body| &mut body.class, details, layout!(apparmor_class));
+    }
+    let label = follow(details, layout!(apparmor_label));
+    label::profile(record, ChunkKind::Profile, label);
+    label::namespace(record, label);
+    record.string_chunk(ChunkKind::Name, follow(details, layout!(apparmor_name)));
+    record.string_chunk(ChunkKind::Info, follow(details, layout!(apparmor_info)));
 }
 
 /// What the union at the end of `apparmor_audit_data` holds: that depends on the operation, by name

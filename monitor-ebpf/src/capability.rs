@@ -12,7 +12,7 @@ use monitor_common::{Capability, SourceId, counter::Counter};
 use crate::{
     label,
     layout::{layout, setting},
-    memory::{Address, Fault, argument, member},
+    memory::{Address, Fault, argument},
     output::{Record, count},
     task,
 };
@@ -27,7 +27,7 @@ pub fn capability_fexit(context: FExitContext) -> i32 {
     // The context of an fexit: four arguments, then the return value.
     if argument(&context, 4).map(|error| error as i32) != Ok(0) {
         let options = argument(&context, 3).unwrap_or(u64::from(u32::MAX)) as u32;
-        refused(argument(&context, 1), argument(&context, 2), options, argument(&context, 4));
+        refused(argument(&context, 1).unwrap_or(0), argument(&context, 2), options, argument(&context, 4));
     }
     0
 }
@@ -37,14 +37,14 @@ pub fn capability_fexit(context: FExitContext) -> i32 {
 #[btf_tracepoint(function = "cap_capable")]
 pub fn capability_tracepoint(context: BtfTracePointContext) -> i32 {
     if argument(&context, 4).map(|error| error as i32) != Ok(0) {
-        refused(argument(&context, 1), argument(&context, 3), u32::MAX, argument(&context, 4));
+        refused(argument(&context, 1).unwrap_or(0), argument(&context, 3), u32::MAX, argument(&context, 4));
     }
     0
 }
 
 #[inline(always)]
 fn refused(
-    namespace: Result<Address, Fault>,
+    namespace: Address,
     capability: Result<u64, Fault>,
     options: u32,
     error: Result<u64, Fault>,
@@ -59,13 +59,12 @@ fn refused(
         return;
     }
     let Some(mut record) = Record::reserve::<Capability>(SourceId::Capability) else { return };
+    task::describe(&mut record);
+    label::task(&mut record);
     let body: &mut Capability = record.body();
     body.capability = capability as u32;
     body.options = options;
     body.error = error as i32;
-    body.user_namespace =
-        namespace.and_then(|namespace| member(namespace, layout!(user_namespace_inum))).unwrap_or(0);
-    label::task(&mut record);
-    task::describe(&mut record);
+    record.read_body::<Capability, _>(|body| &mut body.user_namespace, namespace, layout!(user_namespace_inum));
     record.submit();
 }

@@ -4,7 +4,7 @@ use monitor_common::chunk::{ChunkKind, FLAG_CUT};
 
 use crate::{
     layout::{known, layout, setting},
-    memory::{Address, Fault, at, member, word},
+    memory::{Address, Fault, follow, word},
     output::{Chunk, Record},
     repeat::{Next, Step, repeat},
     task,
@@ -175,72 +175,65 @@ impl Step for Categories<'_> {
     }
 }
 
-/// The SID of the running task's subjective credentials (`cred_sid`, security/selinux/hooks.c).
+/// The running task's security blob, from the part that is a module's on; 0 where that is unknown.
 #[inline(always)]
-pub fn task_sid() -> Result<u32, Fault> {
-    let blob = setting!(selinux_cred_blob_plus_one);
-    if blob == 0 {
-        return Err(Fault);
+fn task_blob(offset_plus_one: u32) -> Address {
+    if offset_plus_one == 0 {
+        return 0;
     }
-    let cred = member::<Address>(task::current(), layout!(task_cred))?;
-    let security = member::<Address>(cred, layout!(cred_security))?;
-    member(at(security, blob - 1)?, layout!(selinux_cred_sid))
+    let security = follow(follow(task::current(), layout!(task_cred)), layout!(cred_security));
+    if security == 0 { 0 } else { security + u64::from(offset_plus_one - 1) }
+}
+
+/// The SID of the running task's subjective credentials (`cred_sid`, security/selinux/hooks.c); 0 if unknown.
+#[inline(always)]
+pub fn task_sid() -> u32 {
+    follow(task_blob(setting!(selinux_cred_blob_plus_one)), layout!(selinux_cred_sid)) as u32
 }
 
 /// Appends the running task's own label, whichever module gave it one.
 #[inline(always)]
 pub fn task(record: &mut Record) {
-    if let Ok(sid) = task_sid() {
-        context(record, ChunkKind::TaskContext, sid);
+    if setting!(selinux_cred_blob_plus_one) != 0 {
+        context(record, ChunkKind::TaskContext, task_sid());
     }
-    if let Ok(label) = task_profile() {
-        profile(record, ChunkKind::TaskProfile, label);
+    if setting!(apparmor_cred_blob_plus_one) != 0 {
+        // `cred_label` (security/apparmor/include/cred.h).
+        profile(record, ChunkKind::TaskProfile, word(task_blob(setting!(apparmor_cred_blob_plus_one))));
     }
-}
-
-/// The running task's `struct aa_label` (`cred_label`, security/apparmor/include/cred.h).
-#[inline(always)]
-fn task_profile() -> Result<Address, Fault> {
-    let blob = setting!(apparmor_cred_blob_plus_one);
-    if blob == 0 {
-        return Err(Fault);
-    }
-    let cred = member::<Address>(task::current(), layout!(task_cred))?;
-    let security = member::<Address>(cred, layout!(cred_security))?;
-    member::<Address>(security, blob - 1)
 }
 
 /// Appends the name of a `struct aa_label`; of a compound one that has no name of its own, a chunk for each profile.
-#[inline(always)]
+#[inline(never)]
 pub fn profile(record: &mut Record, kind: ChunkKind, label: Address) {
     if label == 0 {
         return;
     }
-    match member::<Address>(label, layout!(aa_label_hname)) {
-        Ok(0) => {}
-        Ok(name) => {
-            record.string_chunk(kind, name);
-            return;
-        }
-        Err(Fault) => {
-            record.fault();
-            return;
-        }
+    let name = follow(label, layout!(aa_label_hname));
+    if name != 0 {
+        return record.string_chunk(kind, name);
     }
-    let (Ok(size), Ok(profiles)) = (member::<u32>(label, layout!(aa_label_size)), at(label, layout!(aa_label_vec)))
-    else {
-        record.fault();
-        return;
-    };
-    for index in 0..PROFILES {
-        if index >= size {
-            break;
+    repeat(PROFILES, &mut Profiles { record, kind, label, index: 0 });
+}
+
+/// Where a list of a label's profiles is.
+struct Profiles<'a> {
+    record: &'a mut Record,
+    kind: ChunkKind,
+    label: Address,
+    index: u32,
+}
+
+impl Step for Profiles<'_> {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        if self.index >= follow(self.label, layout!(aa_label_size)) as u32 {
+            return Next::Stop;
         }
-        let name = member::<Address>(profiles, index * 8)
-            .and_then(|profile| member::<Address>(profile, layout!(aa_profile_hname)));
-        if let Ok(name) = name {
-            record.string_chunk(kind, name);
-        }
+        let profile = follow(self.label + u64::from(self.index) * 8, layout!(aa_label_vec));
+        self.record.string_chunk(self.kind, follow(profile, layout!(aa_profile_hname)));
+        self.index += 1;
+        Next::Continue
     }
 }
 
@@ -248,16 +241,12 @@ pub fn profile(record: &mut Record, kind: ChunkKind, label: Address) {
 /// (`audit_pre`, security/apparmor/audit.c).
 #[inline(always)]
 pub fn namespace(record: &mut Record, label: Address) {
-    let offset = layout!(aa_profile_label);
-    if label == 0 || offset == monitor_common::layout::ABSENT {
+    if label == 0 || !known!(aa_profile_label) {
         return;
     }
-    let profile = label.wrapping_sub(u64::from(offset));
-    if let Ok(namespace) = member::<Address>(profile, layout!(aa_profile_ns))
-        && let Ok(parent) = member::<Address>(namespace, layout!(aa_ns_parent))
-        && parent != 0
-        && let Ok(name) = member::<Address>(namespace, layout!(aa_ns_hname))
-    {
-        record.string_chunk(ChunkKind::Namespace, name);
+    let profile = label.wrapping_sub(u64::from(layout!(aa_profile_label)));
+    let namespace = follow(profile, layout!(aa_profile_ns));
+    if follow(namespace, layout!(aa_ns_parent)) != 0 {
+        record.string_chunk(ChunkKind::Namespace, follow(namespace, layout!(aa_ns_hname)));
     }
 }

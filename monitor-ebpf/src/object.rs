@@ -2,11 +2,14 @@
 //!
 //! The kernel's own reading of it is `dump_common_audit_data` (security/lsm_audit.c); this follows that function.
 
-use monitor_common::{Object, ObjectKind, chunk::ChunkKind};
+use monitor_common::{
+    Object, ObjectKind,
+    chunk::{ChunkKind, FLAG_FAULT},
+};
 
 use crate::{
-    layout::layout,
-    memory::{Address, Fault, at, member},
+    layout::{known, layout},
+    memory::{Address, follow, word},
     output::{Record, WithObject},
     path, task,
 };
@@ -15,232 +18,195 @@ const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
-/// Fills `object`, which lies in the record's body, from the `common_audit_data` at `data`, and appends its chunks.
+/// Fills the body's object from the `common_audit_data` at `data`, and appends its chunks. A source calls this last.
 ///
 /// `net` says that the union holds a socket although the type doesn't (AppArmor leaves it at "none" for some).
 #[inline(always)]
 pub fn describe<B: WithObject>(record: &mut Record, data: Address, net: bool) {
-    let Ok(kind) = member::<u8>(data, layout!(audit_data_type)) else {
-        record.fault();
-        return;
-    };
-    let kind = if net { ObjectKind::Net as u8 } else { kind };
-    record.object::<B>().kind = kind;
-    let Ok(union) = at(data, layout!(audit_data_union)) else { return };
-    if fill::<B>(record, kind, union, data).is_err() {
-        record.fault();
+    if !known!(audit_data_type, audit_data_union) {
+        return record.fault();
     }
-}
-
-#[inline(always)]
-fn fill<B: WithObject>(
-    record: &mut Record,
-    kind: u8,
-    union: Address,
-    data: Address,
-) -> Result<(), Fault> {
+    let kind = if net { ObjectKind::Net as u8 } else { follow(data, layout!(audit_data_type)) as u8 };
+    record.object::<B>().kind = kind;
+    let union = data + u64::from(layout!(audit_data_union));
     // A chain of comparisons: a match on many values becomes a jump table, which BPF doesn't have.
     let is = |wanted: ObjectKind| kind == wanted as u8;
     if is(ObjectKind::Path) {
-        path_object::<B>(record, union)
+        path_object::<B>(record, union);
     } else if is(ObjectKind::File) {
-        let file = member::<Address>(union, 0)?;
-        path_object::<B>(record, at(file, layout!(file_path))?)
+        path_object::<B>(record, word(union).wrapping_add(u64::from(layout!(file_path))));
     } else if is(ObjectKind::Ioctl) {
-        let operation = member::<Address>(union, 0)?;
-        record.object::<B>().number = u32::from(member::<u16>(operation, layout!(ioctl_command))?);
-        path_object::<B>(record, at(operation, layout!(ioctl_path))?)
+        let operation = word(union);
+        record.object::<B>().number = follow(operation, layout!(ioctl_command)) as u32 & 0xffff;
+        path_object::<B>(record, operation.wrapping_add(u64::from(layout!(ioctl_path))));
     } else if is(ObjectKind::Dentry) {
-        let dentry = member::<Address>(union, 0)?;
-        inode_fields(record.object::<B>(), member(dentry, layout!(dentry_inode))?)?;
+        let dentry = word(union);
+        inode_fields::<B>(record, follow(dentry, layout!(dentry_inode)));
         path::dentry(record, ChunkKind::ObjectPath, dentry, task::current());
-        Ok(())
     } else if is(ObjectKind::Inode) {
-        let inode = member::<Address>(union, 0)?;
-        inode_fields(record.object::<B>(), inode)?;
+        let inode = word(union);
+        inode_fields::<B>(record, inode);
         path::inode(record, ChunkKind::ObjectPath, inode, task::current());
-        Ok(())
     } else if is(ObjectKind::Net) {
-        network::<B>(record, member(union, 0)?)
+        network::<B>(record, word(union));
     } else if is(ObjectKind::Task) {
-        target_task::<B>(record, member(union, 0)?)
-    } else if is(ObjectKind::Capability) || is(ObjectKind::Ipc) || is(ObjectKind::Lockdown) {
-        record.object::<B>().number = member(union, 0)?;
-        Ok(())
-    } else if is(ObjectKind::NetlinkMessage) {
-        record.object::<B>().number = u32::from(member::<u16>(union, 0)?);
-        Ok(())
+        target_task::<B>(record, word(union));
     } else if is(ObjectKind::Key) {
-        record.object::<B>().number = member(union, 0)?;
-        record.string_chunk(ChunkKind::ObjectName, member(data, layout!(audit_data_key_description))?);
-        Ok(())
+        record.object::<B>().number = word(union) as u32;
+        record.string_chunk(ChunkKind::ObjectName, follow(data, layout!(audit_data_key_description)));
     } else if is(ObjectKind::KernelModule) || is(ObjectKind::AnonInode) {
-        record.string_chunk(ChunkKind::ObjectName, member(union, 0)?);
-        Ok(())
-    } else {
-        Ok(())
+        record.string_chunk(ChunkKind::ObjectName, word(union));
+    } else if is(ObjectKind::NetlinkMessage) {
+        record.object::<B>().number = word(union) as u32 & 0xffff;
+    } else if is(ObjectKind::Capability) || is(ObjectKind::Ipc) || is(ObjectKind::Lockdown) {
+        record.object::<B>().number = word(union) as u32;
     }
 }
 
 /// Fills the object from a `struct path`.
-#[inline(always)]
-pub fn path_object<B: WithObject>(
-    record: &mut Record,
-    path: Address,
-) -> Result<(), Fault> {
-    let dentry = member::<Address>(path, layout!(path_dentry))?;
-    let inode = member::<Address>(dentry, layout!(dentry_inode))?;
+#[inline(never)]
+pub fn path_object<B: WithObject>(record: &mut Record, path: Address) {
+    let dentry = follow(path, layout!(path_dentry));
+    let inode = follow(dentry, layout!(dentry_inode));
     // A file that is yet to be made has no inode; its file system is known by the dentry.
     if inode == 0 {
-        device_fields(record.object::<B>(), member(dentry, layout!(dentry_sb))?)?;
+        device_fields::<B>(record, follow(dentry, layout!(dentry_sb)));
     } else {
-        inode_fields(record.object::<B>(), inode)?;
+        inode_fields::<B>(record, inode);
     }
     path::path(record, ChunkKind::ObjectPath, path);
-    Ok(())
 }
 
 #[inline(always)]
-fn inode_fields(object: &mut Object, inode: Address) -> Result<(), Fault> {
-    object.inode = member(inode, layout!(inode_ino))?;
-    object.mode = member(inode, layout!(inode_mode))?;
-    object.owner = member(inode, layout!(inode_uid))?;
-    object.has_inode = 1;
-    device_fields(object, member(inode, layout!(inode_sb))?)
+fn inode_fields<B: WithObject>(record: &mut Record, inode: Address) {
+    record.read_object::<B, _>(|object| &mut object.inode, inode, layout!(inode_ino));
+    record.read_object::<B, _>(|object| &mut object.mode, inode, layout!(inode_mode));
+    record.read_object::<B, _>(|object| &mut object.owner, inode, layout!(inode_uid));
+    record.object::<B>().has_inode = u8::from(inode != 0);
+    device_fields::<B>(record, follow(inode, layout!(inode_sb)));
 }
 
 #[inline(always)]
-fn device_fields(object: &mut Object, super_block: Address) -> Result<(), Fault> {
-    object.device = member(super_block, layout!(super_block_dev))?;
-    object.device_name = member(super_block, layout!(super_block_id))?;
-    Ok(())
+fn device_fields<B: WithObject>(record: &mut Record, super_block: Address) {
+    record.read_object::<B, _>(|object| &mut object.device, super_block, layout!(super_block_dev));
+    record.read_object::<B, _>(|object| &mut object.device_name, super_block, layout!(super_block_id));
 }
 
 /// Fills the object from a target process.
-#[inline(always)]
-pub fn target_task<B: WithObject>(
-    record: &mut Record,
-    target: Address,
-) -> Result<(), Fault> {
+#[inline(never)]
+pub fn target_task<B: WithObject>(record: &mut Record, target: Address) {
     if target == 0 {
-        return Ok(());
+        return;
     }
-    let (pid, tid, start_time, comm) = task::target(target)?;
-    let out = record.object::<B>();
-    out.pid = pid;
-    out.tid = tid;
-    out.start_time = start_time;
-    out.comm = comm;
+    let leader = follow(target, layout!(task_group_leader));
+    record.read_object::<B, _>(|object| &mut object.pid, target, layout!(task_tgid));
+    record.read_object::<B, _>(|object| &mut object.tid, target, layout!(task_pid));
+    record.read_object::<B, _>(|object| &mut object.comm, target, layout!(task_comm));
+    record.read_object::<B, _>(|object| &mut object.start_time, leader, layout!(task_start_boottime));
     task::executable(record, ChunkKind::ObjectExe, target);
-    Ok(())
 }
 
 /// Fills the object from a `struct lsm_network_audit`.
 #[inline(always)]
-fn network<B: WithObject>(record: &mut Record, net: Address) -> Result<(), Fault> {
+fn network<B: WithObject>(record: &mut Record, net: Address) {
     if net == 0 {
-        return Ok(());
+        return;
     }
-    let family = member::<u16>(net, layout!(net_audit_family))?;
+    let family = follow(net, layout!(net_audit_family)) as u16;
+    record.object::<B>().socket.family = family;
+    record.read_object::<B, _>(|object| &mut object.socket.interface, net, layout!(net_audit_interface));
     let out = &mut record.object::<B>().socket;
-    out.family = family;
-    out.interface = member(net, layout!(net_audit_interface))?;
-    out.source_port = u16::from_be(member(net, layout!(net_audit_sport))?);
-    out.destination_port = u16::from_be(member(net, layout!(net_audit_dport))?);
+    out.source_port = u16::from_be(follow(net, layout!(net_audit_sport)) as u16);
+    out.destination_port = u16::from_be(follow(net, layout!(net_audit_dport)) as u16);
     if family == AF_INET {
-        copy4(&mut out.source, member(net, layout!(net_audit_v4_saddr))?);
-        copy4(&mut out.destination, member(net, layout!(net_audit_v4_daddr))?);
+        record.read_object::<B, _>(|object| v4(&mut object.socket.source), net, layout!(net_audit_v4_saddr));
+        record.read_object::<B, _>(|object| v4(&mut object.socket.destination), net, layout!(net_audit_v4_daddr));
     } else if family == AF_INET6 {
-        out.source = member(net, layout!(net_audit_v6_saddr))?;
-        out.destination = member(net, layout!(net_audit_v6_daddr))?;
+        record.read_object::<B, _>(|object| &mut object.socket.source, net, layout!(net_audit_v6_saddr));
+        record.read_object::<B, _>(|object| &mut object.socket.destination, net, layout!(net_audit_v6_daddr));
     }
-    socket::<B>(record, member(net, layout!(net_audit_sock))?)
+    socket::<B>(record, follow(net, layout!(net_audit_sock)));
 }
 
 /// Fills the object from a `struct sock`, if there is one.
-#[inline(always)]
-pub fn socket<B: WithObject>(
-    record: &mut Record,
-    sock: Address,
-) -> Result<(), Fault> {
+#[inline(never)]
+pub fn socket<B: WithObject>(record: &mut Record, sock: Address) {
     if sock == 0 {
-        return Ok(());
+        return;
     }
-    let family = member::<u16>(sock, layout!(sock_family))?;
-    let out = &mut record.object::<B>().socket;
-    out.socket_family = family;
-    out.socket_type = member(sock, layout!(sock_type)).unwrap_or(0);
-    out.protocol = member(sock, layout!(sock_protocol)).unwrap_or(0);
+    let family = follow(sock, layout!(sock_family)) as u16;
+    record.object::<B>().socket.socket_family = family;
+    record.read_object::<B, _>(|object| &mut object.socket.socket_type, sock, layout!(sock_type));
+    record.read_object::<B, _>(|object| &mut object.socket.protocol, sock, layout!(sock_protocol));
+    if family == AF_UNIX {
+        return unix_name(record, sock);
+    }
     if family == AF_INET {
-        copy4(&mut out.local, member(sock, layout!(sock_rcv_saddr))?);
-        copy4(&mut out.remote, member(sock, layout!(sock_daddr))?);
+        record.read_object::<B, _>(|object| v4(&mut object.socket.local), sock, layout!(sock_rcv_saddr));
+        record.read_object::<B, _>(|object| v4(&mut object.socket.remote), sock, layout!(sock_daddr));
     } else if family == AF_INET6 {
-        out.local = member(sock, layout!(sock_v6_rcv_saddr))?;
-        out.remote = member(sock, layout!(sock_v6_daddr))?;
+        record.read_object::<B, _>(|object| &mut object.socket.local, sock, layout!(sock_v6_rcv_saddr));
+        record.read_object::<B, _>(|object| &mut object.socket.remote, sock, layout!(sock_v6_daddr));
+    } else {
+        return;
     }
-    if family == AF_INET || family == AF_INET6 {
-        out.local_port = member(sock, layout!(sock_num))?;
-        out.remote_port = u16::from_be(member(sock, layout!(sock_dport))?);
-    }
-    if family == AF_UNIX { unix_name(record, sock) } else { Ok(()) }
+    let out = &mut record.object::<B>().socket;
+    out.local_port = follow(sock, layout!(sock_num)) as u16;
+    out.remote_port = u16::from_be(follow(sock, layout!(sock_dport)) as u16);
 }
 
 /// Appends what a unix socket is bound to: a path or a name.
 #[inline(always)]
-fn unix_name(record: &mut Record, sock: Address) -> Result<(), Fault> {
-    let bound = at(sock, layout!(unix_sock_path))?;
-    if member::<Address>(bound, layout!(path_dentry))? != 0 {
-        path::path(record, ChunkKind::ObjectPath, bound);
-        return Ok(());
+fn unix_name(record: &mut Record, sock: Address) {
+    if !known!(unix_sock_path, unix_sock_addr, unix_address_len, unix_address_name) {
+        return record.fault();
     }
-    let address = member::<Address>(sock, layout!(unix_sock_addr))?;
-    if address == 0 {
-        return Ok(());
+    let bound = sock + u64::from(layout!(unix_sock_path));
+    if follow(bound, layout!(path_dentry)) != 0 {
+        return path::path(record, ChunkKind::ObjectPath, bound);
     }
+    let address = follow(sock, layout!(unix_sock_addr));
     // `len` counts the two bytes of `sun_family` before the name.
-    let len = u64::from(member::<u32>(address, layout!(unix_address_len))?).wrapping_sub(2);
-    if len == 0 || len > 108 {
-        return Ok(());
+    let len = (follow(address, layout!(unix_address_len)) & 0xffff_ffff).wrapping_sub(2);
+    if address == 0 || len == 0 || len > 108 {
+        return;
     }
-    let Some(chunk) = record.begin(ChunkKind::UnixName) else { return Ok(()) };
-    let result = record.bytes(at(address, layout!(unix_address_name))? + 2, len);
+    let Some(chunk) = record.begin(ChunkKind::UnixName) else { return };
+    if record.bytes(address + u64::from(layout!(unix_address_name)) + 2, len).is_err() {
+        record.flag(chunk, FLAG_FAULT);
+    }
     record.end(chunk);
-    result
 }
 
+/// The first four bytes, for an IPv4 address.
 #[inline(always)]
-fn copy4(to: &mut [u8; 16], from: [u8; 4]) {
-    to[0] = from[0];
-    to[1] = from[1];
-    to[2] = from[2];
-    to[3] = from[3];
+fn v4(address: &mut [u8; 16]) -> &mut [u8; 4] {
+    // SAFETY: four bytes of sixteen, of the same alignment.
+    unsafe { &mut *(&raw mut *address).cast() }
 }
 
 /// Fills the request's source or destination from a kernel copy of a `struct sockaddr` of `len` bytes.
 #[inline(always)]
-pub fn socket_address<B: WithObject>(
-    record: &mut Record,
-    address: Address,
-    len: u32,
-    is_source: bool,
-) -> Result<(), Fault> {
+pub fn socket_address<B: WithObject>(record: &mut Record, address: Address, len: u32, is_source: bool) {
     // The layout of sockaddr_in and sockaddr_in6 is the ABI's: family, port, then the address (IPv6: after flowinfo).
-    let family = member::<u16>(address, 0)?;
-    let port = u16::from_be(member::<u16>(address, 2)?);
-    let mut ip = [0; 16];
-    if family == AF_INET6 && len >= 24 {
-        ip = member(address, 8)?;
-    } else if family == AF_INET {
-        copy4(&mut ip, member(address, 4)?);
-    }
+    let start = word(address);
+    let family = start as u16;
+    let port = u16::from_be((start >> 16) as u16);
     let out = &mut record.object::<B>().socket;
     out.family = family;
     if is_source {
-        out.source = ip;
         out.source_port = port;
     } else {
-        out.destination = ip;
         out.destination_port = port;
     }
-    Ok(())
+    if family == AF_INET6 && len >= 24 {
+        record.read_object::<B, _>(|object| end(object, is_source), address, 8);
+    } else if family == AF_INET {
+        record.read_object::<B, _>(|object| v4(end(object, is_source)), address, 4);
+    }
+}
+
+#[inline(always)]
+fn end(object: &mut Object, is_source: bool) -> &mut [u8; 16] {
+    if is_source { &mut object.socket.source } else { &mut object.socket.destination }
 }

@@ -10,6 +10,7 @@ use monitor_common::{
     Apparmor, Flags, Head, Landlock, OFFSET_MASK, Object, RECORD_SIZE, Selinux, SourceId, WRITE_MAX,
     chunk::{self, ChunkKind},
     counter::{self, Counter, CpuCounters, ROWS},
+    layout::ABSENT,
 };
 use crate::memory::{Address, Fault};
 
@@ -41,7 +42,7 @@ type Bytes = [u64; RECORD_SIZE / 8];
 
 /// Bytes that [`Record::bytes`] and [`Record::user_bytes`] append at once, at most: a mask, so that the verifier sees
 /// the bound.
-pub const BYTES_MAX: u64 = 0xff;
+pub const BYTES_MAX: u64 = 0x3ff;
 
 /// A record under construction.
 ///
@@ -145,13 +146,40 @@ impl Record {
         unsafe { flags.write_volatile(flags.read_volatile() | flag) };
     }
 
-    /// Notes that a field is missing, by its bit in [`Head::missing`].
+    /// Reads a member of a kernel object into a field of the head. If it can't be read or this kernel doesn't have it,
+    /// the field stays 0, and its bit in [`Head::missing`] is set.
     #[inline(always)]
-    pub fn miss(&mut self, bit: u32) {
-        let missing = &raw mut self.head().missing;
+    pub fn read<T>(&mut self, field: impl FnOnce(&mut Head) -> &mut T, base: Address, offset: u32, bit: u32) {
+        let missing = read_to(field(self.head()), base, offset);
+        self.miss(missing, bit);
+    }
+
+    /// As [`Self::read`], into a field of the body, which has no bit of its own.
+    #[inline(always)]
+    pub fn read_body<B, T>(&mut self, field: impl FnOnce(&mut B) -> &mut T, base: Address, offset: u32) {
+        let missing = read_to(field(self.body()), base, offset);
+        self.set(missing as u16 * Flags::FAULT);
+    }
+
+    /// As [`Self::read_body`], into a field of the object.
+    #[inline(always)]
+    pub fn read_object<B: WithObject, T>(
+        &mut self,
+        field: impl FnOnce(&mut Object) -> &mut T,
+        base: Address,
+        offset: u32,
+    ) {
+        let missing = read_to(field(self.object::<B>()), base, offset);
+        self.set(missing as u16 * Flags::FAULT);
+    }
+
+    /// Notes that a field is missing, by its bit in [`Head::missing`], if `missing` is 1 and not 0.
+    #[inline(always)]
+    pub fn miss(&mut self, missing: u64, bit: u32) {
+        let at = &raw mut self.head().missing;
         // SAFETY: a field of the head.
-        unsafe { missing.write_volatile(missing.read_volatile() | 1 << bit) };
-        self.fault();
+        unsafe { at.write_volatile(at.read_volatile() | missing << bit) };
+        self.set(missing as u16 * Flags::FAULT);
     }
 
     /// Notes that something could not be read.
@@ -342,6 +370,22 @@ impl Record {
             count(source, Counter::Cut);
         }
     }
+}
+
+/// Reads a member of a kernel object to a place in the record. Returns 1 if it can't be read, else 0: a number and not a
+/// branch, since the verifier would follow each combination of outcomes.
+#[inline(always)]
+fn read_to<T>(to: &mut T, base: Address, offset: u32) -> u64 {
+    // Known before load, so that the verifier sees one way only.
+    if offset == ABSENT {
+        return 1;
+    }
+    let from = base.wrapping_add(u64::from(offset));
+    // SAFETY: `to` is as long as is read, and the helper checks the address.
+    let error = unsafe {
+        generated::bpf_probe_read_kernel((&raw mut *to).cast(), size_of::<T>() as u32, from as *const _)
+    };
+    (error as u64) >> 63
 }
 
 /// `number & MASK`, which must not change it: so that the verifier sees the bound right where it matters, whatever the

@@ -3,11 +3,14 @@
 //! `bpf_d_path` is not allowed in the functions that denyd attaches to, so the dentries are walked here, from the leaf
 //! up, as the kernel's `prepend_path` does (fs/d_path.c). User space puts the names in order.
 
-use monitor_common::chunk::{FLAG_ABSOLUTE, FLAG_AMBIGUOUS, FLAG_CUT, FLAG_DELETED, FLAG_FAULT, FLAG_INTERNAL, ChunkKind};
+use monitor_common::{
+    chunk::{ChunkKind, FLAG_ABSOLUTE, FLAG_AMBIGUOUS, FLAG_CUT, FLAG_DELETED, FLAG_FAULT, FLAG_INTERNAL},
+    layout::ABSENT,
+};
 
 use crate::{
     layout::{known, layout},
-    memory::{Address, Fault, at, member, word},
+    memory::{Address, follow, word},
     output::{Chunk, Record},
     repeat::{Next, Step, repeat},
 };
@@ -23,20 +26,13 @@ const BIND_STEPS: u32 = 16;
 /// Controllers whose cgroup is looked at on a machine that doesn't use the default hierarchy.
 const CONTROLLERS: u32 = 14;
 
-/// Appends the path of a `struct path` at this address. False if there is none.
+/// Appends the path of a `struct path` at this address. Nothing if there is none.
 #[inline(always)]
-pub fn path(record: &mut Record, kind: ChunkKind, path: Address) -> bool {
-    let (Ok(mount), Ok(dentry)) =
-        (member::<Address>(path, layout!(path_mnt)), member::<Address>(path, layout!(path_dentry)))
-    else {
-        record.fault();
-        return false;
-    };
-    if dentry == 0 {
-        return false;
+pub fn path(record: &mut Record, kind: ChunkKind, path: Address) {
+    let dentry = follow(path, layout!(path_dentry));
+    if dentry != 0 {
+        walk(record, kind, follow(path, layout!(path_mnt)), dentry, 0);
     }
-    walk(record, kind, mount, dentry, 0);
-    true
 }
 
 /// Appends the path of a dentry whose mount the kernel didn't say: that of a mount of its file system that `task`
@@ -47,34 +43,26 @@ pub fn dentry(record: &mut Record, kind: ChunkKind, dentry: Address, task: Addre
     walk(record, kind, mount, dentry, flags);
 }
 
-/// Appends the path of an inode by one of its dentries, as for [`dentry`]. False if it has none.
+/// Appends the path of an inode by one of its dentries, as for [`dentry`]. Nothing if it has none.
 #[inline(always)]
-pub fn inode(record: &mut Record, kind: ChunkKind, inode: Address, task: Address) -> bool {
-    let Ok(alias) = inode_dentry(inode) else { return false };
-    let next = member::<Address>(alias + u64::from(layout!(dentry_alias)), layout!(hlist_node_next)).unwrap_or(0);
-    let links = member::<u32>(inode, layout!(inode_nlink)).unwrap_or(1);
-    let mode = member::<u16>(inode, layout!(inode_mode)).unwrap_or(0);
+pub fn inode(record: &mut Record, kind: ChunkKind, inode: Address, task: Address) {
+    let first = follow(inode, layout!(inode_dentries));
+    if first == 0 || !known!(dentry_alias) {
+        return;
+    }
+    let alias = first.wrapping_sub(u64::from(layout!(dentry_alias)));
     let (mount, mut flags) = visible_mount(alias, task);
+    let links = follow(inode, layout!(inode_nlink)) as u32;
+    let mode = follow(inode, layout!(inode_mode)) as u16;
     // A directory counts its subdirectories as links, but has one name.
-    if next != 0 || (links > 1 && mode & S_IFMT != S_IFDIR) {
+    if follow(first, layout!(hlist_node_next)) != 0 || (links > 1 && mode & S_IFMT != S_IFDIR) {
         flags |= FLAG_AMBIGUOUS;
     }
     walk(record, kind, mount, alias, flags);
-    true
 }
 
 const S_IFMT: u16 = 0o170_000;
 const S_IFDIR: u16 = 0o040_000;
-
-/// The inode's first dentry.
-#[inline(always)]
-fn inode_dentry(inode: Address) -> Result<Address, Fault> {
-    let first = member::<Address>(inode, layout!(inode_dentries))?;
-    if first == 0 || !known!(dentry_alias) {
-        return Err(Fault);
-    }
-    Ok(first.wrapping_sub(u64::from(layout!(dentry_alias))))
-}
 
 /// Appends the names from `dentry` up to the root of the mount namespace, or, with `vfsmount` 0, of the file system.
 ///
@@ -83,8 +71,7 @@ fn inode_dentry(inode: Address) -> Result<Address, Fault> {
 fn walk(record: &mut Record, kind: ChunkKind, vfsmount: Address, dentry: Address, flags: u8) {
     let short = kind as u8 == ChunkKind::AncestorExe as u8;
     let Some(chunk) = record.begin(kind) else { return };
-    let deleted = if unhashed(dentry) { FLAG_DELETED } else { 0 };
-    record.flag(chunk, flags | deleted | FLAG_CUT);
+    record.flag(chunk, flags | deleted(dentry) | FLAG_CUT);
     if !known!(
         mount_vfsmount,
         mount_parent,
@@ -171,12 +158,12 @@ impl Climb<'_> {
     }
 }
 
-/// Whether the dentry was unlinked (`d_unlinked`, include/linux/dcache.h).
+/// [`FLAG_DELETED`] if the dentry was unlinked (`d_unlinked`, include/linux/dcache.h).
 #[inline(always)]
-fn unhashed(dentry: Address) -> bool {
-    let pprev = member::<Address>(dentry, layout!(dentry_hash_pprev)).unwrap_or(1);
-    let parent = member::<Address>(dentry, layout!(dentry_parent)).unwrap_or(dentry);
-    pprev == 0 && parent != dentry
+fn deleted(dentry: Address) -> u8 {
+    let unhashed = known!(dentry_hash_pprev) && follow(dentry, layout!(dentry_hash_pprev)) == 0;
+    let is_root = follow(dentry, layout!(dentry_parent)) == dentry;
+    if unhashed && !is_root { FLAG_DELETED } else { 0 }
 }
 
 /// The `struct vfsmount` of a mount of the dentry's file system in the task's mount namespace that shows the dentry,
@@ -184,37 +171,30 @@ fn unhashed(dentry: Address) -> bool {
 #[inline(always)]
 fn visible_mount(dentry: Address, task: Address) -> (Address, u8) {
     let packed = pack_visible_mount(dentry, task);
-    (packed & !1, if packed & 1 != 0 { FLAG_AMBIGUOUS } else { 0 })
+    (packed & !1, (packed & 1) as u8 * FLAG_AMBIGUOUS)
 }
 
 /// [`visible_mount`] as one number, since a BPF function returns one register: the address, which is even, and 1 if
 /// there are more.
 #[inline(never)]
 fn pack_visible_mount(dentry: Address, task: Address) -> u64 {
-    let (found, count) = visible_mounts(dentry, task).unwrap_or((0, 0));
-    found | u64::from(count > 1)
-}
-
-#[inline(always)]
-fn visible_mounts(dentry: Address, task: Address) -> Result<(Address, u32), Fault> {
-    let super_block = member::<Address>(dentry, layout!(dentry_sb))?;
-    let nsproxy = member::<Address>(task, layout!(task_nsproxy))?;
-    let namespace = member::<Address>(nsproxy, layout!(nsproxy_mnt_ns))?;
-    let head = at(super_block, layout!(super_block_mounts))?;
     if !known!(
         mount_next_in_super_block,
         mount_namespace,
         mount_vfsmount,
         vfsmount_root,
+        super_block_mounts,
         super_block_mounts_size,
         dentry_parent,
+        dentry_sb,
     ) {
-        return Err(Fault);
+        return 0;
     }
-    let first = word(head);
-    let mut search = MountSearch { head, next: first, namespace, dentry, found: 0, count: 0 };
+    let head = follow(dentry, layout!(dentry_sb)) + u64::from(layout!(super_block_mounts));
+    let namespace = follow(follow(task, layout!(task_nsproxy)), layout!(nsproxy_mnt_ns));
+    let mut search = MountSearch { head, next: word(head), namespace, dentry, found: 0, count: 0 };
     repeat(MOUNTS, &mut search);
-    Ok((search.found, search.count))
+    search.found | u64::from(search.count > 1)
 }
 
 /// A search among the mounts of a file system.
@@ -277,27 +257,21 @@ impl Step for Ancestry {
     }
 }
 
-/// Appends the path of the task's cgroup and returns the cgroup's id.
+/// Fills in the task's cgroup and appends its path.
 ///
 /// In the default hierarchy (v2); on a machine that only uses v1, in the hierarchy of the first controller whose cgroup
 /// is not the root.
 #[inline(always)]
-pub fn cgroup(record: &mut Record, task: Address) -> Result<u64, Fault> {
-    let set = member::<Address>(task, layout!(task_cgroups))?;
-    let default = member::<Address>(set, layout!(css_set_dfl_cgrp))?;
-    let mut node = member::<Address>(default, layout!(cgroup_kn))?;
-    if kernfs_parent(node)? == 0 {
+pub fn cgroup(record: &mut Record, task: Address) {
+    let set = follow(task, layout!(task_cgroups));
+    let mut node = follow(follow(set, layout!(css_set_dfl_cgrp)), layout!(cgroup_kn));
+    if follow(node, layout!(kernfs_node_parent)) == 0 {
         let mut search = ControllerSearch { set, index: 0, found: node };
         repeat(CONTROLLERS, &mut search);
         node = search.found;
     }
+    record.read(|head| &mut head.task.cgroup_id, node, layout!(kernfs_node_id), 1);
     kernfs_walk(record, node);
-    member::<u64>(node, layout!(kernfs_node_id))
-}
-
-#[inline(always)]
-fn kernfs_parent(node: Address) -> Result<Address, Fault> {
-    member::<Address>(node, layout!(kernfs_node_parent))
 }
 
 /// A search for a controller in whose hierarchy the task is not in the root cgroup.
@@ -310,28 +284,18 @@ struct ControllerSearch {
 impl Step for ControllerSearch {
     #[inline(always)]
     fn step(&mut self) -> Next {
-        if self.index >= layout!(css_set_subsys_count) {
+        let count = layout!(css_set_subsys_count);
+        if count == ABSENT || self.index >= count {
             return Next::Stop;
         }
-        let node = self.node();
+        let state = follow(self.set + u64::from(self.index) * 8, layout!(css_set_subsys));
+        let node = follow(follow(state, layout!(cgroup_subsys_state_cgroup)), layout!(cgroup_kn));
         self.index += 1;
-        match node {
-            Ok(node) if kernfs_parent(node).unwrap_or(0) != 0 => {
-                self.found = node;
-                Next::Stop
-            }
-            _ => Next::Continue,
+        if follow(node, layout!(kernfs_node_parent)) == 0 {
+            return Next::Continue;
         }
-    }
-}
-
-impl ControllerSearch {
-    #[inline(always)]
-    fn node(&self) -> Result<Address, Fault> {
-        let subsys = at(self.set, layout!(css_set_subsys))?;
-        let state = member::<Address>(subsys, self.index * 8)?;
-        let cgroup = member::<Address>(state, layout!(cgroup_subsys_state_cgroup))?;
-        member::<Address>(cgroup, layout!(cgroup_kn))
+        self.found = node;
+        Next::Stop
     }
 }
 

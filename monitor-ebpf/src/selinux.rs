@@ -16,7 +16,7 @@ use monitor_common::{
 use crate::{
     label,
     layout::layout,
-    memory::{Address, Fault, argument, member},
+    memory::{Address, Fault, argument, follow, member},
     object,
     output::{Record, count},
     task,
@@ -51,27 +51,25 @@ fn denial(data: Result<Address, Fault>) {
         return;
     }
     let Some(mut record) = Record::reserve::<Selinux>(SourceId::Selinux) else { return };
-    let body: &mut Selinux = record.body();
-    body.denied = denied;
-    body.ssid = member(details, layout!(selinux_ssid)).unwrap_or(0);
-    body.tsid = member(details, layout!(selinux_tsid)).unwrap_or(0);
-    body.tclass = u32::from(member::<u16>(details, layout!(selinux_tclass)).unwrap_or(0));
-    body.requested = member(details, layout!(selinux_requested)).unwrap_or(0);
-    body.audited = member(details, layout!(selinux_audited)).unwrap_or(0);
-    body.result = member(details, layout!(selinux_result)).unwrap_or(-1);
-    let (ssid, tsid, result) = (body.ssid, body.tsid, body.result);
-    if result == 0 {
+    task::describe(&mut record);
+    record.body::<Selinux>().denied = denied;
+    record.read_body::<Selinux, _>(|body| &mut body.ssid, details, layout!(selinux_ssid));
+    record.read_body::<Selinux, _>(|body| &mut body.tsid, details, layout!(selinux_tsid));
+    record.read_body::<Selinux, _>(|body| &mut body.requested, details, layout!(selinux_requested));
+    record.read_body::<Selinux, _>(|body| &mut body.audited, details, layout!(selinux_audited));
+    record.read_body::<Selinux, _>(|body| &mut body.result, details, layout!(selinux_result));
+    record.body::<Selinux>().tclass = follow(details, layout!(selinux_tclass)) as u32 & 0xffff;
+    let (ssid, tsid) = (record.body::<Selinux>().ssid, record.body::<Selinux>().tsid);
+    if record.body::<Selinux>().result == 0 {
         record.set(Flags::PERMITTED);
     }
     label::context(&mut record, ChunkKind::SubjectContext, ssid);
     label::context(&mut record, ChunkKind::ObjectContext, tsid);
-    if let Ok(sid) = label::task_sid()
-        && sid != ssid
-    {
+    let sid = label::task_sid();
+    if sid != 0 && sid != ssid {
         record.set(Flags::NOT_SUBJECT);
         label::context(&mut record, ChunkKind::TaskContext, sid);
     }
     object::describe::<Selinux>(&mut record, data, false);
-    task::describe(&mut record);
     record.submit();
 }

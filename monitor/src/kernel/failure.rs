@@ -21,7 +21,7 @@ pub(super) enum AttachError {
 const ENOTSUPP: i32 = 524;
 
 /// The cause in one line. The verifier's log, if there is one, goes to the debug log.
-fn reason(error: &ProgramError) -> String {
+pub(super) fn reason(error: &ProgramError) -> String {
     let (io, verifier_log) = match error {
         ProgramError::LoadError { io_error, verifier_log } => (io_error, verifier_log.to_string()),
         ProgramError::SyscallError(error) => (&error.io_error, String::new()),

@@ -8,6 +8,8 @@ use aya::{
     programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun as _},
 };
 
+use super::failure::reason;
+
 /// Bytes that are read at once; the program's map has this size.
 const PEEK_SIZE: usize = 4096;
 
@@ -15,7 +17,7 @@ const PEEK_SIZE: usize = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
     /// The program could not be loaded or run.
-    #[error("cannot run the program that reads kernel variables: {0}")]
+    #[error("cannot run the program that reads kernel variables: {}", reason(.0))]
     Program(#[from] ProgramError),
     /// The program's map could not be read.
     #[error("cannot read the map of the program that reads kernel variables: {0}")]
