@@ -78,7 +78,9 @@ fn refuses(arguments: &[&str], status: i32, cause: &str) -> Result<(), Failed> {
 fn judge(output: &Output, status: i32, cause: &str) -> Result<(), Failed> {
     let errors = String::from_utf8_lossy(&output.stderr);
     if !output.stdout.is_empty() {
-        return Err(format!("standard output isn't empty: {}", String::from_utf8_lossy(&output.stdout)).into());
+        return Err(
+            format!("standard output isn't empty: {}", String::from_utf8_lossy(&output.stdout)).into()
+        );
     }
     one_line(output.status.code().unwrap_or(-1), &errors, status, cause)
 }

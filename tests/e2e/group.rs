@@ -20,6 +20,9 @@ use xtask::{
     workspace,
 };
 
+/// The environment variable that names a folder for everything that guests print.
+const KEEP: &str = "DENYD_E2E_KEEP";
+
 /// What a group's guest is.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
@@ -85,6 +88,11 @@ impl Group {
             Module::Landlock | Module::Capability => vm::Module::None,
         };
         let output = run_in_guest(kernel, in_force, append, &self.script())?;
+        if let Some(folder) = std::env::var_os(KEEP) {
+            let name = format!("{kernel}-{module}-{audit:?}{append}.jsonl").to_lowercase();
+            std::fs::write(std::path::Path::new(&folder).join(name), &output)
+                .map_err(|error| error.to_string())?;
+        }
         Session::parse(&output).map_err(|error| {
             format!("{error} in the output of {kernel} {module} {audit:?} {append}:\n{output}")
         })
@@ -121,12 +129,7 @@ pub fn denyd() -> Result<&'static str, String> {
 }
 
 /// Boots a guest with the tests' policy and programs, runs a shell script in it, and returns what it prints.
-pub fn run_in_guest(
-    kernel: &str,
-    module: vm::Module,
-    append: &str,
-    script: &str,
-) -> Result<String, String> {
+pub fn run_in_guest(kernel: &str, module: vm::Module, append: &str, script: &str) -> Result<String, String> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let cache = Cache::open().map_err(|error| error.to_string())?;
     let kernel = Kernel::resolve(kernel, &cache).map_err(|error| error.to_string())?;
@@ -143,8 +146,7 @@ pub fn run_in_guest(
         .append("log_buf_len=16M")
         .append(append);
     let _one = ONE_AT_A_TIME.lock().map_err(|error| error.to_string())?;
-    let outcome =
-        guest.run(["sh", "-c", script], &mut std::io::sink()).map_err(|error| error.to_string())?;
+    let outcome = guest.run(["sh", "-c", script], &mut std::io::sink()).map_err(|error| error.to_string())?;
     Ok(String::from_utf8_lossy(&outcome.output).into_owned())
 }
 
@@ -154,12 +156,14 @@ impl Session {
         let mut session = Self::default();
         for text in output.lines() {
             match serde_json::from_str(text).unwrap_or_else(|_| Line::Message(text.to_owned())) {
-                Line::Report(report) => session.reports.push(report),
+                Line::Report(report) => session.reports.push(*report),
                 Line::Drop(drop) => session.drops.push(drop),
                 Line::Quiet(quiet) => session.quiet = Some(quiet),
                 Line::Event(event) => {
                     let event = serde_json::from_str(&event);
-                    session.events.push(event.map_err(|error| format!("an event that is no JSON ({error})"))?);
+                    session
+                        .events
+                        .push(event.map_err(|error| format!("an event that is no JSON ({error})"))?);
                 }
                 Line::Message(message) => session.messages.push(message),
                 Line::Ended(status) => session.ended = Some(status),

@@ -38,17 +38,23 @@ pub fn case(case: &Case, group: &Group) -> Result<(), String> {
         faults.push(format!("{} events instead of {}", events.len(), case.events.len()));
     }
     if records.len() != case.records() {
-        faults.push(format!("{} audit records instead of {} ({:?})", records.len(), case.records(), case.record));
+        faults.push(format!(
+            "{} audit records instead of {} ({:?})",
+            records.len(),
+            case.records(),
+            case.record
+        ));
     }
     for (.., mismatches) in
         pair(&case.events, &events, |expectation, event| expectation.mismatches(event, &report.facts))
     {
         faults.extend(mismatches);
     }
-    for (record, event, mismatches) in pair(&records, &events, |record, event| audit::compare(record, event)) {
+    for (record, event, mismatches) in pair(&records, &events, audit::compare) {
         faults.extend(mismatches);
         let calls = session.records.iter();
-        let call = calls.into_iter().find(|call| call.kind == Kind::SystemCall && call.serial == record.serial);
+        let call =
+            calls.into_iter().find(|call| call.kind == Kind::SystemCall && call.serial == record.serial);
         faults.extend(call.map(|call| audit::compare_system_call(call, event)).unwrap_or_default());
     }
     for event in &events {
@@ -166,7 +172,8 @@ pub fn storm(group: &Group, count: u32) -> Result<(), String> {
         }
     }
     for (pid, events) in by_pid {
-        let _infallible = writeln!(faults, "{} events of process {pid}, which is none of the storm", events.len());
+        let _infallible =
+            writeln!(faults, "{} events of process {pid}, which is none of the storm", events.len());
     }
     if faults.is_empty() { Ok(()) } else { Err(first_lines(&faults, LOG_TAIL)) }
 }

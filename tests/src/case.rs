@@ -122,6 +122,7 @@ pub struct Case {
     pub record: Record,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is a step")]
 fn nothing(_: &mut Scene) -> io::Result<()> {
     Ok(())
 }

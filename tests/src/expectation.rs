@@ -136,9 +136,11 @@ mod tests {
 
     #[test]
     fn names_each_field_that_differs() {
-        let event = json!({"verdict": "denied", "silent": false, "action": {"permissions": ["b", "a"]}, "n": 7});
+        let event =
+            json!({"verdict": "denied", "silent": false, "action": {"permissions": ["b", "a"]}, "n": 7});
         let facts = Facts::from([("seven".to_owned(), json!(7))]);
-        let right = Expectation::denied().set("action.permissions", ["a", "b"]).fact("n", "seven").absent("x");
+        let right =
+            Expectation::denied().set("action.permissions", ["a", "b"]).fact("n", "seven").absent("x");
         assert!(right.mismatches(&event, &facts).is_empty());
 
         let wrong = Expectation::permitted().set("action.permissions", ["a"]).fact("n", "eight").present("x");

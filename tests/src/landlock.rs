@@ -144,7 +144,9 @@ impl Layer {
     pub fn enforce(&self) -> io::Result<()> {
         rustix::thread::set_no_new_privs(true)?;
         // Without anything handled the kernel refuses a ruleset; a domain that only sets log flags has none.
-        if self.attributes.handled_access_fs | self.attributes.handled_access_net | self.attributes.scoped == 0 {
+        if self.attributes.handled_access_fs | self.attributes.handled_access_net | self.attributes.scoped
+            == 0
+        {
             return restrict_self(-1, self.flags);
         }
         let ruleset = create_ruleset(&self.attributes)?;
@@ -171,7 +173,8 @@ fn create_ruleset(attributes: &RulesetAttributes) -> io::Result<OwnedFd> {
             0,
         )
     };
-    let descriptor = i32::try_from(descriptor).ok().filter(|&fd| fd >= 0).ok_or_else(io::Error::last_os_error)?;
+    let descriptor =
+        i32::try_from(descriptor).ok().filter(|&fd| fd >= 0).ok_or_else(io::Error::last_os_error)?;
     // SAFETY: the kernel has just made this descriptor, for nobody else.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     fs,
     io::{self, ErrorKind},
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
@@ -101,7 +102,9 @@ impl ProcessFacts {
             cgroup_id: fs::metadata(format!("/sys/fs/cgroup{cgroup}")).ok().map(|dir| dir.ino()),
             cgroup,
             namespaces,
-            label: label.map(|label| label.trim_end_matches(['\0', '\n']).to_owned()).filter(|l| !l.is_empty()),
+            label: label
+                .map(|label| label.trim_end_matches(['\0', '\n']).to_owned())
+                .filter(|l| !l.is_empty()),
         })
     }
 
@@ -128,7 +131,7 @@ pub fn escape(bytes: &[u8]) -> String {
     for chunk in bytes.utf8_chunks() {
         text.push_str(&chunk.valid().replace('\\', "\\\\"));
         for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
+            let _infallible = write!(text, "\\x{byte:02x}");
         }
     }
     text
@@ -162,7 +165,8 @@ fn start_time(stat: &[u8]) -> io::Result<f64> {
     let wrong = || malformed("stat", "start time");
     let after_name = stat.iter().rposition(|&byte| byte == b')').ok_or_else(wrong)? + 1;
     let rest = str::from_utf8(&stat[after_name..]).map_err(|_| wrong())?;
-    let ticks: u32 = rest.split_whitespace().nth(19).and_then(|field| field.parse().ok()).ok_or_else(wrong)?;
+    let ticks: u32 =
+        rest.split_whitespace().nth(19).and_then(|field| field.parse().ok()).ok_or_else(wrong)?;
     let per_second = u32::try_from(rustix::param::clock_ticks_per_second()).map_err(|_| wrong())?;
     let seconds = |clock| {
         let now = clock_gettime(clock);
@@ -180,7 +184,8 @@ fn read_link(path: &Path) -> Option<String> {
 
 fn read_arguments(path: &Path) -> io::Result<Vec<String>> {
     let bytes = fs::read(path)?;
-    let arguments = bytes.strip_suffix(b"\0").map(|bytes| bytes.split(|&byte| byte == 0).map(escape).collect());
+    let arguments =
+        bytes.strip_suffix(b"\0").map(|bytes| bytes.split(|&byte| byte == 0).map(escape).collect());
     Ok(arguments.unwrap_or_default())
 }
 

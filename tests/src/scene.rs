@@ -136,7 +136,8 @@ pub fn file(path: impl AsRef<Path>) -> io::Result<()> {
 /// # Errors
 /// Fails as `setxattr` does: the policy must know the label.
 pub fn label(path: impl AsRef<Path>, label: &str) -> io::Result<()> {
-    let context = if label.contains(':') { label.to_owned() } else { format!("system_u:object_r:{label}:s0") };
+    let context =
+        if label.contains(':') { label.to_owned() } else { format!("system_u:object_r:{label}:s0") };
     let value = format!("{context}\0");
     Ok(setxattr(path.as_ref(), "security.selinux", value.as_bytes(), XattrFlags::empty())?)
 }

@@ -93,7 +93,6 @@ pub fn try_under_landlock(paths: &[std::path::PathBuf]) -> anyhow::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "it is what the command is for")]
 fn tell<T>(what: &str, path: &Path, result: io::Result<T>) {
     match result {
         Ok(_) => println!("{what} {}: allowed", path.display()),

@@ -37,7 +37,8 @@ const ROUNDS: u32 = 500;
 /// Fails if anything is refused, or the kernel doesn't count.
 pub fn allowed(module: Module) -> anyhow::Result<Quiet> {
     scene::directory(DIRECTORY)?;
-    fs::write("/proc/sys/kernel/bpf_stats_enabled", "1").context("the kernel doesn't count programs' runs")?;
+    fs::write("/proc/sys/kernel/bpf_stats_enabled", "1")
+        .context("the kernel doesn't count programs' runs")?;
     let before = runs()?;
     let output = Command::new(std::env::current_exe()?)
         .args(["work", module.name()])

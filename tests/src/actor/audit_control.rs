@@ -45,7 +45,8 @@ impl AuditControl {
     /// Fails if the kernel refuses.
     pub fn enable(&self, system_calls: bool) -> io::Result<()> {
         // struct audit_status: mask, enabled, failure, pid, rate_limit, backlog_limit, and more that isn't set
-        let status = [STATUS_ENABLED | STATUS_BACKLOG_LIMIT, system_calls.into(), 0, 0, 0, 65_536, 0, 0, 0, 0, 0];
+        let status =
+            [STATUS_ENABLED | STATUS_BACKLOG_LIMIT, system_calls.into(), 0, 0, 0, 65_536, 0, 0, 0, 0, 0];
         self.request(SET, &words(&status))
     }
 

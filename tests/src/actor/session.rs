@@ -18,7 +18,7 @@ use crate::{operation::system::mount_tmpfs, report::Report};
 #[serde(rename_all = "snake_case")]
 pub enum Line {
     /// A case, as it went.
-    Report(Report),
+    Report(Box<Report>),
     /// A process of a storm.
     Drop(Drop),
     /// How often programs ran while nothing was refused.

@@ -32,7 +32,8 @@ pub struct Drop {
 /// What every process of the storm tries to write.
 pub const PATH: &str = "/srv/storm/secret";
 /// The programs of a storm: copies of the actor, so that not all processes run the same.
-const PROGRAMS: [&str; 4] = ["/srv/storm/one", "/srv/storm/two", "/srv/storm/bin/three", "/srv/storm/bin/four"];
+const PROGRAMS: [&str; 4] =
+    ["/srv/storm/one", "/srv/storm/two", "/srv/storm/bin/three", "/srv/storm/bin/four"];
 const FIRST_UID: u32 = 2000;
 
 /// Has `count` processes refused by `module`, and reports each.

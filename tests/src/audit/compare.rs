@@ -17,7 +17,9 @@ pub fn compare(record: &Record, event: &Value) -> Vec<String> {
     for (name, field) in &record.fields {
         let known = comparison.of_object(name, field)
             || match record.kind {
-                Kind::Denial if record.field("apparmor").is_some() => comparison.of_apparmor(name, field, record),
+                Kind::Denial if record.field("apparmor").is_some() => {
+                    comparison.of_apparmor(name, field, record)
+                }
                 Kind::Denial => comparison.of_selinux(name, field),
                 Kind::LandlockDenial => comparison.of_landlock(name, field),
                 Kind::SystemCall | Kind::Other(_) => false,
@@ -57,7 +59,8 @@ impl Comparison<'_> {
             "dev" => self.text("object.device", field),
             "ino" => self.number("object.inode", field),
             "capability" => {
-                let capability = field.number().and_then(|number| CAPABILITIES.get(usize::try_from(number).ok()?));
+                let capability =
+                    field.number().and_then(|number| CAPABILITIES.get(usize::try_from(number).ok()?));
                 self.equal("object.capability", &json!(capability));
             }
             "capname" => self.text("object.capability", field),
@@ -162,12 +165,10 @@ impl Comparison<'_> {
             "egid" => self.number("process.egid", field),
             "comm" => self.text("process.comm", field),
             "exe" => self.text("process.exe", field),
-            // The system call, of which events have nothing; and how it ended, which comes after the event.
-            "arch" | "syscall" | "success" | "exit" | "a0" | "a1" | "a2" | "a3" | "items" | "key" => {}
-            // What events have nothing of.
-            "suid" | "sgid" | "fsgid" | "tty" => {}
-            // The label at the end of the system call; that at the denial is the record's own.
-            "subj" => {}
+            // Of the system call and how it ended, events have nothing; nor of these ids and the terminal. The label
+            // is that at the end of the call; that at the denial is in the denial's own record.
+            "arch" | "syscall" | "success" | "exit" | "a0" | "a1" | "a2" | "a3" | "items" | "key"
+            | "suid" | "sgid" | "fsgid" | "tty" | "subj" => {}
             _ => return false,
         }
         true
@@ -237,7 +238,8 @@ impl Comparison<'_> {
 
     /// `AppArmor`'s name: of a file the path, unless it has none; of anything else its name.
     fn name(&mut self, field: &Field) {
-        let is_path = lookup(self.event, "object.path").is_some() && lookup(self.event, "object.name").is_none();
+        let is_path =
+            lookup(self.event, "object.path").is_some() && lookup(self.event, "object.name").is_none();
         self.text(if is_path { "object.path" } else { "object.name" }, field);
     }
 
@@ -260,7 +262,8 @@ impl Comparison<'_> {
     /// A number in the record; a name in the event where there is one.
     fn protocol(&mut self, field: &Field) {
         let got = lookup(self.event, "object.protocol").and_then(Value::as_str);
-        let internet = matches!(lookup(self.event, "object.family").and_then(Value::as_str), Some("inet" | "inet6"));
+        let internet =
+            matches!(lookup(self.event, "object.family").and_then(Value::as_str), Some("inet" | "inet6"));
         let wanted = match field.number() {
             Some(6) if internet => "tcp",
             Some(17) if internet => "udp",
@@ -367,9 +370,6 @@ mod tests {
     #[test]
     fn a_field_that_is_not_known_fails() {
         let line = SELINUX.replace("permissive=0", "permissive=0 trawcon=\"x\"");
-        assert_eq!(
-            compare(&record(&line), &event()),
-            ["field `trawcon` of the audit record isn't compared"],
-        );
+        assert_eq!(compare(&record(&line), &event()), ["field `trawcon` of the audit record isn't compared"],);
     }
 }

@@ -60,6 +60,7 @@ impl Record {
     ///
     /// # Errors
     /// Fails if it is one, but can't be read.
+    #[must_use]
     pub fn parse(line: &str) -> Option<Result<Self, RecordError>> {
         Some(Self::parse_record(line, line.strip_prefix("audit: type=")?))
     }
@@ -148,7 +149,8 @@ impl Field {
 /// Takes `avc:  denied  { read write } for ` off.
 fn split_permissions(rest: &str) -> (BTreeSet<String>, &str) {
     let denied = rest.trim_start().strip_prefix("avc:").map(str::trim_start).and_then(|rest| {
-        let (permissions, rest) = rest.strip_prefix("denied")?.trim_start().strip_prefix('{')?.split_once('}')?;
+        let (permissions, rest) =
+            rest.strip_prefix("denied")?.trim_start().strip_prefix('{')?.split_once('}')?;
         Some((permissions, rest.trim_start().strip_prefix("for")?))
     });
     match denied {
@@ -168,16 +170,12 @@ fn fields(mut rest: &str) -> Result<Vec<(String, Field)>, RecordError> {
             .split_once('=')
             .filter(|(name, _)| !name.contains(' '))
             .ok_or_else(|| RecordError::Field(rest.to_owned()))?;
-        let (field, after) = match value.strip_prefix('"') {
-            Some(quoted) => {
-                let (value, after) =
-                    quoted.split_once('"').ok_or_else(|| RecordError::Field(rest.to_owned()))?;
-                (Field::Quoted(value.to_owned()), after)
-            }
-            None => {
-                let (value, after) = value.split_once(' ').unwrap_or((value, ""));
-                (Field::Bare(value.to_owned()), after)
-            }
+        let (field, after) = if let Some(quoted) = value.strip_prefix('"') {
+            let (value, after) = quoted.split_once('"').ok_or_else(|| RecordError::Field(rest.to_owned()))?;
+            (Field::Quoted(value.to_owned()), after)
+        } else {
+            let (value, after) = value.split_once(' ').unwrap_or((value, ""));
+            (Field::Bare(value.to_owned()), after)
         };
         fields.push((name.to_owned(), field));
         rest = after;
@@ -226,10 +224,14 @@ mod tests {
 
     #[test]
     fn a_grant_or_a_loaded_profile_is_no_denial() {
-        let status = "audit: type=1400 audit(1.2:3): apparmor=\"STATUS\" operation=\"profile_load\" name=\"app\"";
+        let status =
+            "audit: type=1400 audit(1.2:3): apparmor=\"STATUS\" operation=\"profile_load\" name=\"app\"";
         assert!(!parse(status).is_denial());
         let line = "audit: type=1400 audit(1.2:3): avc:  granted  { read } for  pid=1";
-        assert_eq!(Record::parse(line), Some(Err(RecordError::Field("avc:  granted  { read } for  pid=1".into()))));
+        assert_eq!(
+            Record::parse(line),
+            Some(Err(RecordError::Field("avc:  granted  { read } for  pid=1".into())))
+        );
         assert_eq!(Record::parse("random: crng init done"), None);
     }
 }

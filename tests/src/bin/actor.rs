@@ -84,12 +84,11 @@ fn main() -> anyhow::Result<()> {
         Verb::List { module } => list(module),
         Verb::Run { module, audit, watch, storm, allowed, cases } => {
             let cases = chosen(module, &cases)?;
-            let denyd: Vec<_> =
-                watch.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+            let denyd: Vec<_> = watch.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
             session(
                 &denyd,
                 audit,
-                &mut || cases.iter().try_for_each(|case| print(&Line::Report(run::run(case)))),
+                &mut || cases.iter().try_for_each(|case| print(&Line::Report(Box::new(run::run(case))))),
                 &mut || {
                     if let Some(count) = storm {
                         storm::storm(module, count, |drop| print(&Line::Drop(drop)))?;
@@ -127,7 +126,6 @@ fn chosen(module: Module, names: &[String]) -> anyhow::Result<Vec<Case>> {
     names.iter().map(by_name).collect()
 }
 
-#[expect(clippy::print_stdout, reason = "it is what the command is for")]
 fn list(module: Option<Module>) -> anyhow::Result<()> {
     let kernel = this_kernel()?;
     let wanted = |case: &&Case| module.is_none_or(|module| case.module == module) && case.runs_on(kernel);

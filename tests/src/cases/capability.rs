@@ -48,17 +48,20 @@ pub fn cases() -> Vec<Case> {
             socket::bind(socket::tcp(AddressFamily::INET)?.as_fd(), socket::loopback4(80))
         })
         .fails_with(libc::EACCES),
-        case("capability_denied_chown", "chown", |_| unix_fs::chown("/srv/chown", Some(0), None))
-            .given(|_| {
+        case("capability_denied_chown", "chown", |_| unix_fs::chown("/srv/chown", Some(0), None)).given(
+            |_| {
                 scene::file("/srv/chown")?;
                 unix_fs::chown("/srv/chown", Some(1000), Some(1000))
-            }),
+            },
+        ),
         case("capability_denied_chmod_of_anothers_file", "fowner", |_| {
             fs::set_permissions("/srv/fowner", std::os::unix::fs::PermissionsExt::from_mode(0o777))
         })
         .given(|_| scene::file("/srv/fowner")),
-        case("capability_denied_signal", "kill", |scene| process::kill(scene.number("target")?, Signal::TERM))
-            .given(|scene| scene.stand(&[])),
+        case("capability_denied_signal", "kill", |scene| {
+            process::kill(scene.number("target")?, Signal::TERM)
+        })
+        .given(|scene| scene.stand(&[])),
         case("capability_denied_setuid", "setuid", |_| process::become_user(0)),
     ]
 }

@@ -62,15 +62,22 @@ fn files() -> Vec<Case> {
         case("landlock_denied_write_reports_full_path", Layer::new().forbid_fs(fs::WRITE_FILE))
             .given(|_| scene::file("/srv/shut/ledger"))
             .when(|_| file::open_to_write("/srv/shut/ledger").map(drop))
-            .expect(denied("fs", ["fs.write_file"]).path("/srv/shut/ledger").field("subject.domain_is_exact", true)),
+            .expect(
+                denied("fs", ["fs.write_file"])
+                    .path("/srv/shut/ledger")
+                    .field("subject.domain_is_exact", true),
+            ),
         case("landlock_denied_read_reports_full_path", Layer::new().forbid_fs(fs::READ_FILE))
             .given(|_| scene::file("/srv/shut/diary"))
             .when(|_| file::open_to_read("/srv/shut/diary").map(drop))
             .expect(denied("fs", ["fs.read_file"]).path("/srv/shut/diary")),
-        case("landlock_denied_read_and_write_is_one_event", Layer::new().forbid_fs(fs::READ_FILE | fs::WRITE_FILE))
-            .given(|_| scene::file("/srv/shut/both"))
-            .when(|_| file::open_to_read_and_write("/srv/shut/both").map(drop))
-            .expect(denied("fs", ["fs.read_file", "fs.write_file"]).path("/srv/shut/both")),
+        case(
+            "landlock_denied_read_and_write_is_one_event",
+            Layer::new().forbid_fs(fs::READ_FILE | fs::WRITE_FILE),
+        )
+        .given(|_| scene::file("/srv/shut/both"))
+        .when(|_| file::open_to_read_and_write("/srv/shut/both").map(drop))
+        .expect(denied("fs", ["fs.read_file", "fs.write_file"]).path("/srv/shut/both")),
         case("landlock_denied_write_outside_what_is_allowed", open_only())
             .given(|_| {
                 directory("/srv/open")?;
@@ -117,9 +124,7 @@ fn files() -> Vec<Case> {
             .given(|_| scene::file("/srv/shut/of-user"))
             .as_user(1234)
             .when(|_| file::open_to_read("/srv/shut/of-user").map(drop))
-            .expect(
-                denied("fs", ["fs.read_file"]).path("/srv/shut/of-user").field("process.uid", 1234),
-            ),
+            .expect(denied("fs", ["fs.read_file"]).path("/srv/shut/of-user").field("process.uid", 1234)),
     ]
 }
 
@@ -283,18 +288,21 @@ fn scopes() -> Vec<Case> {
                     .fact("object.process.comm", "target_comm")
                     .fact("object.process.exe", "target_exe"),
             ),
-        case("landlock_denied_abstract_socket_reports_its_name", Layer::new().close(scope::ABSTRACT_UNIX_SOCKET))
-            .given(|scene| {
-                scene.keep(socket::listening_unix("@denyd/scope", SocketType::STREAM)?);
-                Ok(())
-            })
-            .when(|_| socket::connect_unix(socket::unix(SocketType::STREAM)?.as_fd(), "@denyd/scope"))
-            .fails_with(libc::EPERM)
-            .expect(
-                denied("scope", ["scope.abstract_unix_socket"])
-                    .field("object.kind", "socket")
-                    .field("object.abstract_name", "@denyd/scope"),
-            ),
+        case(
+            "landlock_denied_abstract_socket_reports_its_name",
+            Layer::new().close(scope::ABSTRACT_UNIX_SOCKET),
+        )
+        .given(|scene| {
+            scene.keep(socket::listening_unix("@denyd/scope", SocketType::STREAM)?);
+            Ok(())
+        })
+        .when(|_| socket::connect_unix(socket::unix(SocketType::STREAM)?.as_fd(), "@denyd/scope"))
+        .fails_with(libc::EPERM)
+        .expect(
+            denied("scope", ["scope.abstract_unix_socket"])
+                .field("object.kind", "socket")
+                .field("object.abstract_name", "@denyd/scope"),
+        ),
         case("landlock_denied_abstract_datagram", Layer::new().close(scope::ABSTRACT_UNIX_SOCKET))
             .given(|scene| {
                 scene.keep(socket::listening_unix("@denyd/datagram", SocketType::DGRAM)?);
@@ -303,7 +311,8 @@ fn scopes() -> Vec<Case> {
             .when(|_| socket::send_to_unix(socket::unix(SocketType::DGRAM)?.as_fd(), "@denyd/datagram"))
             .fails_with(libc::EPERM)
             .expect(
-                denied("scope", ["scope.abstract_unix_socket"]).field("object.abstract_name", "@denyd/datagram"),
+                denied("scope", ["scope.abstract_unix_socket"])
+                    .field("object.abstract_name", "@denyd/datagram"),
             ),
         case("landlock_denied_trace_reports_the_target", Layer::new().forbid_fs(fs::MAKE_BLOCK))
             .given(|scene| scene.stand(&[]))
@@ -371,7 +380,10 @@ fn domains() -> Vec<Case> {
         case("landlock_denied_of_another_program_is_silent", Layer::new().forbid_fs(fs::READ_FILE))
             .given(|_| scene::file("/srv/shut/after-exec"))
             .confined_by(Confinement::LandlockExec(vec![
-                Layer::new().forbid_fs(fs::READ_FILE).allow_beneath("/usr", fs::READ_FILE).allow_beneath("/proc", fs::READ_FILE),
+                Layer::new()
+                    .forbid_fs(fs::READ_FILE)
+                    .allow_beneath("/usr", fs::READ_FILE)
+                    .allow_beneath("/proc", fs::READ_FILE),
             ]))
             .when(|_| file::open_to_read("/srv/shut/after-exec").map(drop))
             .expect(

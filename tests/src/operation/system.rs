@@ -1,4 +1,4 @@
-//! What concerns the whole system: mounts, modules, clocks, BPF, io_uring.
+//! What concerns the whole system: mounts, modules, clocks, BPF, `io_uring`.
 
 use std::{
     ffi::CStr,
@@ -105,8 +105,13 @@ pub fn ask_kernel_log() -> io::Result<()> {
 /// # Errors
 /// As `clock_settime`.
 pub fn set_clock() -> io::Result<()> {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-    Ok(rustix::time::clock_settime(rustix::time::ClockId::Realtime, now)?)
+    // Not by rustix, which reads /proc/self/auxv first: that may be refused, too.
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one timespec.
+    check(unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut now) })?;
+    // SAFETY: the kernel reads one timespec.
+    check(unsafe { libc::clock_settime(libc::CLOCK_REALTIME, &raw const now) })?;
+    Ok(())
 }
 
 /// Loads bytes that are no kernel module.
@@ -117,9 +122,7 @@ pub fn load_module() -> io::Result<()> {
     let image = [0_u8; 64];
     let parameters: &CStr = c"";
     // SAFETY: the image has the length that is given, the parameters are NUL-terminated.
-    check(unsafe {
-        libc::syscall(libc::SYS_init_module, image.as_ptr(), image.len(), parameters.as_ptr())
-    })?;
+    check(unsafe { libc::syscall(libc::SYS_init_module, image.as_ptr(), image.len(), parameters.as_ptr()) })?;
     Ok(())
 }
 
@@ -150,9 +153,8 @@ pub fn open_perf_event() -> io::Result<()> {
     attributes[1] = 112;
     attributes[2] = 1;
     // SAFETY: the structure says its own size, which is this array's.
-    let event = check(unsafe {
-        libc::syscall(libc::SYS_perf_event_open, attributes.as_ptr(), 0, -1, -1, 0)
-    })?;
+    let event =
+        check(unsafe { libc::syscall(libc::SYS_perf_event_open, attributes.as_ptr(), 0, -1, -1, 0) })?;
     drop(owned(event)?);
     Ok(())
 }
@@ -167,7 +169,7 @@ pub fn userfaultfd() -> io::Result<()> {
     Ok(())
 }
 
-/// Sets up an io_uring, with a kernel thread that polls it if `polled`.
+/// Sets up an `io_uring`, with a kernel thread that polls it if `polled`.
 ///
 /// # Errors
 /// As `io_uring_setup`.

@@ -68,9 +68,7 @@ fn others() -> Vec<Case> {
         case("apparmor_denied_look_at_another_process_by_both_sides")
             .given(|scene| scene.stand(&["--apparmor", "target"]))
             .when(|scene| fs::read_link(format!("/proc/{}/exe", scene.number::<i32>("target")?)).map(drop))
-            .expect(
-                denied("ptrace").field("action.denied_mask", "read").field("object.label", "target"),
-            )
+            .expect(denied("ptrace").field("action.denied_mask", "read").field("object.label", "target"))
             .expect(
                 denied("ptrace")
                     .field("subject.label", "target")
@@ -94,11 +92,7 @@ fn itself() -> Vec<Case> {
     vec![
         case("apparmor_denied_rlimit_reports_the_value")
             .when(|_| process::limit(Resource::Nofile, 128))
-            .expect(
-                denied("setrlimit")
-                    .field("action.rlimit", "nofile")
-                    .field("action.rlimit_value", 128),
-            ),
+            .expect(denied("setrlimit").field("action.rlimit", "nofile").field("action.rlimit_value", 128)),
         capability("apparmor_denied_capability_sys_time", "sys_time", |_| system::set_clock()),
         capability("apparmor_denied_capability_sys_pacct", "sys_pacct", |_| system::stop_accounting()),
         capability("apparmor_denied_capability_setuid", "setuid", |_| process::become_user(1000)),

@@ -16,7 +16,13 @@ use crate::{
 };
 
 /// An operation on a socket, refused to `bare`, which has it from before it was confined.
-fn on_socket(name: &'static str, operation: &'static str, mask: &'static str, before: Step, when: Step) -> Case {
+fn on_socket(
+    name: &'static str,
+    operation: &'static str,
+    mask: &'static str,
+    before: Step,
+    when: Step,
+) -> Case {
     let event = denied_of_bare(operation)
         .field("object.kind", "socket")
         .field("action.requested_mask", mask)

@@ -13,7 +13,9 @@ use crate::{
         file::{self, Mapping},
         system,
     },
-    scene::{directory, file, label, labelled_directory, labelled_file, labelled_program, private_file_of_another},
+    scene::{
+        directory, file, label, labelled_directory, labelled_file, labelled_program, private_file_of_another,
+    },
 };
 
 /// A denial of a file permission, on the type of that context.
@@ -66,7 +68,8 @@ fn opening() -> Vec<Case> {
             .given(|_| labelled_program("/srv/bin/script", "no_execute_no_trans_t"))
             .when(|_| file::execute("/srv/bin/script"))
             .expect(
-                on("system_u:object_r:no_execute_no_trans_t:s0", ["execute_no_trans"]).path("/srv/bin/script"),
+                on("system_u:object_r:no_execute_no_trans_t:s0", ["execute_no_trans"])
+                    .path("/srv/bin/script"),
             ),
         case("selinux_denied_device_reports_its_class")
             .given(|_| {
@@ -74,9 +77,7 @@ fn opening() -> Vec<Case> {
                 label("/dev/denyd", "secret_t")
             })
             .when(|_| file::open_to_read_and_write("/dev/denyd").map(drop))
-            .expect(
-                denied("chr_file", ["read", "write"]).path("/dev/denyd").field("object.mode", "0020600"),
-            ),
+            .expect(denied("chr_file", ["read", "write"]).path("/dev/denyd").field("object.mode", "0020600")),
         case("selinux_denied_fifo")
             .given(|_| {
                 file::make_node("/srv/fifo", FileType::Fifo, 0)?;
@@ -242,7 +243,9 @@ fn changing() -> Vec<Case> {
             .given(|_| private_file_of_another("/srv/data/other"))
             .confined_by(BARE)
             .when(|_| file::open_to_write("/srv/data/other").map(drop))
-            .expect(denied_of_bare("capability", ["dac_override"]).field("object.capability", "dac_override")),
+            .expect(
+                denied_of_bare("capability", ["dac_override"]).field("object.capability", "dac_override"),
+            ),
         case("selinux_denied_two_capabilities_are_two_events")
             .given(|_| private_file_of_another("/srv/data/others"))
             .confined_by(BARE)

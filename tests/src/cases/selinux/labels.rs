@@ -1,12 +1,7 @@
 //! Contexts of every shape: users, roles, sensitivities and categories.
 
 use super::{case, denied};
-use crate::{
-    case::Case,
-    confinement::Confinement,
-    operation::file,
-    scene::labelled_file,
-};
+use crate::{case::Case, confinement::Confinement, operation::file, scene::labelled_file};
 
 pub fn cases() -> Vec<Case> {
     vec![

@@ -37,7 +37,9 @@ fn others() -> Vec<Case> {
         on_target("selinux_denied_signal", "signal", |s| process::kill(s.number("target")?, Signal::TERM)),
         on_target("selinux_denied_kill", "sigkill", |s| process::kill(s.number("target")?, Signal::KILL)),
         on_target("selinux_denied_stop", "sigstop", |s| process::kill(s.number("target")?, Signal::STOP)),
-        on_target("selinux_denied_test_for_existence", "signull", |s| process::test_kill(s.number("target")?)),
+        on_target("selinux_denied_test_for_existence", "signull", |s| {
+            process::test_kill(s.number("target")?)
+        }),
         on_target("selinux_denied_trace", "ptrace", |s| process::trace(s.number("target")?)),
         on_target("selinux_denied_renice", "setsched", |s| process::renice(s.number("target")?)),
         on_target("selinux_denied_getsched", "getsched", |s| process::ask_scheduling(s.number("target")?)),

@@ -4,7 +4,9 @@ use std::os::fd::AsFd as _;
 
 use rustix::net::{AddressFamily, SocketType};
 
-use super::{APP_CONTEXT, INIT_CONTEXT, NETLESS, NETLESS_CONTEXT, BARE, SECRET, case, denied, denied_of_bare};
+use super::{
+    APP_CONTEXT, BARE, INIT_CONTEXT, NETLESS, NETLESS_CONTEXT, SECRET, case, denied, denied_of_bare,
+};
 use crate::{
     case::{Case, Step},
     expectation::Expectation,
@@ -33,7 +35,9 @@ pub fn cases() -> Vec<Case> {
 fn creating() -> Vec<Case> {
     vec![
         create("selinux_denied_tcp_socket", "tcp_socket", |_| socket::tcp(AddressFamily::INET).map(drop)),
-        create("selinux_denied_ipv6_tcp_socket", "tcp_socket", |_| socket::tcp(AddressFamily::INET6).map(drop)),
+        create("selinux_denied_ipv6_tcp_socket", "tcp_socket", |_| {
+            socket::tcp(AddressFamily::INET6).map(drop)
+        }),
         create("selinux_denied_udp_socket", "udp_socket", |_| socket::udp(AddressFamily::INET).map(drop)),
         create("selinux_denied_unix_socket", "unix_stream_socket", |_| {
             socket::unix(SocketType::STREAM).map(drop)
@@ -41,9 +45,7 @@ fn creating() -> Vec<Case> {
         create("selinux_denied_unix_datagram_socket", "unix_dgram_socket", |_| {
             socket::unix(SocketType::DGRAM).map(drop)
         }),
-        create("selinux_denied_raw_socket", "rawip_socket", |_| {
-            socket::raw().map(drop)
-        }),
+        create("selinux_denied_raw_socket", "rawip_socket", |_| socket::raw().map(drop)),
         create("selinux_denied_packet_socket", "packet_socket", |_| {
             socket::of_family(libc::AF_PACKET, SocketType::RAW).map(drop)
         }),
@@ -175,9 +177,7 @@ fn unix() -> Vec<Case> {
                 scene.keep(socket::listening_unix("/srv/sockets/stream", SocketType::STREAM)?);
                 Ok(())
             })
-            .when(|_| {
-                socket::connect_unix(socket::unix(SocketType::STREAM)?.as_fd(), "/srv/sockets/stream")
-            })
+            .when(|_| socket::connect_unix(socket::unix(SocketType::STREAM)?.as_fd(), "/srv/sockets/stream"))
             .expect(
                 denied("unix_stream_socket", ["connectto"])
                     .field("object.kind", "socket")
@@ -190,9 +190,7 @@ fn unix() -> Vec<Case> {
                 scene.keep(socket::listening_unix("/srv/sockets/datagram", SocketType::DGRAM)?);
                 Ok(())
             })
-            .when(|_| {
-                socket::send_to_unix(socket::unix(SocketType::DGRAM)?.as_fd(), "/srv/sockets/datagram")
-            })
+            .when(|_| socket::send_to_unix(socket::unix(SocketType::DGRAM)?.as_fd(), "/srv/sockets/datagram"))
             .expect(
                 denied("unix_dgram_socket", ["sendto"])
                     .field("object.label", INIT_CONTEXT)

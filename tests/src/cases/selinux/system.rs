@@ -147,11 +147,7 @@ fn privileged() -> Vec<Case> {
             system::stop_accounting()
         }),
         capability("selinux_denied_device_node_as_capability", "capability", "mknod", |_| {
-            file::make_node(
-                "/srv/node",
-                rustix::fs::FileType::CharacterDevice,
-                rustix::fs::makedev(1, 3),
-            )
+            file::make_node("/srv/node", rustix::fs::FileType::CharacterDevice, rustix::fs::makedev(1, 3))
         }),
         capability("selinux_denied_packet_socket_as_capability", "capability", "net_raw", |_| {
             socket::of_family(libc::AF_PACKET, SocketType::RAW).map(drop)
