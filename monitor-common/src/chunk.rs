@@ -92,7 +92,7 @@ pub enum ChunkKind {
     MountSource = 55,
     /// string: file system type of a mount.
     MountType = 56,
-    /// string: second path of a mount operation (pivot_root).
+    /// string: second path of a mount operation (`pivot_root`).
     MountTransition = 57,
     /// string: options of a mount.
     MountData = 58,

@@ -1,4 +1,4 @@
-//! The object of a denial, as the kernel's `struct common_audit_data` (include/linux/lsm_audit.h) holds it.
+//! The object of a denial, as the kernel's `struct common_audit_data` (`include/linux/lsm_audit.h`) holds it.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 

@@ -157,7 +157,7 @@ pub struct Apparmor {
 pub enum LandlockRequest {
     /// ptrace.
     Ptrace = 1,
-    /// A change of the file-system topology (mount, umount, pivot_root).
+    /// A change of the file-system topology (mount, umount, `pivot_root`).
     ChangeTopology = 2,
     /// A file-system access.
     FsAccess = 3,

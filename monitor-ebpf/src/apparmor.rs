@@ -40,7 +40,8 @@ pub fn apparmor_kprobe(context: ProbeContext) -> u32 {
 #[inline(always)]
 fn denial(data: Result<Address, Fault>) {
     let details = data.and_then(|data| Ok((data, member::<Address>(data, layout!(audit_data_apparmor))?)));
-    let kind = details.and_then(|(data, details)| Ok((data, details, member::<u32>(details, layout!(apparmor_type))?)));
+    let kind = details
+        .and_then(|(data, details)| Ok((data, details, member::<u32>(details, layout!(apparmor_type))?)));
     let Ok((data, details, kind)) = kind else {
         count(SourceId::Apparmor, Counter::Seen);
         count(SourceId::Apparmor, Counter::Unreadable);

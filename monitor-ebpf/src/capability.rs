@@ -43,12 +43,7 @@ pub fn capability_tracepoint(context: BtfTracePointContext) -> i32 {
 }
 
 #[inline(always)]
-fn refused(
-    namespace: Address,
-    capability: Result<u64, Fault>,
-    options: u32,
-    error: Result<u64, Fault>,
-) {
+fn refused(namespace: Address, capability: Result<u64, Fault>, options: u32, error: Result<u64, Fault>) {
     let (Ok(capability), Ok(error)) = (capability, error) else {
         count(SourceId::Capability, Counter::Seen);
         count(SourceId::Capability, Counter::Unreadable);
@@ -65,6 +60,10 @@ fn refused(
     body.capability = capability as u32;
     body.options = options;
     body.error = error as i32;
-    record.read_body::<Capability, _>(|body| &mut body.user_namespace, namespace, layout!(user_namespace_inum));
+    record.read_body::<Capability, _>(
+        |body| &mut body.user_namespace,
+        namespace,
+        layout!(user_namespace_inum),
+    );
     record.submit();
 }

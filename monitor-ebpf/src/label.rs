@@ -88,7 +88,10 @@ fn find_sid(policy: Address, sid: u32) -> Option<Address> {
     } else {
         let index = sid - initial - 1;
         let (leaf_count, inner_count) = (layout!(sidtab_leaf_count), layout!(sidtab_inner_count));
-        if index >= word(sidtab + u64::from(layout!(sidtab_count))) as u32 || leaf_count == 0 || inner_count == 0 {
+        if index >= word(sidtab + u64::from(layout!(sidtab_count))) as u32
+            || leaf_count == 0
+            || inner_count == 0
+        {
             return None;
         }
         // Each level above the leaves multiplies by `inner_count`; the fourth would be for more SIDs than memory holds.

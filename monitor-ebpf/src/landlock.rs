@@ -7,9 +7,7 @@ use aya_ebpf::{
     macros::{btf_tracepoint, fentry},
     programs::{BtfTracePointContext, FEntryContext},
 };
-use monitor_common::{
-    Flags, Landlock, LandlockRequest, ObjectKind, SourceId, chunk::ChunkKind,
-};
+use monitor_common::{Flags, Landlock, LandlockRequest, ObjectKind, SourceId, chunk::ChunkKind};
 
 use crate::{
     label,
@@ -177,7 +175,8 @@ pub fn landlock_log_denial(context: FEntryContext) -> i32 {
 #[inline(always)]
 fn logged_denial(record: &mut Record, subject: Address, request: Address) {
     let access = follow(request, layout!(landlock_request_access));
-    let access = if layout!(landlock_request_access_size) == 2 { access & 0xffff } else { access & 0xffff_ffff };
+    let access =
+        if layout!(landlock_request_access_size) == 2 { access & 0xffff } else { access & 0xffff_ffff };
     let (layer, blocked) = denying_layer(request, access);
     record.read_body::<Landlock, _>(|body| &mut body.request, request, layout!(landlock_request_type));
     let body: &mut Landlock = record.body();

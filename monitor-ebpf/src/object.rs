@@ -120,7 +120,11 @@ fn network<B: WithObject>(record: &mut Record, net: Address) {
     out.destination_port = u16::from_be(follow(net, layout!(net_audit_dport)) as u16);
     if family == AF_INET {
         record.read_object::<B, _>(|object| v4(&mut object.socket.source), net, layout!(net_audit_v4_saddr));
-        record.read_object::<B, _>(|object| v4(&mut object.socket.destination), net, layout!(net_audit_v4_daddr));
+        record.read_object::<B, _>(
+            |object| v4(&mut object.socket.destination),
+            net,
+            layout!(net_audit_v4_daddr),
+        );
     } else if family == AF_INET6 {
         record.read_object::<B, _>(|object| &mut object.socket.source, net, layout!(net_audit_v6_saddr));
         record.read_object::<B, _>(|object| &mut object.socket.destination, net, layout!(net_audit_v6_daddr));

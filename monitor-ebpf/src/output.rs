@@ -1,5 +1,6 @@
 //! The ring buffer, the record under construction, and the counters.
 
+use crate::memory::{Address, Fault};
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
     helpers::generated,
@@ -12,7 +13,6 @@ use monitor_common::{
     counter::{self, Counter, CpuCounters, ROWS},
     layout::ABSENT,
 };
-use crate::memory::{Address, Fault};
 
 /// Records on their way to user space, which sets the size.
 #[map]
@@ -28,7 +28,9 @@ pub fn count(source: SourceId, counted: Counter) {
     // SAFETY: the helper has no preconditions.
     let cpu = unsafe { generated::bpf_get_smp_processor_id() };
     let Some(counters) = COUNTERS.get_ptr_mut(cpu) else { return };
-    let index = masked::<{ ROWS * counter::COUNTERS - 1 }>((source as usize * counter::COUNTERS + counted as usize) as u64);
+    let index = masked::<{ ROWS * counter::COUNTERS - 1 }>(
+        (source as usize * counter::COUNTERS + counted as usize) as u64,
+    );
     // SAFETY: the index is below the table's length.
     let value = unsafe { (&raw mut (*counters).values).cast::<u64>().add(index) };
     // An atomic addition, since a program may be preempted by another on the same CPU. `AtomicU64` has no `fetch_add`
@@ -294,8 +296,13 @@ impl Record {
         let room = self.room().ok_or(Fault)?;
         let len = len.min(BYTES_MAX);
         // SAFETY: as for `string`.
-        let error =
-            unsafe { generated::bpf_probe_read_kernel(room.cast(), masked::<{ BYTES_MAX as usize }>(len) as u32, address as *const _) };
+        let error = unsafe {
+            generated::bpf_probe_read_kernel(
+                room.cast(),
+                masked::<{ BYTES_MAX as usize }>(len) as u32,
+                address as *const _,
+            )
+        };
         if error != 0 {
             return Err(Fault);
         }
@@ -309,8 +316,13 @@ impl Record {
         let room = self.room().ok_or(Fault)?;
         let len = len.min(BYTES_MAX);
         // SAFETY: as for `string`.
-        let error =
-            unsafe { generated::bpf_probe_read_user(room.cast(), masked::<{ BYTES_MAX as usize }>(len) as u32, address as *const _) };
+        let error = unsafe {
+            generated::bpf_probe_read_user(
+                room.cast(),
+                masked::<{ BYTES_MAX as usize }>(len) as u32,
+                address as *const _,
+            )
+        };
         if error != 0 {
             return Err(Fault);
         }

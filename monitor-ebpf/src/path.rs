@@ -216,7 +216,8 @@ impl Step for MountSearch {
         let link = u64::from(layout!(mount_next_in_super_block));
         // Through 6.17 `s_mounts` is a list_head of `mount.mnt_instance`, so that a link points to the next link; from
         // 6.18 it points to the first mount, which points to the next.
-        let mount = if layout!(super_block_mounts_size) == 16 { self.next.wrapping_sub(link) } else { self.next };
+        let mount =
+            if layout!(super_block_mounts_size) == 16 { self.next.wrapping_sub(link) } else { self.next };
         self.next = word(mount + link);
         if word(mount + u64::from(layout!(mount_namespace))) == self.namespace {
             let vfsmount = mount + u64::from(layout!(mount_vfsmount));

@@ -26,6 +26,7 @@ pub fn peek(context: RawTracePointContext) -> u32 {
     let address = word(context.as_ptr() as Address);
     let Some(out) = PEEKED.get_ptr_mut(0) else { return 1 };
     // SAFETY: `out` has `PEEK_SIZE` bytes, and the helper checks the address.
-    let error = unsafe { generated::bpf_probe_read_kernel(out.cast(), PEEK_SIZE as u32, address as *const _) };
+    let error =
+        unsafe { generated::bpf_probe_read_kernel(out.cast(), PEEK_SIZE as u32, address as *const _) };
     u32::from(error != 0)
 }

@@ -7,11 +7,7 @@ use aya_ebpf::{
     macros::{fexit, kprobe},
     programs::{FExitContext, ProbeContext},
 };
-use monitor_common::{
-    Flags, Selinux, SourceId,
-    chunk::ChunkKind,
-    counter::Counter,
-};
+use monitor_common::{Flags, Selinux, SourceId, chunk::ChunkKind, counter::Counter};
 
 use crate::{
     label,
@@ -39,7 +35,8 @@ pub fn selinux_kprobe(context: ProbeContext) -> u32 {
 #[inline(always)]
 fn denial(data: Result<Address, Fault>) {
     let details = data.and_then(|data| Ok((data, member::<Address>(data, layout!(audit_data_selinux))?)));
-    let denied = details.and_then(|(data, details)| Ok((data, details, member::<u32>(details, layout!(selinux_denied))?)));
+    let denied = details
+        .and_then(|(data, details)| Ok((data, details, member::<u32>(details, layout!(selinux_denied))?)));
     let Ok((data, details, denied)) = denied else {
         count(SourceId::Selinux, Counter::Seen);
         count(SourceId::Selinux, Counter::Unreadable);

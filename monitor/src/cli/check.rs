@@ -86,11 +86,12 @@ fn write_source(f: &mut fmt::Formatter<'_>, source: &SourceReport, about: &sourc
     let name = source.name;
     match &source.state {
         State::Attached { hooks, .. } => {
-            let asked = if about.denial_path_only { "" } else { " (watched only when asked for)" };
+            let asked = if about.cost.is_none() { "" } else { " (watched only when asked for)" };
             writeln!(f, "{name}: can be watched, by {}{asked}", hooks.join(" and "))?;
         }
         State::Inactive => writeln!(f, "{name}: not active on this kernel, so there is nothing to watch")?,
-        State::NotSelected { cost } => writeln!(f, "{name}: not asked for; {cost}")?,
+        State::NotSelected { cost: Some(cost) } => writeln!(f, "{name}: not asked for; it {cost}")?,
+        State::NotSelected { cost: None } => writeln!(f, "{name}: not asked for")?,
         State::Failed { .. } => writeln!(f, "{name}: CAN NOT be watched")?,
     }
     for failed in &source.failed {
@@ -101,8 +102,7 @@ fn write_source(f: &mut fmt::Formatter<'_>, source: &SourceReport, about: &sourc
         State::Failed { advice } => writeln!(f, "  what to do: {advice}")?,
         _ => {}
     }
-    // Where the module isn't there, its structures are missing for that reason.
-    if !source.missing.is_empty() && source.state != State::Inactive {
+    if !source.missing.is_empty() {
         writeln!(f, "  not in this kernel, so missing in events: {}", source.missing.join(", "))?;
     }
     Ok(())

@@ -246,7 +246,8 @@ mod tests {
     #[test]
     fn the_first_line_says_what_is_watched_and_what_is_not() {
         let attached = || State::Attached { hooks: Vec::new(), caveat: None };
-        let report = report([attached(), State::Inactive, attached(), State::NotSelected { cost: "much" }]);
+        let report =
+            report([attached(), State::Inactive, attached(), State::NotSelected { cost: Some("much") }]);
         assert_eq!(
             Watching { report: &report, programs: 3 }.to_string(),
             "watching selinux, landlock (3 programs attached); not: apparmor (not active on this kernel), \

@@ -38,7 +38,11 @@ impl ValueEnum for Choice {
             Self::All => PossibleValue::new("all").help("every one"),
             Self::One(id) => {
                 let source = source::of(*id);
-                PossibleValue::new(source.name).help(source.about)
+                let help = match source.cost {
+                    None => source.about.to_owned(),
+                    Some(cost) => format!("{}; {cost}", source.about),
+                };
+                PossibleValue::new(source.name).help(help)
             }
         })
     }
@@ -47,7 +51,7 @@ impl ValueEnum for Choice {
 impl Choice {
     fn includes(self, source: &Source) -> bool {
         match self {
-            Self::Default => source.denial_path_only,
+            Self::Default => source.cost.is_none(),
             Self::All => true,
             Self::One(id) => source.id == id,
         }

@@ -40,6 +40,16 @@ pub struct Attachment {
     pub programs: &'static [Program],
     /// The entries of [`monitor_common::layout::Layout`] without which the programs can't tell what was refused.
     pub needs: &'static [&'static str],
+    /// What the names of the layout's other entries start with that the programs read, beside those that all do.
+    pub reads: &'static [&'static str],
     /// What this way can't see, compared with a better one.
     pub caveat: Option<&'static str>,
+}
+
+impl Attachment {
+    /// Whether its programs read this entry of the layout, and not every source's do.
+    #[must_use]
+    pub fn reads(&self, entry: &str) -> bool {
+        self.reads.iter().any(|prefix| entry.starts_with(prefix))
+    }
 }

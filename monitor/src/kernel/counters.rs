@@ -1,6 +1,11 @@
 //! The programs' counters, in memory shared with the kernel: reading them costs no system call and needs no privilege.
 
-use std::{io, os::fd::AsFd, ptr::NonNull, sync::atomic::{AtomicU64, Ordering}};
+use std::{
+    io,
+    os::fd::AsFd,
+    ptr::NonNull,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use monitor_common::{
     SourceId,

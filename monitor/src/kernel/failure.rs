@@ -17,6 +17,14 @@ pub(super) enum AttachError {
     Attach(ProgramError),
 }
 
+impl AttachError {
+    /// Whether the kernel refuses to trace its functions, and not just this one.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Load(ProgramError::LoadError { io_error, verifier_log })
+            if io_error.raw_os_error() == Some(libc::EPERM) && verifier_log.to_string().is_empty())
+    }
+}
+
 /// `ENOTSUPP` (include/linux/errno.h), which is no errno of user space's.
 const ENOTSUPP: i32 = 524;
 
@@ -30,7 +38,8 @@ pub(super) fn reason(error: &ProgramError) -> String {
     if !verifier_log.is_empty() {
         tracing::debug!(%verifier_log, "the verifier refused a program");
     }
-    let last = verifier_log.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with("processed"));
+    let last =
+        verifier_log.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with("processed"));
     match (io.raw_os_error(), last) {
         (Some(libc::EPERM), None) => {
             "this kernel refuses to trace its functions with BPF trampolines (EPERM before verification: lockdown, or a \

@@ -1,7 +1,7 @@
 //! The kernel side: load and attach the programs, and read what they write.
 //!
 //! [`attach`] does it all once at start: it resolves the layout from BTF ([`types`]), reads the kernel variables that
-//! are needed ([`memory`]), and then tries each source's attachments, the best first. One source that can't be
+//! are needed (`memory`), and then tries each source's attachments, the best first. One source that can't be
 //! attached never stops the others.
 
 mod attachment;
@@ -10,13 +10,12 @@ mod counters;
 mod failure;
 mod memory;
 mod modules;
-mod plan;
 mod report;
 mod ring;
 mod symbols;
 pub mod types;
 
-use std::{io, os::fd::AsFd as _};
+use std::{collections::HashMap, io, os::fd::AsFd as _};
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader,
@@ -173,7 +172,8 @@ pub fn attach(options: &Options) -> Result<Attached, KernelError> {
 fn privileged() -> bool {
     use rustix::thread::CapabilitySet;
     let effective = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
-    effective.contains(CapabilitySet::SYS_ADMIN) || effective.contains(CapabilitySet::BPF | CapabilitySet::PERFMON)
+    effective.contains(CapabilitySet::SYS_ADMIN)
+        || effective.contains(CapabilitySet::BPF | CapabilitySet::PERFMON)
 }
 
 /// Before 5.11 the kernel counts maps against this limit. Where it can't be raised, creating the maps says so.
@@ -218,8 +218,10 @@ fn variables(
     }
     let names = ["secclass_map", "selinux_state", "selinux_blob_sizes", "apparmor_blob_sizes"];
     let addresses = symbols::addresses(&names).unwrap_or_else(|error| {
-        notes.push(format!("/proc/kallsyms: {error}: labels of processes and SELinux's names will be missing"));
-        Default::default()
+        notes.push(format!(
+            "/proc/kallsyms: {error}: labels of processes and SELinux's names will be missing"
+        ));
+        HashMap::default()
     });
     let mut ebpf = load(btf, layout, &settings, 4096, 1)?;
     let mut memory = match KernelMemory::open(&mut ebpf) {
@@ -230,10 +232,13 @@ fn variables(
         }
     };
     let mut blob = |module: bool, symbol: &str| -> u32 {
-        let Some(&address) = addresses.get(symbol).filter(|_| module && layout.lsm_blob_sizes_cred != ABSENT) else {
+        let Some(&address) = addresses.get(symbol).filter(|_| module && layout.lsm_blob_sizes_cred != ABSENT)
+        else {
             return 0;
         };
-        memory.u32(address + u64::from(layout.lsm_blob_sizes_cred)).map_or(0, |offset| offset.saturating_add(1))
+        memory
+            .u32(address + u64::from(layout.lsm_blob_sizes_cred))
+            .map_or(0, |offset| offset.saturating_add(1))
     };
     settings.selinux_cred_blob_plus_one = blob(selinux, "selinux_blob_sizes");
     settings.apparmor_cred_blob_plus_one = blob(apparmor, "apparmor_blob_sizes");
@@ -242,16 +247,14 @@ fn variables(
             Some(&address) => settings.selinux_state = address,
             None => notes.push(hidden("selinux_state", "SELinux contexts")),
         }
-        facts.classes = match addresses.get("secclass_map") {
-            Some(&address) => classes::read(&mut memory, layout, address).unwrap_or_else(|error| {
+        if let Some(&address) = addresses.get("secclass_map") {
+            facts.classes = classes::read(&mut memory, layout, address).unwrap_or_else(|error| {
                 notes.push(format!("secclass_map: {error}: SELinux classes and permissions will be numbers"));
                 None
-            }),
-            None => {
-                notes.push(hidden("secclass_map", "the names of SELinux classes and permissions"));
-                None
-            }
-        };
+            });
+        } else {
+            notes.push(hidden("secclass_map", "the names of SELinux classes and permissions"));
+        }
     }
     Ok((settings, facts))
 }
@@ -287,24 +290,21 @@ fn attach_source(
     modules: &[String],
     options: &Options,
 ) -> (SourceReport, Vec<&'static str>) {
-    let mut report = SourceReport {
-        name: source.name,
-        state: State::Inactive,
-        failed: Vec::new(),
-        missing: missing_members(layout, source),
-    };
-    let plan = plan::of(source.id);
+    let mut report =
+        SourceReport { name: source.name, state: State::Inactive, failed: Vec::new(), missing: Vec::new() };
     if !modules.iter().any(|module| module == source.name) {
         return (report, Vec::new());
     }
     if !options.sources.contains(&source.id) {
-        report.state = State::NotSelected { cost: plan.cost };
+        report.state = State::NotSelected { cost: source.cost };
         return (report, Vec::new());
     }
-    for attachment in plan.attachments {
+    let mut advice = source.advice;
+    for attachment in source.attachments {
         match attach_all(ebpf, btf, types, layout, attachment) {
             Ok(()) => {
                 log_verified(ebpf, attachment);
+                report.missing = missing_members(layout, attachment);
                 report.state = State::Attached {
                     hooks: attachment.programs.iter().map(|program| program.hook.to_string()).collect(),
                     caveat: attachment.caveat,
@@ -312,12 +312,15 @@ fn attach_source(
                 return (report, attachment.programs.iter().map(|program| program.name).collect());
             }
             Err((hook, error)) => {
+                if error.is_refusal() {
+                    advice = source::TRAMPOLINES;
+                }
                 tracing::debug!(source = source.name, %hook, %error, "attachment failed");
                 report.failed.push(Failed { hook: hook.to_string(), reason: error.to_string() });
             }
         }
     }
-    report.state = State::Failed { advice: plan.advice.to_owned() };
+    report.state = State::Failed { advice };
     (report, Vec::new())
 }
 
@@ -330,16 +333,19 @@ fn log_verified(ebpf: &Ebpf, attachment: &Attachment) {
     }
 }
 
-/// The entries of the layout that belong to this source alone, or to all, and that this kernel doesn't have.
-fn missing_members(layout: &Layout, source: &Source) -> Vec<String> {
-    let values = layout.as_bytes().chunks_exact(4);
-    ENTRIES
-        .iter()
-        .zip(values)
-        .filter(|(_, value)| *value == ABSENT.to_ne_bytes())
-        .filter(|(entry, _)| plan::owner_of(entry.name).is_none_or(|owner| owner == source.id))
-        .map(|(entry, _)| entry.specs[0].to_string())
+/// The entries of the layout that the attachment's programs read and that this kernel doesn't have.
+fn missing_members(layout: &Layout, attachment: &Attachment) -> Vec<String> {
+    absent(layout)
+        .filter(|name| attachment.reads(name.0) || source::is_shared(name.0))
+        .map(|(_, spec)| spec)
         .collect()
+}
+
+/// The entries of the layout that this kernel doesn't have: the name, and what it should be.
+fn absent(layout: &Layout) -> impl Iterator<Item = (&'static str, String)> {
+    let values = layout.as_bytes().chunks_exact(size_of::<u32>());
+    let absent = ENTRIES.iter().zip(values).filter(|(_, value)| *value == ABSENT.to_ne_bytes());
+    absent.map(|(entry, _)| (entry.name, entry.specs[0].to_string()))
 }
 
 /// Attaches all programs of an attachment, or none.
@@ -351,13 +357,8 @@ fn attach_all(
     attachment: &Attachment,
 ) -> Result<(), (Hook, AttachError)> {
     let first = attachment.programs[0].hook;
-    let values = layout.as_bytes().chunks_exact(4);
-    let absent: Vec<String> = ENTRIES
-        .iter()
-        .zip(values)
-        .filter(|(entry, value)| attachment.needs.contains(&entry.name) && *value == ABSENT.to_ne_bytes())
-        .map(|(entry, _)| entry.specs[0].to_string())
-        .collect();
+    let absent: Vec<String> =
+        absent(layout).filter(|(name, _)| attachment.needs.contains(name)).map(|(_, spec)| spec).collect();
     if !absent.is_empty() {
         return Err((first, AttachError::NoMember(absent)));
     }

@@ -52,7 +52,9 @@ fn list_modules() -> Option<Vec<String>> {
     let count = unsafe { libc::syscall(SYS_LSM_LIST_MODULES, ids.as_mut_ptr(), &raw mut size, 0) };
     let count = usize::try_from(count).ok()?;
     let name = |id: &u64| {
-        IDS.iter().find(|(known, _)| known == id).map_or_else(|| format!("lsm_{id}"), |(_, name)| (*name).to_owned())
+        IDS.iter()
+            .find(|(known, _)| known == id)
+            .map_or_else(|| format!("lsm_{id}"), |(_, name)| (*name).to_owned())
     };
     Some(ids.get(..count)?.iter().map(name).collect())
 }

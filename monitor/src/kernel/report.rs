@@ -47,13 +47,14 @@ pub enum State {
     Inactive,
     /// It was not asked for.
     NotSelected {
-        /// What it would cost.
-        cost: &'static str,
+        /// What it would cost while nothing is refused.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cost: Option<&'static str>,
     },
     /// It could not be attached; [`SourceReport::failed`] says why.
     Failed {
         /// What to do.
-        advice: String,
+        advice: &'static str,
     },
 }
 

@@ -31,6 +31,7 @@ impl RingReader {
     }
 
     /// The next record, if there is one. It lies in the ring buffer's memory, which is freed when it is dropped.
+    #[expect(clippy::should_implement_trait, reason = "an iterator's items could not borrow from it")]
     pub fn next(&mut self) -> Option<impl std::ops::Deref<Target = [u8]> + '_> {
         self.ring.get_mut().next()
     }

@@ -52,7 +52,8 @@ mod tests {
             ffffffffc0001000 d secclass_map\t[other]\n\
             ffffffff82a0b2c0 d secclass_map\n\
             0000000000000000 D selinux_state\n";
-        let found = find(&kallsyms[..], &["secclass_map", "selinux_state", "absent"]).expect("memory can be read");
+        let found =
+            find(&kallsyms[..], &["secclass_map", "selinux_state", "absent"]).expect("memory can be read");
         assert_eq!(found, HashMap::from([("secclass_map", 0xffff_ffff_82a0_b2c0)]));
     }
 }

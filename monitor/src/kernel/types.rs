@@ -161,9 +161,9 @@ impl KernelTypes {
         for _ in 0..32 {
             found = match &found {
                 Type::Typedef(inner) => self.btf.resolve_chained_type(inner).ok()?,
-                Type::Const(inner) => self.btf.resolve_chained_type(inner).ok()?,
-                Type::Volatile(inner) => self.btf.resolve_chained_type(inner).ok()?,
-                Type::Restrict(inner) => self.btf.resolve_chained_type(inner).ok()?,
+                Type::Const(inner) | Type::Volatile(inner) | Type::Restrict(inner) => {
+                    self.btf.resolve_chained_type(inner).ok()?
+                }
                 Type::TypeTag(inner) => self.btf.resolve_chained_type(inner).ok()?,
                 _ => return Some(found),
             };

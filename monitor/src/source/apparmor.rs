@@ -1,12 +1,13 @@
 //! AppArmor's records.
 
-use monitor_common::{Apparmor, ObjectKind as Kind, chunk::ChunkKind};
+use monitor_common::{Apparmor, ObjectKind as Kind, SourceId, chunk::ChunkKind};
 
 use crate::{
-    event::{Event, ObjectKind, PathRoot, Verdict},
+    event::{Event, Module, ObjectKind, PathRoot, Verdict},
+    kernel::{Attachment, Hook, Program},
     record::{Chunk, Record, RecordError},
     source::{
-        Tables,
+        Source, Tables,
         draft::{Draft, stack},
         names::{
             apparmor::{self as names, Class},
@@ -21,6 +22,37 @@ use crate::{
 const ALLOWED: u32 = 1;
 /// Errors that complain mode hides from the caller (`complain_error`).
 const HIDDEN_BY_COMPLAIN_MODE: [u32; 2] = [1, 13];
+
+/// What there is to know of it before it is attached.
+pub(super) const SOURCE: Source = Source {
+    id: SourceId::Apparmor,
+    name: "apparmor",
+    module: Module::Apparmor,
+    about: "AppArmor's DENIED, ALLOWED (complain) and KILLED",
+    attachments: &[
+        Attachment {
+            programs: &[Program { name: "apparmor_fexit", hook: Hook::Fexit("common_lsm_audit") }],
+            needs: NEEDS,
+            reads: READS,
+            caveat: None,
+        },
+        Attachment {
+            programs: &[Program { name: "apparmor_kprobe", hook: Hook::Kprobe("common_lsm_audit") }],
+            needs: NEEDS,
+            reads: READS,
+            caveat: None,
+        },
+    ],
+    cost: None,
+    advice: super::TRAMPOLINES,
+    decode,
+};
+
+/// Without these a program can't tell what was refused.
+const NEEDS: &[&str] = &["audit_data_apparmor", "apparmor_type", "apparmor_label", "apparmor_op"];
+
+/// Entries of the layout that only this source uses.
+const READS: &[&str] = &["apparmor_", "aa_", "audit_data_apparmor"];
 
 /// Decodes a record of AppArmor.
 pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {

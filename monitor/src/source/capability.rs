@@ -1,11 +1,37 @@
 //! The records of failed capability checks.
 
-use monitor_common::Capability;
+use monitor_common::{Capability, SourceId};
 
 use crate::{
-    event::{Event, ObjectKind},
+    event::{Event, Module, ObjectKind},
+    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
-    source::{Tables, draft::Draft, names::capability as names},
+    source::{Source, Tables, draft::Draft, names::capability as names},
+};
+
+/// What there is to know of it before it is attached.
+pub(super) const SOURCE: Source = Source {
+    id: SourceId::Capability,
+    name: "capability",
+    module: Module::Capability,
+    about: "capabilities that a process lacked",
+    attachments: &[
+        Attachment {
+            programs: &[Program { name: "capability_fexit", hook: Hook::Fexit("cap_capable") }],
+            needs: &[],
+            reads: &[],
+            caveat: None,
+        },
+        Attachment {
+            programs: &[Program { name: "capability_tracepoint", hook: Hook::Tracepoint("cap_capable") }],
+            needs: &[],
+            reads: &[],
+            caveat: Some("does not tell mere probes (CAP_OPT_NOAUDIT) from checks, so it reports both"),
+        },
+    ],
+    cost: Some("runs at every capability check, also a passed one"),
+    advice: "use a kernel that allows BPF trampolines (fexit), or Linux 6.14 or newer for the tracepoint",
+    decode,
 };
 
 /// Decodes a record of a failed capability check.

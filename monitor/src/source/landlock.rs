@@ -1,16 +1,62 @@
 //! Landlock's records.
 
-use monitor_common::{Landlock, LandlockRequest, chunk::ChunkKind};
+use monitor_common::{Landlock, LandlockRequest, SourceId, chunk::ChunkKind};
 
 use crate::{
-    event::Event,
+    event::{Event, Module},
+    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
     source::{
-        Tables,
+        Source, Tables,
         draft::Draft,
         names::{landlock as names, signal},
         object,
     },
+};
+
+/// What there is to know of it before it is attached.
+pub(super) const SOURCE: Source = Source {
+    id: SourceId::Landlock,
+    name: "landlock",
+    module: Module::Landlock,
+    about: "Landlock denials, the unlogged ones too",
+    attachments: &[
+        Attachment {
+            programs: &[
+                Program { name: "landlock_access_fs", hook: Hook::Tracepoint("landlock_deny_access_fs") },
+                Program { name: "landlock_access_net", hook: Hook::Tracepoint("landlock_deny_access_net") },
+                Program { name: "landlock_ptrace", hook: Hook::Tracepoint("landlock_deny_ptrace") },
+                Program {
+                    name: "landlock_scope_signal",
+                    hook: Hook::Tracepoint("landlock_deny_scope_signal"),
+                },
+                Program {
+                    name: "landlock_scope_unix",
+                    hook: Hook::Tracepoint("landlock_deny_scope_abstract_unix_socket"),
+                },
+            ],
+            needs: &["landlock_hierarchy_id", "landlock_blockers_access", "landlock_blockers_type"],
+            reads: &["landlock_hierarchy_", "landlock_blockers_"],
+            caveat: None,
+        },
+        Attachment {
+            programs: &[Program { name: "landlock_log_denial", hook: Hook::Fentry("landlock_log_denial") }],
+            needs: &[
+                "landlock_request_type",
+                "landlock_request_audit",
+                "landlock_request_access",
+                "landlock_request_access_size",
+                "landlock_subject_domain",
+                "landlock_domain_hierarchy",
+                "landlock_hierarchy_id",
+            ],
+            reads: &["landlock_request_", "landlock_subject_", "landlock_domain_", "landlock_hierarchy_"],
+            caveat: Some("does not say whether Landlock logs the denial"),
+        },
+    ],
+    cost: None,
+    advice: "use Linux 6.15 or newer: before that, Landlock has no place that only its denials reach",
+    decode,
 };
 
 /// Decodes a record of Landlock.

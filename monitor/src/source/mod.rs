@@ -19,6 +19,7 @@ pub use crate::record::RecordError as DecodeError;
 use crate::{
     clock::Clock,
     event::{Event, Module},
+    kernel::Attachment,
     record::Record,
     source::{
         context::{Contexts, EbitmapLayout},
@@ -28,51 +29,41 @@ use crate::{
 };
 
 /// What there is to know of a source before it is attached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Source {
     /// Its number.
     pub id: SourceId,
-    /// Its name, which is also its module's.
+    /// Its name, which is also its module's, as the kernel lists it.
     pub name: &'static str,
     /// The module that it watches.
     pub module: Module,
     /// What it reports, for a list.
     pub about: &'static str,
-    /// Whether it runs only when something is refused. One that doesn't is off unless asked for.
-    pub denial_path_only: bool,
+    /// The ways to attach it, the best first.
+    pub attachments: &'static [Attachment],
+    /// What watching costs while nothing is refused. A source that costs anything is off unless asked for.
+    pub cost: Option<&'static str>,
+    /// What to do if it can't be attached in any way.
+    pub advice: &'static str,
+    /// Turns its records into events.
+    decode: Decode,
 }
 
+type Decode = for<'a> fn(&Record<'a>, &'a Tables) -> Result<Event<'a>, DecodeError>;
+
 /// Every source, in the order of its number.
-pub const ALL: [Source; SourceId::ALL.len()] = [
-    Source {
-        id: SourceId::Selinux,
-        name: "selinux",
-        module: Module::Selinux,
-        about: "SELinux denials, enforcing and permissive",
-        denial_path_only: true,
-    },
-    Source {
-        id: SourceId::Apparmor,
-        name: "apparmor",
-        module: Module::Apparmor,
-        about: "AppArmor's DENIED, ALLOWED (complain) and KILLED",
-        denial_path_only: true,
-    },
-    Source {
-        id: SourceId::Landlock,
-        name: "landlock",
-        module: Module::Landlock,
-        about: "Landlock denials, the unlogged ones too",
-        denial_path_only: true,
-    },
-    Source {
-        id: SourceId::Capability,
-        name: "capability",
-        module: Module::Capability,
-        about: "capabilities that a process lacked; runs at every check, also a passed one",
-        denial_path_only: false,
-    },
-];
+pub static ALL: [Source; SourceId::ALL.len()] =
+    [selinux::SOURCE, apparmor::SOURCE, landlock::SOURCE, capability::SOURCE];
+
+/// Advice for the sources that trace a function of the kernel.
+pub(crate) const TRAMPOLINES: &str = "use a kernel that allows BPF trampolines (fentry/fexit) or kprobes: x86-64 from 5.10 on with \
+     CONFIG_DEBUG_INFO_BTF=y and without lockdown=confidentiality";
+
+/// Whether an entry of the layout is one that all sources use: who asked, and what for.
+#[must_use]
+pub fn is_shared(entry: &str) -> bool {
+    !ALL.iter().flat_map(|source| source.attachments).any(|attachment| attachment.reads(entry))
+}
 
 /// The source of this number.
 #[must_use]
@@ -117,12 +108,7 @@ impl Tables {
 /// If the bytes are no record.
 pub fn decode<'a>(record: &'a [u8], tables: &'a Tables) -> Result<Event<'a>, DecodeError> {
     let record = Record::parse(record)?;
-    match record.source() {
-        SourceId::Selinux => selinux::decode(&record, tables),
-        SourceId::Apparmor => apparmor::decode(&record, tables),
-        SourceId::Landlock => landlock::decode(&record, tables),
-        SourceId::Capability => capability::decode(&record, tables),
-    }
+    (of(record.source()).decode)(&record, tables)
 }
 
 #[cfg(test)]

@@ -2,13 +2,53 @@
 
 use std::borrow::Cow;
 
-use monitor_common::Selinux;
+use monitor_common::{Selinux, SourceId};
 
 use crate::{
-    event::{Event, Text},
+    event::{Event, Module, Text},
+    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
-    source::{Tables, context::Formatted, draft::Draft, object},
+    source::{Source, Tables, context::Formatted, draft::Draft, object},
 };
+
+/// What there is to know of it before it is attached.
+pub(super) const SOURCE: Source = Source {
+    id: SourceId::Selinux,
+    name: "selinux",
+    module: Module::Selinux,
+    about: "SELinux denials, enforcing and permissive",
+    attachments: &[
+        Attachment {
+            programs: &[Program { name: "selinux_fexit", hook: Hook::Fexit("common_lsm_audit") }],
+            needs: NEEDS,
+            reads: READS,
+            caveat: None,
+        },
+        Attachment {
+            programs: &[Program { name: "selinux_kprobe", hook: Hook::Kprobe("common_lsm_audit") }],
+            needs: NEEDS,
+            reads: READS,
+            caveat: None,
+        },
+    ],
+    cost: None,
+    advice: super::TRAMPOLINES,
+    decode,
+};
+
+/// Without these a program can't tell what was refused.
+const NEEDS: &[&str] = &[
+    "audit_data_selinux",
+    "selinux_denied",
+    "selinux_audited",
+    "selinux_tclass",
+    "selinux_result",
+    "selinux_ssid",
+];
+
+/// Entries of the layout that only this source uses.
+const READS: &[&str] =
+    &["selinux_", "security_class_", "sidtab_", "context_", "mls_", "ebitmap_", "audit_data_selinux"];
 
 /// Decodes a record of SELinux.
 pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
