@@ -23,7 +23,7 @@ const AUDIT_APPARMOR_ALLOWED: u32 = 1;
 const AUDIT_APPARMOR_DENIED: u32 = 2;
 const AUDIT_APPARMOR_KILL: u32 = 6;
 
-/// `void common_lsm_audit(struct common_audit_data *a, ...)` (security/lsm_audit.c).
+/// `void common_lsm_audit(struct common_audit_data *a, ...)` (`security/lsm_audit.c`).
 #[fexit(function = "common_lsm_audit")]
 pub fn apparmor_fexit(context: FExitContext) -> i32 {
     denial(argument(&context, 0));

@@ -10,6 +10,18 @@
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
+#![expect(clippy::inline_always, reason = "a call costs the verifier, and passes at most five arguments")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "kernel memory is read a word at a time, of which the member is the low part"
+)]
+#![expect(clippy::needless_pass_by_value, reason = "aya's attributes pass the context by value")]
+#![expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "a field is found, read and written in one thought"
+)]
 
 mod apparmor;
 mod capability;

@@ -51,15 +51,6 @@ pub fn member<T: Copy>(base: Address, offset: u32) -> Result<T, Fault> {
     read(base.wrapping_add(u64::from(offset)))
 }
 
-/// The address of the member at `offset` of the object at `base`, for a member that is itself an object.
-#[inline(always)]
-pub fn at(base: Address, offset: u32) -> Result<Address, Fault> {
-    if offset == ABSENT || base == 0 {
-        return Err(Fault);
-    }
-    Ok(base.wrapping_add(u64::from(offset)))
-}
-
 /// The `index`th word of a tracing program's context: the arguments in order, then, for an fexit, the return value.
 ///
 /// Read as memory and not as the typed pointer that the verifier knows, so that it is a plain number.

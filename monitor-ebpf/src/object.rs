@@ -1,6 +1,6 @@
-//! The object: what `struct common_audit_data` (include/linux/lsm_audit.h) says the request was about.
+//! The object: what `struct common_audit_data` (`include/linux/lsm_audit.h`) says the request was about.
 //!
-//! The kernel's own reading of it is `dump_common_audit_data` (security/lsm_audit.c); this follows that function.
+//! The kernel's own reading of it is `dump_common_audit_data` (`security/lsm_audit.c`); this follows that function.
 
 use monitor_common::{
     Object, ObjectKind,

@@ -95,7 +95,7 @@ impl Record {
         for index in 0..(size_of::<Head>() + size_of::<B>()) / 8 {
             // SAFETY: head and body lie within the record. Volatile, or it would become a call of `memset`, which
             // writes, and is verified, byte by byte.
-            unsafe { record.base().cast::<u64>().add(index).write_volatile(0) };
+            unsafe { record.entry.as_mut_ptr().cast::<u64>().add(index).write_volatile(0) };
         }
         record.set_used((size_of::<Head>() + size_of::<B>()) as u64);
         Some(record)
@@ -347,21 +347,17 @@ impl Record {
             return;
         }
         let Some(chunk) = self.begin(kind) else { return };
-        match self.string(address) {
-            Ok(len) => {
-                // The NUL is not part of a string chunk.
-                let used = self.used();
-                self.set_used(used - 1);
-                if len == WRITE_MAX as u64 {
-                    self.flag(chunk, chunk::FLAG_CUT);
-                }
-                self.end(chunk);
-            }
-            Err(Fault) => {
-                self.cancel(chunk);
-                self.fault();
-            }
+        let Ok(len) = self.string(address) else {
+            self.cancel(chunk);
+            return self.fault();
+        };
+        // The NUL is not part of a string chunk.
+        let used = self.used();
+        self.set_used(used - 1);
+        if len == WRITE_MAX as u64 {
+            self.flag(chunk, chunk::FLAG_CUT);
         }
+        self.end(chunk);
     }
 
     /// Hands the record to user space.

@@ -1,7 +1,7 @@
 //! Paths: of files through mounts, of files of which only the inode is known, and of cgroups.
 //!
 //! `bpf_d_path` is not allowed in the functions that denyd attaches to, so the dentries are walked here, from the leaf
-//! up, as the kernel's `prepend_path` does (fs/d_path.c). User space puts the names in order.
+//! up, as the kernel's `prepend_path` does (`fs/d_path.c`). User space puts the names in order.
 
 use monitor_common::{
     chunk::{ChunkKind, FLAG_ABSOLUTE, FLAG_AMBIGUOUS, FLAG_CUT, FLAG_DELETED, FLAG_FAULT, FLAG_INTERNAL},

@@ -18,7 +18,7 @@ use crate::{
     task,
 };
 
-/// `void common_lsm_audit(struct common_audit_data *a, ...)` (security/lsm_audit.c).
+/// `void common_lsm_audit(struct common_audit_data *a, ...)` (`security/lsm_audit.c`).
 #[fexit(function = "common_lsm_audit")]
 pub fn selinux_fexit(context: FExitContext) -> i32 {
     denial(argument(&context, 0));

@@ -16,8 +16,8 @@ use crate::{
 
 /// Generations that are followed.
 const ANCESTORS: u32 = 8;
-/// `PF_KTHREAD` (include/linux/sched.h), the same from 5.10 to 7.3.
-const PF_KTHREAD: u32 = 0x0020_0000;
+/// The bit of `PF_KTHREAD` (include/linux/sched.h), the same from 5.10 to 7.3.
+const PF_KTHREAD_BIT: u32 = 21;
 
 /// The address of the running task's `task_struct`.
 #[inline(always)]
@@ -55,7 +55,7 @@ fn identity(record: &mut Record, task: Address, leader: Address) {
     let out = &mut record.head().task;
     out.pid = (pid_tgid >> 32) as u32;
     out.tid = pid_tgid as u32;
-    let kernel_thread = follow(task, layout!(task_flags)) / u64::from(PF_KTHREAD) & 1;
+    let kernel_thread = (follow(task, layout!(task_flags)) >> PF_KTHREAD_BIT) & 1;
     record.set(kernel_thread as u16 * Flags::KERNEL_THREAD);
     record.read(|head| &mut head.task.comm, task, layout!(task_comm), 9);
     record.read(|head| &mut head.task.start_time, leader, layout!(task_start_boottime), 0);
