@@ -5,8 +5,8 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// What the time of day was at boot, as the wall clock sees it now.
 ///
-/// The wall clock may be set while denyd runs, so it is measured anew for each batch of records: two reads of the
-/// vDSO.
+/// The wall clock may be set while denyd runs, so it is compared for each batch of records ([`Clock::follow`]): two
+/// reads of the vDSO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
     boot: Timestamp,
@@ -22,11 +22,29 @@ impl Clock {
     /// Measures.
     #[must_use]
     pub fn measure() -> Self {
-        let since_boot = duration(clock_gettime(ClockId::Boottime));
-        let now = Timestamp::UNIX_EPOCH.saturating_add(duration(clock_gettime(ClockId::Realtime)));
-        let boot = now.and_then(|now| now.saturating_sub(since_boot));
+        // Between two reads of the one clock, so that being interrupted shows, and costs half.
+        let before = duration(clock_gettime(ClockId::Boottime));
+        let now = duration(clock_gettime(ClockId::Realtime));
+        let after = duration(clock_gettime(ClockId::Boottime));
+        let since_boot = before + (after - before) / 2;
+        let boot = Timestamp::UNIX_EPOCH.saturating_add(now).and_then(|now| now.saturating_sub(since_boot));
         Self { boot: boot.unwrap_or(Timestamp::UNIX_EPOCH) }
     }
+
+    /// Follows the wall clock if it was set or has drifted. Otherwise nothing changes, so that one process has one start
+    /// time in all its events.
+    pub fn follow(&mut self) {
+        self.follow_to(Self::measure());
+    }
+
+    fn follow_to(&mut self, now: Self) {
+        if self.boot.duration_since(now.boot).abs() >= Self::TOLERANCE {
+            *self = now;
+        }
+    }
+
+    /// How far the wall clock may be from what was measured.
+    const TOLERANCE: SignedDuration = SignedDuration::from_millis(1);
 
     /// The time of day of a time since boot (`CLOCK_BOOTTIME`) in nanoseconds.
     #[must_use]
@@ -48,6 +66,17 @@ mod tests {
     fn a_time_since_boot_is_counted_from_boot() {
         let clock = Clock::booted_at("2026-01-02T03:04:05Z".parse().unwrap());
         assert_eq!(clock.time_of_day(1_500_000_001).to_string(), "2026-01-02T03:04:06.500000001Z");
+    }
+
+    #[test]
+    fn a_clock_that_is_right_stays_and_one_that_is_not_follows() {
+        let boot: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let mut clock = Clock::booted_at(boot);
+        clock.follow_to(Clock::booted_at(boot + SignedDuration::from_micros(-999)));
+        assert_eq!(clock, Clock::booted_at(boot));
+        let set = Clock::booted_at(boot + SignedDuration::from_millis(1));
+        clock.follow_to(set);
+        assert_eq!(clock, set);
     }
 
     #[test]

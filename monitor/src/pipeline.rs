@@ -4,7 +4,6 @@ use std::{io, ops::Deref};
 
 use crate::{
     accounting::Tallies,
-    clock::Clock,
     output::Hub,
     record,
     source::{self, Tables},
@@ -78,7 +77,7 @@ impl<R: Records> Pipeline<R> {
 
     /// Handles up to [`BATCH`] records, and says how many.
     fn batch(&mut self) -> usize {
-        self.tables.clock = Clock::measure();
+        self.tables.clock.follow();
         for count in 0..BATCH {
             let Some(record) = self.records.next() else { return count };
             let source = record::source_of(&record);

@@ -42,6 +42,9 @@ use crate::source::{self, Source, context::EbitmapLayout, names::selinux::ClassM
 /// The programs, as `monitor-ebpf` was compiled.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/denyd-ebpf"));
 
+/// The same programs for kernels without the helper `bpf_loop` (before 5.17).
+static BOUNDED_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/denyd-ebpf-bounded"));
+
 /// What to attach.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -145,8 +148,9 @@ pub fn attach(options: &Options) -> Result<Attached, KernelError> {
     let cpus = aya::util::nr_cpus().map_err(|(_path, error)| KernelError::Counters(error))?;
 
     let mut notes = Vec::new();
-    let (settings, facts) = variables(&btf, &layout, &modules, &mut notes)?;
-    let mut ebpf = load(&btf, &layout, &settings, options.ring_size, cpus)?;
+    let object = if types.has_function("bpf_loop") { OBJECT } else { BOUNDED_OBJECT };
+    let (settings, facts) = variables(object, &btf, &layout, &modules, &mut notes)?;
+    let mut ebpf = load(object, &btf, &layout, &settings, options.ring_size, cpus)?;
     let mut sources = Vec::new();
     let mut attached = Vec::new();
     for source in &source::ALL {
@@ -186,6 +190,7 @@ fn raise_memlock_limit() {
 
 /// Creates the maps. No program is loaded yet.
 fn load(
+    object: &[u8],
     btf: &Btf,
     layout: &Layout,
     settings: &Settings,
@@ -198,12 +203,13 @@ fn load(
         .override_global("SETTINGS", settings.as_bytes(), true)
         .map_max_entries("EVENTS", ring_size)
         .map_max_entries("COUNTERS", u32::try_from(cpus).unwrap_or(u32::MAX))
-        .load(OBJECT)
+        .load(object)
         .map_err(KernelError::Object)
 }
 
 /// Reads the kernel variables that the programs and the decoders need. What can't be had is noted and left out.
 fn variables(
+    object: &[u8],
     btf: &Btf,
     layout: &Layout,
     modules: &[String],
@@ -223,7 +229,7 @@ fn variables(
         ));
         HashMap::default()
     });
-    let mut ebpf = load(btf, layout, &settings, 4096, 1)?;
+    let mut ebpf = load(object, btf, layout, &settings, 4096, 1)?;
     let mut memory = match KernelMemory::open(&mut ebpf) {
         Ok(memory) => memory,
         Err(error) => {
