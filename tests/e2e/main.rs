@@ -59,6 +59,7 @@ fn of_module(kernel: &'static str, version: Version, module: Module) -> Vec<Tria
     };
     whole("every_event_and_every_record_belongs_to_a_case", |group| Ok(verdict::nothing_else(group)?));
     whole("denyd_accounts_for_every_denial", |group| Ok(verdict::accounts(group)?));
+    whole("a_process_has_one_start_time_in_all_events", |group| Ok(verdict::one_start_each(group)?));
     if module != Module::Capability {
         whole("a_thousand_processes_that_exit_at_once_are_a_thousand_events", |group| {
             Ok(verdict::storm(group, STORM)?)

@@ -129,12 +129,45 @@ pub fn accounts(group: &Group) -> Result<(), String> {
     if session.ended.as_deref() != Some("exit status: 0") {
         return Err(format!("denyd ended with {:?}\n{messages}", session.ended));
     }
-    let events = session.events.iter().filter(|event| event["module"] == group.module().name()).count();
     let module = group.module().name();
-    let line = session.messages.iter().find(|line| line.contains(module) && line.contains("seen"));
-    let line = line.ok_or_else(|| format!("no account of {module} in\n{messages}"))?;
-    let agrees = line.contains(&format!("{events} seen")) || line.contains(&format!("seen {events}"));
-    if agrees { Ok(()) } else { Err(format!("{events} events, but denyd says: {line}")) }
+    let of_module = session.events.iter().filter(|event| event["module"] == module).count();
+    let all = session.events.len();
+    for (of, account) in [
+        (module, format!("seen {of_module}, emitted {of_module}, lost 0")),
+        ("stdout", format!("received {all}, written {all}, lost 0")),
+    ] {
+        let line = session.messages.iter().find_map(|line| line.strip_prefix(&format!("denyd: {of}: ")));
+        // What follows, after a comma, is no loss of events.
+        let agrees = line.is_some_and(|line| line == account || line.starts_with(&format!("{account},")));
+        if !agrees {
+            return Err(format!("expected `{of}: {account}` in:\n{messages}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a process that is in many events starts at the same time in all, so that events can be told to be of one
+/// process.
+pub fn one_start_each(group: &Group) -> Result<(), String> {
+    let mut starts: BTreeMap<u64, HashSet<&str>> = BTreeMap::new();
+    for event in &group.session()?.events {
+        let ancestors = event["process"]["ancestors"].as_array().into_iter().flatten();
+        for process in ancestors.chain([&event["process"]]) {
+            if let (Some(pid), Some(start)) = (process["pid"].as_u64(), process["start_time"].as_str()) {
+                starts.entry(pid).or_default().insert(start);
+            }
+        }
+    }
+    if starts.len() < 2 {
+        return Err("too few processes to tell".to_owned());
+    }
+    match starts.iter().find(|(_, starts)| starts.len() > 1) {
+        None => Ok(()),
+        Some((pid, starts)) => {
+            let some: Vec<_> = starts.iter().take(3).collect();
+            Err(format!("process {pid} starts at {} different times: {some:?}", starts.len()))
+        }
+    }
 }
 
 fn of_storm(event: &Value) -> bool {

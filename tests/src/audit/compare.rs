@@ -367,6 +367,30 @@ mod tests {
         }
     }
 
+    /// What real kernels wrote for all cases: `tests/captured/audit-KERNEL-MODULE.log`.
+    #[test]
+    fn every_field_that_kernels_write_is_compared() {
+        for log in [
+            include_str!("../../captured/audit-6.1-apparmor.log"),
+            include_str!("../../captured/audit-6.1-selinux.log"),
+            include_str!("../../captured/audit-7-apparmor.log"),
+            include_str!("../../captured/audit-7-landlock.log"),
+            include_str!("../../captured/audit-7-selinux.log"),
+        ] {
+            let records: Vec<_> = log.lines().map(record).collect();
+            assert!(records.iter().filter(|record| record.is_denial()).count() > 40);
+            for record in records {
+                let mismatches = match record.kind {
+                    Kind::SystemCall => compare_system_call(&record, &json!({})),
+                    _ => compare(&record, &json!({})),
+                };
+                assert!(!mismatches.is_empty(), "an event of nothing agrees with {}", record.line);
+                let passed_over = mismatches.iter().find(|mismatch| mismatch.contains("isn't compared"));
+                assert_eq!(passed_over, None, "{}", record.line);
+            }
+        }
+    }
+
     #[test]
     fn a_field_that_is_not_known_fails() {
         let line = SELINUX.replace("permissive=0", "permissive=0 trawcon=\"x\"");
