@@ -6,13 +6,14 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tests::{
     actor::{
-        act, allowed, run,
+        act, allowed,
+        part::Part,
+        run,
         session::{AuditMode, Line, print, session},
         storm,
     },
     case::{Case, Module, Version},
     cases,
-    confinement::Confinement,
 };
 
 /// Does what security modules refuse, and says what it did.
@@ -56,30 +57,13 @@ enum Verb {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
-    /// The process of one case.
-    #[command(hide = true)]
-    Act {
-        name: String,
-        #[arg(long)]
-        entered: bool,
-    },
-    /// A process for others to act on.
-    #[command(hide = true)]
-    Stand {
-        #[arg(long)]
-        selinux: Option<String>,
-        #[arg(long)]
-        apparmor: Option<String>,
-    },
-    /// One program's part of a storm.
-    #[command(hide = true)]
-    Burst { module: Module, count: u32, first_uid: u32 },
-    /// The workload of `allowed`.
-    #[command(hide = true)]
-    Work { module: Module },
 }
 
 fn main() -> anyhow::Result<()> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    if let Some(part) = Part::parse(&arguments) {
+        return part?.play();
+    }
     match Arguments::parse().command {
         Verb::List { module } => list(module),
         Verb::Run { module, audit, watch, storm, allowed, cases } => {
@@ -98,14 +82,6 @@ fn main() -> anyhow::Result<()> {
             )
         }
         Verb::Landlock { paths } => act::try_under_landlock(&paths),
-        Verb::Act { name, entered } => act::act(&name, entered),
-        Verb::Stand { selinux, apparmor } => act::stand(&match (selinux, apparmor) {
-            (Some(context), _) => Confinement::Selinux(context.leak()),
-            (None, Some(profile)) => Confinement::Apparmor(profile.leak()),
-            (None, None) => Confinement::None,
-        }),
-        Verb::Burst { module, count, first_uid } => storm::burst(module, count, first_uid),
-        Verb::Work { module } => allowed::work(module),
     }
 }
 

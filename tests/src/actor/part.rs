@@ -1,0 +1,65 @@
+//! The parts that the actor has other processes of the same program play.
+//!
+//! Their command lines are the actor's own business, and hundreds of them start in an emulated guest, so they are read
+//! without clap, which would take longer than all the rest.
+
+use anyhow::Context as _;
+use clap::ValueEnum as _;
+
+use super::{act, allowed, storm};
+use crate::{case::Module, confinement::Confinement};
+
+/// A part.
+pub enum Part {
+    /// The process of one case; whether it has entered its confinement by executing this program.
+    Act(String, bool),
+    /// A process for others to act on.
+    Stand(Confinement),
+    /// One program's part of a storm: how many processes, and the first one's user.
+    Burst(Module, u32, u32),
+    /// The workload that is allowed.
+    Work(Module),
+}
+
+impl Part {
+    /// Reads a command line; `None` if it is for the actor itself.
+    #[must_use]
+    pub fn parse(arguments: &[String]) -> Option<anyhow::Result<Self>> {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        Some(match arguments[..] {
+            ["act", name] => Ok(Self::Act(name.to_owned(), false)),
+            ["act", name, "--entered"] => Ok(Self::Act(name.to_owned(), true)),
+            ["stand"] => Ok(Self::Stand(Confinement::None)),
+            ["stand", "--selinux", context] => {
+                Ok(Self::Stand(Confinement::Selinux(context.to_owned().leak())))
+            }
+            ["stand", "--apparmor", profile] => {
+                Ok(Self::Stand(Confinement::Apparmor(profile.to_owned().leak())))
+            }
+            ["burst", name, count, first] => Self::burst(name, count, first),
+            ["work", name] => module(name).map(Self::Work),
+            _ => return None,
+        })
+    }
+
+    fn burst(name: &str, count: &str, first: &str) -> anyhow::Result<Self> {
+        Ok(Self::Burst(module(name)?, count.parse()?, first.parse()?))
+    }
+
+    /// Plays it.
+    ///
+    /// # Errors
+    /// As the part does.
+    pub fn play(self) -> anyhow::Result<()> {
+        match self {
+            Self::Act(name, entered) => act::act(&name, entered),
+            Self::Stand(confinement) => act::stand(&confinement),
+            Self::Burst(module, count, first_uid) => storm::burst(module, count, first_uid),
+            Self::Work(module) => allowed::work(module),
+        }
+    }
+}
+
+fn module(name: &str) -> anyhow::Result<Module> {
+    Module::from_str(name, false).ok().with_context(|| format!("there is no module {name}"))
+}
