@@ -186,10 +186,10 @@ fn logged_denial(record: &mut Record, subject: Address, request: Address) {
     let domain = follow(subject, layout!(landlock_subject_domain));
     let layers = follow(domain, layout!(landlock_domain_num_layers)) as u32;
     let mut hierarchy = follow(domain, layout!(landlock_domain_hierarchy));
-    if let Some(layer) = layer {
+    // `get_hierarchy` (security/landlock/audit.c): the innermost domain is the last layer.
+    if layer != 0 {
         record.body::<Landlock>().domain_is_exact = 1;
-        // `get_hierarchy` (security/landlock/audit.c): the innermost domain is layer `layers - 1`.
-        let mut climb = LayerClimb { hierarchy, left: layers.saturating_sub(layer + 1) };
+        let mut climb = LayerClimb { hierarchy, left: layers.saturating_sub(layer) };
         repeat(LAYERS, &mut climb);
         hierarchy = climb.hierarchy;
     }
@@ -217,21 +217,18 @@ impl Step for LayerClimb {
     }
 }
 
-/// The layer that refuses, where the request says so, and the accesses that it blocks (`get_denied_layer`,
-/// security/landlock/audit.c through 6.19: each access has a mask of the layers that refuse it).
+/// The layer that refuses, counted from 1, or 0 where the request doesn't say; and the accesses that it blocks
+/// (`get_denied_layer`, security/landlock/audit.c through 6.19: each access has a mask of the layers that refuse it).
 #[inline(always)]
-fn denying_layer(request: Address, access: u64) -> (Option<u32>, u64) {
+fn denying_layer(request: Address, access: u64) -> (u32, u64) {
     let layer = follow(request, layout!(landlock_request_layer_plus_one)) as u32;
-    if layer != 0 {
-        return (Some(layer - 1), access);
-    }
     let masks = follow(request, layout!(landlock_request_layer_masks));
-    if !known!(landlock_request_layer_masks_size) || masks == 0 {
-        return (None, access);
+    if layer != 0 || masks == 0 || !known!(landlock_request_layer_masks_size) {
+        return (layer, access);
     }
     let mut search = DenyingLayer { masks, access, bit: 0, youngest: 0, blocked: 0 };
     repeat(ACCESS_BITS, &mut search);
-    if search.youngest == 0 { (None, access) } else { (Some(search.youngest - 1), search.blocked) }
+    if search.youngest == 0 { (0, access) } else { (search.youngest, search.blocked) }
 }
 
 /// A search for the youngest layer that refuses any of the accesses.

@@ -1,7 +1,7 @@
 //! SELinux: audited denials, and permitted ones in permissive mode.
 //!
-//! `common_lsm_audit` is called for each, before audit can drop it, and also with `audit=0`. At its exit the contexts
-//! that the kernel itself wrote are known, where it wrote any.
+//! `common_lsm_audit` is called for each, before audit can drop it, and also with `audit=0`. Its exit, and not its entry,
+//! since by then audit has given the system call's record its serial number.
 
 use aya_ebpf::{
     macros::{fexit, kprobe},

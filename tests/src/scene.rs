@@ -142,7 +142,7 @@ pub fn label(path: impl AsRef<Path>, label: &str) -> io::Result<()> {
     Ok(setxattr(path.as_ref(), "security.selinux", value.as_bytes(), XattrFlags::empty())?)
 }
 
-/// A [`file`] with a [`label`].
+/// A [`file()`] with a [`label()`].
 ///
 /// # Errors
 /// As both.
@@ -151,7 +151,7 @@ pub fn labelled_file(path: impl AsRef<Path>, type_or_context: &str) -> io::Resul
     label(path, type_or_context)
 }
 
-/// A [`directory`] with a [`label`].
+/// A [`directory`] with a [`label()`].
 ///
 /// # Errors
 /// As both.
@@ -172,7 +172,7 @@ pub fn labelled_program(path: impl AsRef<Path>, type_or_context: &str) -> io::Re
 /// A file that everybody may execute as far as its mode says. (It is no real program: nobody gets that far.)
 ///
 /// # Errors
-/// As [`file`].
+/// As [`file()`].
 pub fn program(path: impl AsRef<Path>) -> io::Result<()> {
     file(path.as_ref())?;
     fs::set_permissions(path, Permissions::from_mode(0o755))
@@ -181,7 +181,7 @@ pub fn program(path: impl AsRef<Path>) -> io::Result<()> {
 /// A file that only user 1000 may read and write, so that root needs a capability.
 ///
 /// # Errors
-/// As [`file`].
+/// As [`file()`].
 pub fn private_file_of_another(path: impl AsRef<Path>) -> io::Result<()> {
     file(path.as_ref())?;
     std::os::unix::fs::chown(path.as_ref(), Some(1000), None)?;

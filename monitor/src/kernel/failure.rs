@@ -53,3 +53,24 @@ pub(super) fn reason(error: &ProgramError) -> String {
         (_, None) => io.to_string(),
     }
 }
+
+/// The verifier's last line before its statistics: what it refused.
+fn last_words(log: &str) -> Option<&str> {
+    let statistics = ["verification time ", "stack depth ", "subprog ", "insns processed ", "processed "];
+    let said = |line: &&str| !line.is_empty() && !statistics.iter().any(|start| line.starts_with(start));
+    log.lines().map(str::trim).rfind(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_what_the_verifier_said_before_its_statistics() {
+        let log = "1214: (67) r6 <<= 32\nR6 pointer arithmetic with <<= operator prohibited\n\
+            verification time 301119 usec\nstack depth 80+0\nsubprog 0 (peek) main insns_self 9\n\
+            processed 1427 insns (limit 1000000) max_states_per_insn 4\n\n";
+        assert_eq!(last_words(log), Some("R6 pointer arithmetic with <<= operator prohibited"));
+        assert_eq!(last_words("processed 0 insns\n"), None);
+    }
+}

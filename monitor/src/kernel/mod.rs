@@ -82,8 +82,8 @@ pub struct Facts {
 pub enum KernelError {
     /// denyd lacks the privilege.
     #[error(
-        "may not load eBPF programs: run as root, or with the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and \
-         CAP_SYSLOG"
+        "may not load eBPF programs: run as root, or with the capabilities CAP_BPF, CAP_PERFMON and CAP_SYSLOG (before \
+         Linux 5.11 also CAP_SYS_RESOURCE)"
     )]
     NotPrivileged,
     /// The kernel's types are unknown.
@@ -319,7 +319,7 @@ fn attach_source(
             }
             Err((hook, error)) => {
                 if error.is_refusal() {
-                    advice = source::TRAMPOLINES;
+                    advice = source.advice_if_refused;
                 }
                 tracing::debug!(source = source.name, %hook, %error, "attachment failed");
                 report.failed.push(Failed { hook: hook.to_string(), reason: error.to_string() });

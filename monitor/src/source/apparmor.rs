@@ -45,6 +45,7 @@ pub(super) const SOURCE: Source = Source {
     ],
     cost: None,
     advice: super::TRAMPOLINES,
+    advice_if_refused: super::TRAMPOLINES,
     decode,
 };
 

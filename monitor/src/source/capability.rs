@@ -31,6 +31,7 @@ pub(super) const SOURCE: Source = Source {
     ],
     cost: Some("runs at every capability check, also a passed one"),
     advice: "use a kernel that allows BPF trampolines (fexit), or Linux 6.14 or newer for the tracepoint",
+    advice_if_refused: "use Linux 6.14 or newer, whose tracepoint needs no BPF trampolines, or a kernel that allows those",
     decode,
 };
 

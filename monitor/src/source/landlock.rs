@@ -56,6 +56,7 @@ pub(super) const SOURCE: Source = Source {
     ],
     cost: None,
     advice: "use Linux 6.15 or newer: before that, Landlock has no place that only its denials reach",
+    advice_if_refused: "use Linux 7.3 or newer, whose tracepoints need no BPF trampolines, or a kernel that allows those",
     decode,
 };
 

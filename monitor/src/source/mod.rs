@@ -45,6 +45,8 @@ pub struct Source {
     pub cost: Option<&'static str>,
     /// What to do if it can't be attached in any way.
     pub advice: &'static str,
+    /// What to do if the reason is that the kernel refuses to trace its functions.
+    pub advice_if_refused: &'static str,
     /// Turns its records into events.
     decode: Decode,
 }
@@ -56,8 +58,8 @@ pub static ALL: [Source; SourceId::ALL.len()] =
     [selinux::SOURCE, apparmor::SOURCE, landlock::SOURCE, capability::SOURCE];
 
 /// Advice for the sources that trace a function of the kernel.
-pub(crate) const TRAMPOLINES: &str = "use a kernel that allows BPF trampolines (fentry/fexit) or kprobes: x86-64 from 5.10 on with \
-     CONFIG_DEBUG_INFO_BTF=y and without lockdown=confidentiality";
+const TRAMPOLINES: &str = "use a kernel that allows BPF trampolines (fentry/fexit) or kprobes: x86-64 from 5.10 on with \
+     CONFIG_DEBUG_INFO_BTF=y, not booted with lockdown=confidentiality";
 
 /// Whether an entry of the layout is one that all sources use: who asked, and what for.
 #[must_use]
