@@ -41,7 +41,7 @@ pub fn describe<B: WithObject>(record: &mut Record, data: Address, net: bool) {
         path_object::<B>(record, operation.wrapping_add(u64::from(layout!(ioctl_path))));
     } else if is(ObjectKind::Dentry) {
         let dentry = word(union);
-        inode_fields::<B>(record, follow(dentry, layout!(dentry_inode)));
+        dentry_fields::<B>(record, dentry);
         path::dentry(record, ChunkKind::ObjectPath, dentry, task::current());
     } else if is(ObjectKind::Inode) {
         let inode = word(union);
@@ -66,7 +66,12 @@ pub fn describe<B: WithObject>(record: &mut Record, data: Address, net: bool) {
 /// Fills the object from a `struct path`.
 #[inline(never)]
 pub fn path_object<B: WithObject>(record: &mut Record, path: Address) {
-    let dentry = follow(path, layout!(path_dentry));
+    dentry_fields::<B>(record, follow(path, layout!(path_dentry)));
+    path::path(record, ChunkKind::ObjectPath, path);
+}
+
+#[inline(always)]
+fn dentry_fields<B: WithObject>(record: &mut Record, dentry: Address) {
     let inode = follow(dentry, layout!(dentry_inode));
     // A file that is yet to be made has no inode; its file system is known by the dentry.
     if inode == 0 {
@@ -74,7 +79,6 @@ pub fn path_object<B: WithObject>(record: &mut Record, path: Address) {
     } else {
         inode_fields::<B>(record, inode);
     }
-    path::path(record, ChunkKind::ObjectPath, path);
 }
 
 #[inline(always)]
@@ -82,7 +86,7 @@ fn inode_fields<B: WithObject>(record: &mut Record, inode: Address) {
     record.read_object::<B, _>(|object| &mut object.inode, inode, layout!(inode_ino));
     record.read_object::<B, _>(|object| &mut object.mode, inode, layout!(inode_mode));
     record.read_object::<B, _>(|object| &mut object.owner, inode, layout!(inode_uid));
-    record.object::<B>().has_inode = u8::from(inode != 0);
+    record.object::<B>().has_inode = 1;
     device_fields::<B>(record, follow(inode, layout!(inode_sb)));
 }
 

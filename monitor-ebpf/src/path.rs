@@ -16,13 +16,13 @@ use crate::{
 };
 
 /// Components of a path, mount crossings included, that are followed.
-const STEPS: u32 = 40;
+const STEPS: u32 = if cfg!(feature = "bounded-loops") { 40 } else { 64 };
 /// As [`STEPS`], for paths that matter less.
 const SHORT_STEPS: u32 = 16;
 /// Mounts of one file system that are looked at for one that the process sees.
 const MOUNTS: u32 = 16;
 /// Steps up from a file to the root of a bind mount that are followed.
-const BIND_STEPS: u32 = 16;
+const BIND_STEPS: u32 = if cfg!(feature = "bounded-loops") { 16 } else { STEPS };
 /// Controllers whose cgroup is looked at on a machine that doesn't use the default hierarchy.
 const CONTROLLERS: u32 = 14;
 
@@ -222,8 +222,12 @@ impl Step for MountSearch {
         if word(mount + u64::from(layout!(mount_namespace))) == self.namespace {
             let vfsmount = mount + u64::from(layout!(mount_vfsmount));
             let root = word(vfsmount + u64::from(layout!(vfsmount_root)));
-            let mut ancestry = Ancestry { root, dentry: self.dentry, found: false };
-            repeat(BIND_STEPS, &mut ancestry);
+            // The root of the whole file system is everybody's ancestor.
+            let whole = word(root + u64::from(layout!(dentry_parent))) == root;
+            let mut ancestry = Ancestry { root, dentry: self.dentry, found: whole };
+            if !whole {
+                repeat(BIND_STEPS, &mut ancestry);
+            }
             if ancestry.found {
                 self.count += 1;
                 if self.found == 0 {

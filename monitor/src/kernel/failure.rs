@@ -38,8 +38,7 @@ pub(super) fn reason(error: &ProgramError) -> String {
     if !verifier_log.is_empty() {
         tracing::debug!(%verifier_log, "the verifier refused a program");
     }
-    let last =
-        verifier_log.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with("processed"));
+    let last = last_words(&verifier_log);
     match (io.raw_os_error(), last) {
         (Some(libc::EPERM), None) => {
             "this kernel refuses to trace its functions with BPF trampolines (EPERM before verification: lockdown, or a \

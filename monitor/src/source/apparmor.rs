@@ -85,6 +85,11 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
         class = Class::Net;
     }
 
+    // For a file, the peer is the label that an exec or a change of profile asked for.
+    if class == Class::File && draft.event.object.target.is_none() {
+        draft.event.object.target = draft.event.object.label.take();
+    }
+
     if body.audit_type == ALLOWED {
         draft.event.verdict = Verdict::Permitted;
     }

@@ -91,6 +91,13 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
             if request == LandlockRequest::ScopeSignal && known(body.logged).is_some() {
                 draft.event.action.signal = Some(signal::name(body.object.number));
             }
+            let by_tracepoint = known(body.logged).is_some();
+            if request == LandlockRequest::FsAccess
+                && by_tracepoint
+                && body.blocked & names::FS_IOCTL_DEV != 0
+            {
+                draft.missing("action.ioctl_command", "Landlock's tracepoint does not give it");
+            }
             draft.event.action.class = Some(names::class(request).into());
             draft.event.action.permissions = names::blockers(request, body.blocked);
         }

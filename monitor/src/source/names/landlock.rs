@@ -55,6 +55,9 @@ pub fn class(request: LandlockRequest) -> &'static str {
     }
 }
 
+/// `LANDLOCK_ACCESS_FS_IOCTL_DEV` (include/uapi/linux/landlock.h).
+pub const FS_IOCTL_DEV: u64 = 1 << 15;
+
 /// What a check blocks.
 #[must_use]
 pub fn blockers(request: LandlockRequest, mask: u64) -> Vec<Text<'static>> {
