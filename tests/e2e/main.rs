@@ -6,6 +6,7 @@
 mod command_line;
 mod group;
 mod identity;
+mod layout;
 mod verdict;
 
 use std::{process::ExitCode, sync::Arc};
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     // Guests share the processor anyway, and their output is easier to follow in order.
     arguments.test_threads.get_or_insert(1);
     let mut trials = command_line::trials();
+    trials.extend(layout::trials());
     for (kernel, version) in KERNELS {
         for module in Module::ALL {
             trials.extend(of_module(kernel, version, module));
