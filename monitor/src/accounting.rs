@@ -101,6 +101,9 @@ pub struct Account {
     pub emitted: u64,
     /// Denials that became no event, by reason.
     pub lost: [(Loss, u64); 4],
+    /// Runs that the kernel skipped of a source whose programs run for grants too: what was decided in them, mostly to
+    /// grant, is not known, so they are neither seen nor lost.
+    pub unexamined: u64,
     /// Strings and paths in those events that are not whole.
     pub cut: u64,
     /// Fields that those events lack because they could not be read.
@@ -111,17 +114,21 @@ impl Account {
     /// Draws it up.
     #[must_use]
     pub fn of(source: SourceId, kernel: &KernelCounts, user: &Tally) -> Self {
+        let only_denials = source::of(source).cost.is_none();
+        let (missed, unexamined) =
+            if only_denials { (kernel.recursion_misses, 0) } else { (0, kernel.recursion_misses) };
         Self {
             source,
             // A run that the kernel skipped did not get as far as to count itself.
-            seen: kernel.seen + kernel.recursion_misses,
+            seen: kernel.seen + missed,
             emitted: user.emitted,
             lost: [
                 (Loss::RingFull, kernel.ring_full),
                 (Loss::Unreadable, kernel.unreadable),
-                (Loss::Recursion, kernel.recursion_misses),
+                (Loss::Recursion, missed),
                 (Loss::Undecodable, user.undecodable),
             ],
+            unexamined,
             cut: kernel.cut,
             read_faults: kernel.read_faults,
         }
@@ -147,6 +154,7 @@ impl fmt::Display for Account {
         write_lost(f, self.lost.iter().map(|&(loss, count)| (loss.name(), count)))?;
         for (name, count) in [
             ("unaccounted for", self.difference()),
+            ("not examined", self.unexamined.into()),
             ("cut", self.cut.into()),
             ("read faults", self.read_faults.into()),
         ] {
@@ -190,6 +198,13 @@ mod tests {
             account.to_string(),
             "selinux: seen 11, emitted 7, lost 4 (ring_full 2, recursion 1, undecodable 1)",
         );
+    }
+
+    #[test]
+    fn a_skipped_run_of_a_source_that_runs_for_grants_is_no_denial() {
+        let account =
+            Account::of(SourceId::Capability, &kernel(12, 0, 0, 2), &Tally { emitted: 12, undecodable: 0 });
+        assert_eq!(account.to_string(), "capability: seen 12, emitted 12, lost 0, not examined 2");
     }
 
     #[test]

@@ -23,10 +23,9 @@ impl Clock {
     #[must_use]
     pub fn measure() -> Self {
         const TRIES: usize = 8;
-        let (best, _) =
-            (1..TRIES)
-                .map(|_| Self::measure_within())
-                .fold(Self::measure_within(), |best, other| if other.1 < best.1 { other } else { best });
+        let (best, _) = (1..TRIES)
+            .map(|_| Self::measure_within())
+            .fold(Self::measure_within(), |best, other| if other.1 < best.1 { other } else { best });
         best
     }
 
