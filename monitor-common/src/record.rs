@@ -87,7 +87,7 @@ pub struct Task {
     pub session: u32,
     /// Inode numbers of the namespaces: pid, mount, network, user (8); 0 where not readable.
     pub namespaces: [u32; 4],
-    /// The name of the thread (`task->comm`), NUL-padded.
+    /// The name of the thread (`task->comm`), NUL-padded (9).
     pub comm: [u8; 16],
 }
 

@@ -22,9 +22,9 @@ pub struct KernelCounts {
     pub unreadable: u64,
     /// Runs that the kernel skipped because the same program was already running on that CPU.
     pub recursion_misses: u64,
-    /// Not a loss of the event: strings and paths that did not fit whole.
+    /// Records, not lost, in which a string or path did not fit whole.
     pub cut: u64,
-    /// Not a loss of the event: fields that could not be read.
+    /// Records, not lost, of which a part could not be read.
     pub read_faults: u64,
 }
 
@@ -104,9 +104,9 @@ pub struct Account {
     /// Runs that the kernel skipped of a source whose programs run for grants too: what was decided in them, mostly to
     /// grant, is not known, so they are neither seen nor lost.
     pub unexamined: u64,
-    /// Strings and paths in those events that are not whole.
+    /// Events in which a string or path is not whole.
     pub cut: u64,
-    /// Fields that those events lack because they could not be read.
+    /// Events of which a part could not be read.
     pub read_faults: u64,
 }
 
