@@ -269,8 +269,8 @@ pub struct Settings {
     pub apparmor_cred_blob_plus_one: u32,
     /// 1: report capability checks that are mere probes, too.
     pub capability_probes: u32,
-    /// Unused, zero.
-    pub reserved: u32,
+    /// 1: report denials that the policy keeps out of the log, too.
+    pub silent: u32,
 }
 
 impl Settings {
@@ -280,7 +280,7 @@ impl Settings {
         selinux_cred_blob_plus_one: 0,
         apparmor_cred_blob_plus_one: 0,
         capability_probes: 0,
-        reserved: 0,
+        silent: 0,
     };
 }
 

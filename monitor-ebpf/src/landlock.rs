@@ -7,14 +7,16 @@ use aya_ebpf::{
     macros::{btf_tracepoint, fentry},
     programs::{BtfTracePointContext, FEntryContext},
 };
-use monitor_common::{Flags, Landlock, LandlockRequest, ObjectKind, SourceId, chunk::ChunkKind};
+use monitor_common::{
+    Flags, Landlock, LandlockRequest, ObjectKind, SourceId, chunk::ChunkKind, counter::Counter,
+};
 
 use crate::{
     label,
-    layout::{known, layout},
+    layout::{known, layout, setting},
     memory::{Address, follow, word},
     object,
-    output::Record,
+    output::{Record, count},
     repeat::{Next, Step, repeat},
     task,
 };
@@ -120,8 +122,12 @@ fn reserve() -> Option<Record> {
 /// Reserves a record and fills in what the first three arguments say, which all tracepoints share.
 #[inline(always)]
 fn traced(request: LandlockRequest, context: &BtfTracePointContext) -> Option<Record> {
-    let mut record = reserve()?;
     let (same_exec, logged) = (word_of(context, 1) & 0xff, word_of(context, 2) & 0xff);
+    if logged == 0 && setting!(silent) == 0 {
+        count(SourceId::Landlock, Counter::Skipped);
+        return None;
+    }
+    let mut record = reserve()?;
     if logged == 0 {
         record.set(Flags::SILENT);
     }

@@ -28,14 +28,20 @@ pub struct Event<'a> {
     /// This machine's host name.
     #[serde(borrow)]
     pub host: Text<'a>,
-    /// What refused.
+    /// What is told.
+    pub kind: Kind,
+    /// The module that refused, or whose policy changed.
     pub module: Module,
-    /// Whether it was refused.
-    pub verdict: Verdict,
+    /// Whether it was refused; absent if nothing was asked for ([`Kind::Policy`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
     /// True if the policy asked for no log, so that audit never shows it.
     pub silent: bool,
     /// What was asked for, in the module's own terms.
     pub action: Action<'a>,
+    /// What changed in the module's policy, for [`Kind::Policy`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change<'a>>,
     /// Who asked.
     pub subject: Subject<'a>,
     /// What it was asked for.
@@ -48,6 +54,51 @@ pub struct Event<'a> {
     /// Fields that should be here and could not be had.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Missing<'a>>,
+}
+
+/// What an event tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A module refused, or would have.
+    Denial,
+    /// A module's policy or mode was changed; [`Event::process`] did it.
+    Policy,
+}
+
+/// One change of a module's policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change<'a> {
+    /// What changed.
+    pub what: ChangeKind,
+    /// The boolean's or profile's name.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Text<'a>>,
+    /// The namespace of an AppArmor profile, absent for the root namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Text<'a>>,
+    /// What it was: a mode (`enforcing`, `complain`), a boolean's value (`on`), a policy's sequence number; absent if it
+    /// was not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Text<'a>>,
+    /// What it is now, in the form of [`Self::before`]; absent if it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Text<'a>>,
+}
+
+/// What of a module's policy changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// SELinux was switched between enforcing and permissive.
+    Mode,
+    /// SELinux's whole policy was loaded.
+    Policy,
+    /// An SELinux boolean was set.
+    Boolean,
+    /// An AppArmor profile was loaded, replaced or removed.
+    Profile,
 }
 
 /// A security module.

@@ -32,6 +32,8 @@ pub struct Setting {
     pub module: Module,
     /// What audit does.
     pub audit: AuditMode,
+    /// Whether denyd is asked for silent denials, too.
+    pub silent: bool,
     /// More words for the kernel's command line.
     pub append: &'static str,
 }
@@ -80,8 +82,13 @@ impl Group {
         self.setting.module
     }
 
+    /// Whether denyd was asked for silent denials, too.
+    pub fn silent(&self) -> bool {
+        self.setting.silent
+    }
+
     fn run(&self) -> Result<Session, String> {
-        let Setting { kernel, module, audit, append } = self.setting;
+        let Setting { kernel, module, audit, silent, append } = self.setting;
         let in_force = match module {
             Module::Selinux => vm::Module::Selinux,
             Module::Apparmor => vm::Module::Apparmor,
@@ -89,7 +96,8 @@ impl Group {
         };
         let output = run_in_guest(kernel, in_force, append, &self.script())?;
         if let Some(folder) = std::env::var_os(KEEP) {
-            let name = format!("{kernel}-{module}-{audit:?}{append}.jsonl").to_lowercase();
+            let asked = if silent { "-silent" } else { "" };
+            let name = format!("{kernel}-{module}-{audit:?}{append}{asked}.jsonl").to_lowercase();
             std::fs::write(std::path::Path::new(&folder).join(name), &output)
                 .map_err(|error| error.to_string())?;
         }
@@ -100,21 +108,22 @@ impl Group {
 
     /// The cases; then, where audit is as usual, a storm and a time of quiet.
     fn script(&self) -> String {
-        let Setting { module, audit, .. } = self.setting;
+        let Setting { module, audit, silent, .. } = self.setting;
         let audit_word = match audit {
             AuditMode::Record => "record",
             AuditMode::Exclude => "exclude",
             AuditMode::Leave => "leave",
         };
         let sources = if module == Module::Capability { "default,capability" } else { "default" };
-        let more = if audit == AuditMode::Record && module != Module::Capability {
+        let silent_word = if silent { " --silent" } else { "" };
+        let more = if audit == AuditMode::Record && !silent && module != Module::Capability {
             format!("--storm {} --allowed", crate::STORM)
         } else {
             String::new()
         };
         let cases = self.cases.join(" ");
         format!(
-            "actor run --module {module} --audit {audit_word} {more} --watch 'denyd run --source {sources}' {cases}"
+            "actor run --module {module} --audit {audit_word} {more} --watch 'denyd run --source {sources}{silent_word}' {cases}"
         )
     }
 }

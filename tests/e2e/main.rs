@@ -41,6 +41,7 @@ fn main() -> ExitCode {
             trials.extend(of_module(kernel, version, module));
         }
     }
+    trials.extend(with_silent());
     trials.extend(without_audit());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -51,17 +52,15 @@ fn of_module(kernel: &'static str, version: Version, module: Module) -> Vec<Tria
     if cases.is_empty() {
         return Vec::new();
     }
-    let setting = Setting { kernel, module, audit: AuditMode::Record, append: "" };
+    let setting = Setting { kernel, module, audit: AuditMode::Record, silent: false, append: "" };
     let group = Arc::new(Group::new(setting, cases.iter().map(|case| case.name).collect()));
     let prefix = format!("{kernel}/{module}");
     let mut trials: Vec<_> = cases.into_iter().map(|case| case_trial(&prefix, &group, case)).collect();
+    trials.extend(of_all_events(&prefix, &group));
     let mut whole = |name: &str, check: fn(&Group) -> Result<(), Failed>| {
         let group = Arc::clone(&group);
         trials.push(Trial::test(format!("{prefix}/{name}"), move || check(&group)));
     };
-    whole("every_event_and_every_record_belongs_to_a_case", |group| Ok(verdict::nothing_else(group)?));
-    whole("denyd_accounts_for_every_denial", |group| Ok(verdict::accounts(group)?));
-    whole("a_process_has_one_start_time_in_all_events", |group| Ok(verdict::one_start_each(group)?));
     if module != Module::Capability {
         whole("a_thousand_processes_that_exit_at_once_are_a_thousand_events", |group| {
             Ok(verdict::storm(group, STORM)?)
@@ -71,15 +70,52 @@ fn of_module(kernel: &'static str, version: Version, module: Module) -> Vec<Tria
     trials
 }
 
+/// What must be true of all events of a group together.
+fn of_all_events(prefix: &str, group: &Arc<Group>) -> [Trial; 3] {
+    let whole = |name: &str, check: fn(&Group) -> Result<(), String>| {
+        let group = Arc::clone(group);
+        Trial::test(format!("{prefix}/{name}"), move || Ok(check(&group)?))
+    };
+    [
+        whole("every_event_and_every_record_belongs_to_a_case", verdict::nothing_else),
+        whole("denyd_accounts_for_every_denial", verdict::accounts),
+        whole("a_process_has_one_start_time_in_all_events", verdict::one_start_each),
+    ]
+}
+
+/// Where a part of the cases is enough, one in so many runs.
+const EVERY: usize = 6;
+
+/// The silent denials, which no output has otherwise; and every sixth other case, which must not be reported twice.
+fn with_silent() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for (kernel, version) in KERNELS {
+        for module in Module::ALL {
+            let (silent, others): (Vec<_>, Vec<_>) =
+                on(version, module).into_iter().partition(Case::is_silent);
+            if silent.is_empty() {
+                continue;
+            }
+            let cases: Vec<_> = silent.into_iter().chain(others.into_iter().step_by(EVERY)).collect();
+            let setting = Setting { kernel, module, audit: AuditMode::Record, silent: true, append: "" };
+            let group = Arc::new(Group::new(setting, cases.iter().map(|case| case.name).collect()));
+            let prefix = format!("{kernel}/{module}/silent");
+            trials.extend(cases.into_iter().map(|case| case_trial(&prefix, &group, case)));
+            trials.extend(of_all_events(&prefix, &group));
+        }
+    }
+    trials
+}
+
 /// Every sixth case again where audit is off, or where a rule drops its records.
 fn without_audit() -> Vec<Trial> {
-    const EVERY: usize = 6;
     let mut trials = Vec::new();
     for (kernel, version) in KERNELS {
         for module in [Module::Selinux, Module::Apparmor] {
-            let sample: Vec<_> = on(version, module).into_iter().step_by(EVERY).collect();
-            let off = Setting { kernel, module, audit: AuditMode::Leave, append: "audit=0" };
-            let excluded = Setting { kernel, module, audit: AuditMode::Exclude, append: "" };
+            let sample: Vec<_> =
+                on(version, module).into_iter().filter(|case| !case.is_silent()).step_by(EVERY).collect();
+            let off = Setting { kernel, module, audit: AuditMode::Leave, silent: false, append: "audit=0" };
+            let excluded = Setting { kernel, module, audit: AuditMode::Exclude, silent: false, append: "" };
             for (setting, name, why) in [
                 (off, "audit=0", "audit is off"),
                 (excluded, "audit-excludes", "a rule of audit excludes it"),

@@ -10,7 +10,7 @@ use tests::{
     actor::{allowed::Quiet, storm},
     audit::{self, Kind, Record},
     case::Case,
-    expectation::lookup,
+    expectation::{Expectation, lookup},
     report::Report,
 };
 
@@ -29,13 +29,15 @@ pub fn case(case: &Case, group: &Group) -> Result<(), String> {
     let report = report.ok_or_else(|| format!("the actor did not report {}", case.name))?;
     let events = events_of(session, case.module.name(), report.process.pid);
     let records = records_of(&session.records, report.process.pid);
+    let reported = |event: &&Expectation| group.silent() || !event.is_silent();
+    let expected: Vec<_> = case.events.iter().filter(reported).cloned().collect();
     let mut faults = Vec::new();
 
     if report.outcome != case.outcome {
         faults.push(format!("the operation ended with {:?} instead of {:?}", report.outcome, case.outcome));
     }
-    if events.len() != case.events.len() {
-        faults.push(format!("{} events instead of {}", events.len(), case.events.len()));
+    if events.len() != expected.len() {
+        faults.push(format!("{} events instead of {}", events.len(), expected.len()));
     }
     if records.len() != case.records() {
         faults.push(format!(
@@ -46,7 +48,7 @@ pub fn case(case: &Case, group: &Group) -> Result<(), String> {
         ));
     }
     for (.., mismatches) in
-        pair(&case.events, &events, |expectation, event| expectation.mismatches(event, &report.facts))
+        pair(&expected, &events, |expectation, event| expectation.mismatches(event, &report.facts))
     {
         faults.extend(mismatches);
     }

@@ -244,6 +244,12 @@ impl Case {
         self.since <= kernel && kernel < self.until
     }
 
+    /// Whether one of its events comes only with `--silent`.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.events.iter().any(Expectation::is_silent)
+    }
+
     /// How many audit records there must be.
     #[must_use]
     pub const fn records(&self) -> usize {

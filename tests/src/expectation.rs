@@ -30,6 +30,20 @@ impl Expectation {
         Self::default().field("verdict", "denied").field("silent", false)
     }
 
+    /// The operation was refused, and the policy asked for no log.
+    #[must_use]
+    pub fn denied_silently() -> Self {
+        Self::default().field("verdict", "denied").field("silent", true)
+    }
+
+    /// Whether it is one that denyd reports only with `--silent`.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.fields
+            .iter()
+            .any(|(field, want)| *field == "silent" && matches!(want, Want::Value(Value::Bool(true))))
+    }
+
     /// The operation passed, because the module only reports.
     #[must_use]
     pub fn permitted() -> Self {

@@ -38,7 +38,8 @@ impl Check {
         let runtime =
             runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
         let _guard = runtime.enter();
-        let options = kernel::Options { sources: SourceId::ALL.to_vec(), ring_size: size::RING_MIN };
+        let options =
+            kernel::Options { sources: SourceId::ALL.to_vec(), silent: true, ring_size: size::RING_MIN };
         match kernel::attach(&options) {
             Ok(attached) => self.print(&attached.report),
             Err(KernelError::NothingAttached(report)) => {
@@ -86,12 +87,18 @@ fn write_source(f: &mut fmt::Formatter<'_>, source: &SourceReport, about: &sourc
     let name = source.name;
     match &source.state {
         State::Attached { hooks, .. } => {
-            let asked = if about.cost.is_none() { "" } else { " (watched only when asked for)" };
+            let asked = if about.silent {
+                " (watched only with --silent)"
+            } else if about.cost.is_some() {
+                " (watched only when asked for)"
+            } else {
+                ""
+            };
             writeln!(f, "{name}: can be watched, by {}{asked}", hooks.join(" and "))?;
         }
         State::Inactive => writeln!(f, "{name}: not active on this kernel, so there is nothing to watch")?,
-        State::NotSelected { cost: Some(cost) } => writeln!(f, "{name}: not asked for; it {cost}")?,
-        State::NotSelected { cost: None } => writeln!(f, "{name}: not asked for")?,
+        State::NotSelected { cost: Some(cost), .. } => writeln!(f, "{name}: not asked for; it {cost}")?,
+        State::NotSelected { cost: None, .. } => writeln!(f, "{name}: not asked for")?,
         State::Failed { .. } => writeln!(f, "{name}: CAN NOT be watched")?,
     }
     for failed in &source.failed {

@@ -35,6 +35,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 const AFTER_HELP: &str = "\
 Examples:
   denyd run                                    watch what costs nothing while access is allowed
+  denyd run --silent                           denials that the policy keeps out of the log, too (dontaudit, deny)
   denyd run --source default,capability        missing capabilities, too
   denyd run --source landlock >denials.jsonl   Landlock alone, into a file
   denyd run | jq -r '[.process.comm, .object.path] | @tsv'
@@ -48,6 +49,11 @@ pub(super) struct Run {
     /// What to watch; several are separated by commas.
     #[arg(long = "source", value_name = "NAME", value_delimiter = ',', default_value = "default")]
     sources: Vec<Choice>,
+
+    /// Watch denials that the policy keeps out of the log, too, of the modules that are watched: SELinux's dontaudit,
+    /// AppArmor's deny rules, Landlock's log flags.
+    #[arg(long)]
+    silent: bool,
 
     /// The ring buffer between the kernel and denyd: a power of two, at least 64K.
     #[arg(long, value_name = "BYTES", default_value = "4M", value_parser = size::ring)]
@@ -85,7 +91,11 @@ impl Run {
     async fn watch(&self) -> Result<(), Failure> {
         // First of all, so that a signal during the start is not lost.
         let mut signals = Signals::new().map_err(Failure::Runtime)?;
-        let options = kernel::Options { sources: sources::chosen(&self.sources), ring_size: self.ring_size };
+        let options = kernel::Options {
+            sources: sources::chosen(&self.sources, self.silent),
+            silent: self.silent,
+            ring_size: self.ring_size,
+        };
         let kernel::Attached { reader, counters, facts, report, programs } = kernel::attach(&options)?;
         say(Watching { report: &report, programs: programs.len() });
 
@@ -208,6 +218,7 @@ impl fmt::Display for Watching<'_> {
             let why = match &source.state {
                 State::Attached { .. } => continue,
                 State::Inactive => "not active on this kernel",
+                State::NotSelected { silent: true, .. } => "not asked for by --silent",
                 State::NotSelected { .. } => "not asked for",
                 State::Failed { .. } => "could not be attached, see `denyd check`",
             };
@@ -232,22 +243,26 @@ impl Records for RingReader {
 mod tests {
     use super::*;
 
-    fn report(states: [State; 4]) -> Report {
-        let mut states = states.into_iter();
-        let sources = source::ALL.each_ref().map(|source| SourceReport {
-            name: source.name,
-            state: states.next().unwrap(),
+    /// A report in which these sources have these states, and the others are missing.
+    fn report(states: impl IntoIterator<Item = (SourceId, State)>) -> Report {
+        let sources = states.into_iter().map(|(id, state)| SourceReport {
+            name: source::of(id).name,
+            state,
             failed: Vec::new(),
             missing: Vec::new(),
         });
-        Report { kernel: String::new(), modules: Vec::new(), sources: sources.into(), notes: Vec::new() }
+        Report { kernel: String::new(), modules: Vec::new(), sources: sources.collect(), notes: Vec::new() }
     }
 
     #[test]
     fn the_first_line_says_what_is_watched_and_what_is_not() {
         let attached = || State::Attached { hooks: Vec::new(), caveat: None };
-        let report =
-            report([attached(), State::Inactive, attached(), State::NotSelected { cost: Some("much") }]);
+        let report = report([
+            (SourceId::Selinux, attached()),
+            (SourceId::Apparmor, State::Inactive),
+            (SourceId::Landlock, attached()),
+            (SourceId::Capability, State::NotSelected { cost: Some("much"), silent: false }),
+        ]);
         assert_eq!(
             Watching { report: &report, programs: 3 }.to_string(),
             "watching selinux, landlock (3 programs attached); not: apparmor (not active on this kernel), \

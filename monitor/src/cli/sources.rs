@@ -1,5 +1,7 @@
 //! The choice of sources on the command line.
 
+use std::sync::LazyLock;
+
 use clap::{ValueEnum, builder::PossibleValue};
 use monitor_common::SourceId;
 
@@ -18,15 +20,11 @@ pub(super) enum Choice {
 
 impl ValueEnum for Choice {
     fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Choice; 2 + SourceId::ALL.len()] = {
-            let mut all = [Choice::Default, Choice::All, Choice::All, Choice::All, Choice::All, Choice::All];
-            let mut index = 0;
-            while index < SourceId::ALL.len() {
-                all[2 + index] = Choice::One(SourceId::ALL[index]);
-                index += 1;
-            }
-            all
-        };
+        static ALL: LazyLock<Vec<Choice>> = LazyLock::new(|| {
+            let chosen_by_name = source::ALL.iter().filter(|source| !source.silent);
+            let ones = chosen_by_name.map(|source| Choice::One(source.id));
+            [Choice::Default, Choice::All].into_iter().chain(ones).collect()
+        });
         &ALL
     }
 
@@ -35,7 +33,7 @@ impl ValueEnum for Choice {
             Self::Default => {
                 PossibleValue::new("default").help("those that run only when something is refused")
             }
-            Self::All => PossibleValue::new("all").help("every one"),
+            Self::All => PossibleValue::new("all").help("every one of the following"),
             Self::One(id) => {
                 let source = source::of(*id);
                 let help = match source.cost {
@@ -51,16 +49,21 @@ impl ValueEnum for Choice {
 impl Choice {
     fn includes(self, source: &Source) -> bool {
         match self {
-            Self::Default => source.cost.is_none(),
-            Self::All => true,
+            Self::Default => source.cost.is_none() && !source.silent,
+            Self::All => !source.silent,
             Self::One(id) => source.id == id,
         }
     }
 }
 
-/// The sources that these words choose, in the order of their numbers.
-pub(super) fn chosen(choices: &[Choice]) -> Vec<SourceId> {
-    let included = |source: &&Source| choices.iter().any(|choice| choice.includes(source));
+/// The sources that these words choose, in the order of their numbers; if `silent`, also those of silent denials by the
+/// same modules.
+pub(super) fn chosen(choices: &[Choice], silent: bool) -> Vec<SourceId> {
+    let named = |source: &Source| choices.iter().any(|choice| choice.includes(source));
+    let of_chosen_module =
+        |source: &Source| source::ALL.iter().any(|other| other.module == source.module && named(other));
+    let included =
+        |source: &&Source| if source.silent { silent && of_chosen_module(source) } else { named(source) };
     source::ALL.iter().filter(included).map(|source| source.id).collect()
 }
 
@@ -70,17 +73,33 @@ mod tests {
 
     #[test]
     fn by_default_nothing_runs_when_access_is_allowed() {
-        assert_eq!(chosen(&[Choice::Default]), [SourceId::Selinux, SourceId::Apparmor, SourceId::Landlock]);
+        for id in chosen(&[Choice::Default], true) {
+            assert_eq!(source::of(id).cost, None);
+        }
+        assert!(!chosen(&[Choice::Default], true).contains(&SourceId::Capability));
+    }
+
+    #[test]
+    fn silent_denials_are_watched_only_when_asked_for() {
+        for id in chosen(&[Choice::Default, Choice::All], false) {
+            assert!(!source::of(id).silent);
+        }
+        assert_eq!(chosen(&[Choice::All], true), SourceId::ALL);
+        assert_eq!(
+            chosen(&[Choice::One(SourceId::Landlock)], true),
+            [SourceId::Landlock],
+            "of chosen modules"
+        );
     }
 
     #[test]
     fn words_add_up() {
+        let (landlock, capability) = (Choice::One(SourceId::Landlock), Choice::One(SourceId::Capability));
         assert_eq!(
-            chosen(&[Choice::One(SourceId::Capability), Choice::Default]),
-            SourceId::ALL,
+            chosen(&[capability, landlock], false),
+            [SourceId::Landlock, SourceId::Capability],
             "in the order of the numbers",
         );
-        assert_eq!(chosen(&[Choice::One(SourceId::Landlock)]), [SourceId::Landlock]);
-        assert_eq!(chosen(&[Choice::All, Choice::Default]), SourceId::ALL);
+        assert_eq!(chosen(&[Choice::All, Choice::Default], false), chosen(&[Choice::All], false));
     }
 }

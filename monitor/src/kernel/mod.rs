@@ -50,6 +50,8 @@ static BOUNDED_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR
 pub struct Options {
     /// The sources that are wanted.
     pub sources: Vec<SourceId>,
+    /// Whether denials that the policy keeps out of the log are wanted.
+    pub silent: bool,
     /// Bytes of the ring buffer: a power of two, and a multiple of the page size.
     pub ring_size: u32,
 }
@@ -149,7 +151,8 @@ pub fn attach(options: &Options) -> Result<Attached, KernelError> {
 
     let mut notes = Vec::new();
     let object = if types.has_function("bpf_loop") { OBJECT } else { BOUNDED_OBJECT };
-    let (settings, facts) = variables(object, &btf, &layout, &modules, &mut notes)?;
+    let (mut settings, facts) = variables(object, &btf, &layout, &modules, &mut notes)?;
+    settings.silent = options.silent.into();
     let mut ebpf = load(object, &btf, &layout, &settings, options.ring_size, cpus)?;
     let mut sources = Vec::new();
     let mut attached = Vec::new();
@@ -298,11 +301,11 @@ fn attach_source(
 ) -> (SourceReport, Vec<&'static str>) {
     let mut report =
         SourceReport { name: source.name, state: State::Inactive, failed: Vec::new(), missing: Vec::new() };
-    if !modules.iter().any(|module| module == source.name) {
+    if source.lsm.is_some_and(|lsm| !modules.iter().any(|module| module == lsm)) {
         return (report, Vec::new());
     }
     if !options.sources.contains(&source.id) {
-        report.state = State::NotSelected { cost: source.cost };
+        report.state = State::NotSelected { cost: source.cost, silent: source.silent };
         return (report, Vec::new());
     }
     let mut advice = source.advice;

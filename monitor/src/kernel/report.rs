@@ -50,6 +50,9 @@ pub enum State {
         /// What it would cost while nothing is refused.
         #[serde(skip_serializing_if = "Option::is_none")]
         cost: Option<&'static str>,
+        /// Whether it is watched only with `--silent`.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        silent: bool,
     },
     /// It could not be attached; [`SourceReport::failed`] says why.
     Failed {

@@ -1,9 +1,9 @@
 //! AppArmor's records.
 
-use monitor_common::{Apparmor, ObjectKind as Kind, SourceId, chunk::ChunkKind};
+use monitor_common::{Apparmor, ObjectKind as AuditKind, SourceId, chunk::ChunkKind};
 
 use crate::{
-    event::{Event, Module, ObjectKind, PathRoot, Verdict},
+    event::{Event, Kind, Module, ObjectKind, PathRoot, Verdict},
     kernel::{Attachment, Hook, Program},
     record::{Chunk, Record, RecordError},
     source::{
@@ -28,6 +28,9 @@ pub(super) const SOURCE: Source = Source {
     id: SourceId::Apparmor,
     name: "apparmor",
     module: Module::Apparmor,
+    lsm: Some("apparmor"),
+    kind: Kind::Denial,
+    silent: false,
     about: "AppArmor's DENIED, ALLOWED (complain) and KILLED",
     attachments: &[
         Attachment {
@@ -66,7 +69,7 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
         let chunk = chunk?;
         match chunk.kind {
             ChunkKind::Operation => {
-                if class == Class::Other(0) && body.object.kind == Kind::Net as u8 {
+                if class == Class::Other(0) && body.object.kind == AuditKind::Net as u8 {
                     class = Class::Net;
                 } else if class == Class::Other(0) {
                     class = Class::of_operation(chunk.bytes);
@@ -91,10 +94,10 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
     }
 
     if body.audit_type == ALLOWED {
-        draft.event.verdict = Verdict::Permitted;
+        draft.event.verdict = Some(Verdict::Permitted);
     }
     let errno = body.error.unsigned_abs();
-    let hidden = draft.event.verdict == Verdict::Permitted && HIDDEN_BY_COMPLAIN_MODE.contains(&errno);
+    let hidden = draft.event.verdict == Some(Verdict::Permitted) && HIDDEN_BY_COMPLAIN_MODE.contains(&errno);
     let action = &mut draft.event.action;
     action.errno = (body.error < 0 && !hidden).then_some(errno);
     action.class = class.name();

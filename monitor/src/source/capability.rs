@@ -3,7 +3,7 @@
 use monitor_common::{Capability, SourceId};
 
 use crate::{
-    event::{Event, Module, ObjectKind},
+    event::{Event, Kind, Module, ObjectKind},
     kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
     source::{Source, Tables, draft::Draft, names::capability as names},
@@ -14,6 +14,9 @@ pub(super) const SOURCE: Source = Source {
     id: SourceId::Capability,
     name: "capability",
     module: Module::Capability,
+    lsm: Some("capability"),
+    kind: Kind::Denial,
+    silent: false,
     about: "capabilities that a process lacked",
     attachments: &[
         Attachment {

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use monitor_common::{Flags, chunk::ChunkKind};
 
 use crate::{
-    event::{Action, Audit, Event, Missing, Object, ObjectKind, SCHEMA_VERSION, Subject, Text, Verdict},
+    event::{
+        Action, Audit, Event, Kind, Missing, Object, ObjectKind, SCHEMA_VERSION, Subject, Text, Verdict,
+    },
     record::{Chunk, Record, RecordError},
     source::{
         Tables,
@@ -27,16 +29,23 @@ impl<'a> Draft<'a> {
     /// Begins with the head.
     pub(super) fn new(record: &Record<'a>, tables: &'a Tables) -> Self {
         let head = record.head();
+        let source = of(record.source());
         let has = |flag| head.flags & flag != 0;
         let mut draft = Self {
             event: Event {
                 schema: SCHEMA_VERSION,
                 time: tables.clock.time_of_day(head.time),
                 host: Cow::Borrowed(&tables.host),
-                module: of(record.source()).module,
-                verdict: if has(Flags::PERMITTED) { Verdict::Permitted } else { Verdict::Denied },
+                kind: source.kind,
+                module: source.module,
+                verdict: match source.kind {
+                    Kind::Denial if has(Flags::PERMITTED) => Some(Verdict::Permitted),
+                    Kind::Denial => Some(Verdict::Denied),
+                    Kind::Policy => None,
+                },
                 silent: has(Flags::SILENT),
                 action: Action::default(),
+                changes: Vec::new(),
                 subject: Subject { not_process: has(Flags::NOT_SUBJECT), ..Subject::default() },
                 object: Object::default(),
                 process: task::process(&head.task, head.missing, &tables.clock),

@@ -3,7 +3,7 @@
 use monitor_common::{Landlock, LandlockRequest, SourceId, chunk::ChunkKind};
 
 use crate::{
-    event::{Event, Module},
+    event::{Event, Kind, Module},
     kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
     source::{
@@ -19,7 +19,10 @@ pub(super) const SOURCE: Source = Source {
     id: SourceId::Landlock,
     name: "landlock",
     module: Module::Landlock,
-    about: "Landlock denials, the unlogged ones too",
+    lsm: Some("landlock"),
+    kind: Kind::Denial,
+    silent: false,
+    about: "Landlock denials",
     attachments: &[
         Attachment {
             programs: &[

@@ -18,7 +18,7 @@ use monitor_common::SourceId;
 pub use crate::record::RecordError as DecodeError;
 use crate::{
     clock::Clock,
-    event::{Event, Module},
+    event::{Event, Kind, Module},
     kernel::Attachment,
     record::Record,
     source::{
@@ -33,10 +33,18 @@ use crate::{
 pub struct Source {
     /// Its number.
     pub id: SourceId,
-    /// Its name, which is also its module's, as the kernel lists it.
+    /// Its name, by which users choose it.
     pub name: &'static str,
     /// The module that it watches.
     pub module: Module,
+    /// The name under which the kernel lists the module that must be active for it (`/sys/kernel/security/lsm`); `None`
+    /// if it needs none.
+    pub lsm: Option<&'static str>,
+    /// What its events tell.
+    pub kind: Kind,
+    /// Whether it reports only denials that the policy keeps out of the log, so that it is watched only with
+    /// `--silent`.
+    pub silent: bool,
     /// What it reports, for a list.
     pub about: &'static str,
     /// The ways to attach it, the best first.

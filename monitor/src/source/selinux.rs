@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use monitor_common::{Selinux, SourceId};
 
 use crate::{
-    event::{Event, Module, Text},
+    event::{Event, Kind, Module, Text},
     kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
     source::{Source, Tables, context::Formatted, draft::Draft, object},
@@ -16,6 +16,9 @@ pub(super) const SOURCE: Source = Source {
     id: SourceId::Selinux,
     name: "selinux",
     module: Module::Selinux,
+    lsm: Some("selinux"),
+    kind: Kind::Denial,
+    silent: false,
     about: "SELinux denials, enforcing and permissive",
     attachments: &[
         Attachment {

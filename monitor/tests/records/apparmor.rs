@@ -93,6 +93,6 @@ fn complain_mode_hides_a_refusal_from_the_caller_and_no_other_error() {
         let (record, tables) =
             (record(b"open", allowed, |record| record.chunk(ChunkKind::Name, b"/x")), tables());
         let event = event(&record, &tables);
-        assert_eq!((event.verdict, event.action.errno), (Verdict::Permitted, errno));
+        assert_eq!((event.verdict, event.action.errno), (Some(Verdict::Permitted), errno));
     }
 }
