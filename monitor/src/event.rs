@@ -48,6 +48,12 @@ pub struct Event<'a> {
     pub object: Object<'a>,
     /// The process that asked.
     pub process: Process<'a>,
+    /// The systemd unit that the process belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit<'a>>,
+    /// The container that the process is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container<'a>>,
     /// The audit record of the same denial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<Audit>,
@@ -492,6 +498,119 @@ pub struct Ancestor<'a> {
     /// When it started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Timestamp>,
+}
+
+/// A systemd unit, as the path of its cgroup tells it.
+///
+/// Names are those that `systemctl` takes: what systemd escapes in a unit's name (`\x2d`) stays escaped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unit<'a> {
+    /// The unit of the system's manager: `httpd.service`, `session-2.scope`, `user@1000.service`. Absent if only a slice
+    /// is known.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Text<'a>>,
+    /// The innermost slice that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<Text<'a>>,
+    /// The unit of a user's manager, where [`Self::name`] is that manager: `dbus.service`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_unit: Option<Text<'a>>,
+    /// The innermost slice of the user's manager that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_slice: Option<Text<'a>>,
+    /// The user whose manager, session or slice it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<u32>,
+    /// The login session, as logind numbers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Text<'a>>,
+}
+
+/// A container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Container<'a> {
+    /// Its id: 64 hexadecimal digits, or the name where the runtime has only names. Absent if only the pod is known.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Text<'a>>,
+    /// What runs it, where the path tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Runtime>,
+    /// The pod that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<Pod<'a>>,
+    /// The containers that it is nested in, the nearest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<OuterContainer<'a>>,
+    /// How it was found.
+    pub found_by: FoundBy,
+}
+
+/// A container in which there is another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OuterContainer<'a> {
+    /// Its id.
+    #[serde(borrow)]
+    pub id: Text<'a>,
+    /// What runs it, where the path tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Runtime>,
+}
+
+/// What runs a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Runtime {
+    /// Docker.
+    Docker,
+    /// containerd, by Kubernetes or nerdctl.
+    Containerd,
+    /// CRI-O.
+    CriO,
+    /// Podman.
+    Podman,
+    /// systemd-nspawn.
+    SystemdNspawn,
+    /// LXC, LXD and Incus.
+    Lxc,
+    /// crun, by itself.
+    Crun,
+    /// runc, by itself.
+    Runc,
+}
+
+/// A pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pod<'a> {
+    /// Its UID in Kubernetes, its id in Podman.
+    #[serde(borrow)]
+    pub uid: Text<'a>,
+    /// Its quality of service; Kubernetes's alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qos: Option<QosClass>,
+}
+
+/// Quality of service of a Kubernetes pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QosClass {
+    /// Every container has limits that are its requests.
+    Guaranteed,
+    /// Some container has a request or limit.
+    Burstable,
+    /// None has.
+    Besteffort,
+}
+
+/// How a container was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundBy {
+    /// The path of the process's cgroup says so.
+    Cgroup,
 }
 
 /// The audit record of the same denial.

@@ -3,6 +3,7 @@
 pub mod accounting;
 pub mod cli;
 pub mod clock;
+pub mod enrich;
 pub mod event;
 pub mod kernel;
 pub mod output;

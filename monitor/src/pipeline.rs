@@ -1,9 +1,10 @@
-//! From the ring buffer to the outputs: read, decode, hand on. Nothing here waits for an output.
+//! From the ring buffer to the outputs: read, decode, enrich, hand on. Nothing here waits for an output.
 
 use std::{io, ops::Deref};
 
 use crate::{
     accounting::Tallies,
+    enrich,
     output::Hub,
     record,
     source::{self, Tables},
@@ -83,7 +84,7 @@ impl<R: Records> Pipeline<R> {
             let source = record::source_of(&record);
             match (source, source::decode(&record, &self.tables)) {
                 (Some(source), Ok(event)) => {
-                    self.hub.send(&event);
+                    enrich::located(event, |event| self.hub.send(event));
                     self.tallies.emitted(source);
                 }
                 (source, Err(error)) => {

@@ -49,6 +49,8 @@ impl<'a> Draft<'a> {
                 subject: Subject { not_process: has(Flags::NOT_SUBJECT), ..Subject::default() },
                 object: Object::default(),
                 process: task::process(&head.task, head.missing, &tables.clock),
+                unit: None,
+                container: None,
                 audit: (head.task.audit_serial != 0).then_some(Audit { serial: head.task.audit_serial }),
                 missing: Vec::new(),
             },

@@ -10,11 +10,14 @@ use std::{
 
 use monitor::{
     accounting::{Account, KernelCounts},
-    event::{Event, Module},
+    event::{Event, Module, Runtime},
     output::{Hub, OutputLoss},
     pipeline::{End, Pipeline, Records},
 };
-use monitor_common::{Capability, SourceId};
+use monitor_common::{
+    Capability, SourceId,
+    chunk::{ChunkKind, FLAG_CUT},
+};
 use tokio::runtime;
 use zerocopy::FromZeros as _;
 
@@ -87,6 +90,11 @@ fn every_record_becomes_one_line_for_every_output_and_is_accounted_for() {
     assert_eq!(newline, b"\n");
     let event: Event<'_> = serde_json::from_slice(event).unwrap();
     assert_eq!((event.module, event.process.pid), (Module::Capability, 4242));
+    let cgroup = event.process.cgroup.unwrap();
+    assert_eq!(cgroup.path.as_deref(), Some("/system.slice/httpd.service"), "it is still there");
+    let unit = event.unit.unwrap();
+    assert_eq!((unit.name.as_deref(), unit.slice.as_deref()), (Some("httpd.service"), Some("system.slice")));
+    assert_eq!(event.container, None);
 
     let [first_counts, second_counts] = counts;
     assert_eq!((first_counts.received(), first_counts.lost(OutputLoss::QueueFull)), (600, 0));
@@ -96,6 +104,24 @@ fn every_record_becomes_one_line_for_every_output_and_is_accounted_for() {
         second_counts.to_string(),
         "second: received 600, written 0, lost 600 (queue_full 597, ended 3)",
     );
+}
+
+#[test]
+fn a_cgroup_whose_start_is_missing_tells_the_container_and_not_the_unit() {
+    let id = "81950eac55062e5d8e7b5567d1036e4b146dfe212bdc9263c97347e6ce86b904";
+    let components = format!("container\0libpod-{id}.scope\0machine.slice\0");
+    let record = Builder::new(SourceId::Capability, &Capability::new_zeroed())
+        .flagged(ChunkKind::Cgroup, FLAG_CUT, components.as_bytes())
+        .build();
+    let mut hub = Hub::default();
+    let mut lines = hub.add("lines", 1);
+    Pipeline::new(Memory::of([record]), tables(), hub).finish();
+    let line = lines.queue.blocking_recv().unwrap();
+    let event: Event<'_> = serde_json::from_slice(&line).unwrap();
+    assert_eq!(event.unit, None);
+    assert!(event.missing.iter().any(|missing| missing.field == "unit"), "{:?}", event.missing);
+    let container = event.container.unwrap();
+    assert_eq!((container.id.as_deref(), container.runtime), (Some(id), Some(Runtime::Podman)));
 }
 
 #[test]
