@@ -1,12 +1,16 @@
 //! A guest in which a group of cases ran, and what came out of it.
 
-use std::sync::{LazyLock, Mutex, OnceLock};
+use std::{
+    path::Path,
+    sync::{LazyLock, Mutex, OnceLock},
+};
 
 use serde_json::Value;
 use tests::{
     actor::{
         allowed::Quiet,
         session::{AuditMode, Line},
+        step::StepReport,
         storm::Drop as StormDrop,
     },
     audit::Record,
@@ -50,6 +54,8 @@ pub struct Group {
 pub struct Session {
     /// The cases, as they went.
     pub reports: Vec<Report>,
+    /// The steps, as they went.
+    pub steps: Vec<StepReport>,
     /// The processes of the storm.
     pub drops: Vec<StormDrop>,
     /// The runs of programs while nothing was refused.
@@ -94,16 +100,9 @@ impl Group {
             Module::Apparmor => vm::Module::Apparmor,
             Module::Landlock | Module::Capability => vm::Module::None,
         };
+        let asked = if silent { "-silent" } else { "" };
         let output = run_in_guest(kernel, in_force, append, &self.script())?;
-        if let Some(folder) = std::env::var_os(KEEP) {
-            let asked = if silent { "-silent" } else { "" };
-            let name = format!("{kernel}-{module}-{audit:?}{append}{asked}.jsonl").to_lowercase();
-            std::fs::write(std::path::Path::new(&folder).join(name), &output)
-                .map_err(|error| error.to_string())?;
-        }
-        Session::parse(&output).map_err(|error| {
-            format!("{error} in the output of {kernel} {module} {audit:?} {append}:\n{output}")
-        })
+        Session::read(&output, &format!("{kernel}-{module}-{audit:?}{append}{asked}"))
     }
 
     /// The cases; then, where audit is as usual, a storm and a time of quiet.
@@ -139,33 +138,48 @@ pub fn denyd() -> Result<&'static str, String> {
 
 /// Boots a guest with the tests' policy and programs, runs a shell script in it, and returns what it prints.
 pub fn run_in_guest(kernel: &str, module: vm::Module, append: &str, script: &str) -> Result<String, String> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let cache = Cache::open().map_err(|error| error.to_string())?;
-    let kernel = Kernel::resolve(kernel, &cache).map_err(|error| error.to_string())?;
     let sources = workspace::root().join("tests");
     let policy = Policy {
         selinux: Some(sources.join("policy/selinux.cil")),
         apparmor: Some(sources.join("profiles")),
         prepare: None,
     };
-    let guest = Guest::new(kernel, module)
-        .policy(policy)
-        .binary(denyd()?)
-        .binary(env!("CARGO_BIN_EXE_actor"))
-        .append("log_buf_len=16M")
-        .append(append);
+    boot(&guest(kernel, module)?.policy(policy).append(append), script)
+}
+
+/// A guest with the tests' programs.
+pub fn guest(kernel: &str, module: vm::Module) -> Result<Guest, String> {
+    let cache = Cache::open().map_err(|error| error.to_string())?;
+    let kernel = Kernel::resolve(kernel, &cache).map_err(|error| error.to_string())?;
+    let guest = Guest::new(kernel, module).binary(denyd()?).binary(env!("CARGO_BIN_EXE_actor"));
+    Ok(guest.append("log_buf_len=16M"))
+}
+
+/// Boots a guest, runs a shell script in it, and returns what it prints.
+pub fn boot(guest: &Guest, script: &str) -> Result<String, String> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _one = ONE_AT_A_TIME.lock().map_err(|error| error.to_string())?;
     let outcome = guest.run(["sh", "-c", script], &mut std::io::sink()).map_err(|error| error.to_string())?;
     Ok(String::from_utf8_lossy(&outcome.output).into_owned())
 }
 
 impl Session {
+    /// Takes the output of a guest apart, and keeps it under `name` if it is asked for.
+    pub fn read(output: &str, name: &str) -> Result<Self, String> {
+        if let Some(folder) = std::env::var_os(KEEP) {
+            let file = Path::new(&folder).join(format!("{name}.jsonl").to_lowercase());
+            std::fs::write(file, output).map_err(|error| error.to_string())?;
+        }
+        Self::parse(output).map_err(|error| format!("{error} in the output of {name}:\n{output}"))
+    }
+
     /// Takes the output apart. What is no [`Line`] is somebody's complaint, and stands among denyd's messages.
     fn parse(output: &str) -> Result<Self, String> {
         let mut session = Self::default();
         for text in output.lines() {
             match serde_json::from_str(text).unwrap_or_else(|_| Line::Message(text.to_owned())) {
                 Line::Report(report) => session.reports.push(*report),
+                Line::Step(step) => session.steps.push(step),
                 Line::Drop(drop) => session.drops.push(drop),
                 Line::Quiet(quiet) => session.quiet = Some(quiet),
                 Line::Event(event) => {

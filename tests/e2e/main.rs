@@ -4,6 +4,7 @@
 //! needs. Guests run one at a time.
 
 mod command_line;
+mod full;
 mod group;
 mod identity;
 mod layout;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     }
     trials.extend(with_silent());
     trials.extend(without_audit());
+    trials.extend(full::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

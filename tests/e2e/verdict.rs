@@ -52,17 +52,35 @@ pub fn case(case: &Case, group: &Group) -> Result<(), String> {
     {
         faults.extend(mismatches);
     }
-    for (record, event, mismatches) in pair(&records, &events, audit::compare) {
+    faults.extend(compare_with_audit(&records, &events, session));
+    for event in &events {
+        faults.extend(identity::mismatches(event, report));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(explain(&faults, report, &events, &records, session)) }
+}
+
+/// What the events of a process and audit's records of its denials don't agree in.
+pub fn disagreements_with_audit(session: &Session, pid: u32, events: &[&Value]) -> Vec<String> {
+    let records = records_of(&session.records, pid);
+    let mut faults = compare_with_audit(&records, events, session);
+    if records.len() != events.len() {
+        faults.push(format!("{} events and {} audit records", events.len(), records.len()));
+        faults.extend(records.into_iter().map(|record| record.line));
+    }
+    faults
+}
+
+/// What the records say, and what the records of their system calls say, that the events don't.
+fn compare_with_audit(records: &[Record], events: &[&Value], session: &Session) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (record, event, mismatches) in pair(records, events, audit::compare) {
         faults.extend(mismatches);
         let calls = session.records.iter();
         let call =
             calls.into_iter().find(|call| call.kind == Kind::SystemCall && call.serial == record.serial);
         faults.extend(call.map(|call| audit::compare_system_call(call, event)).unwrap_or_default());
     }
-    for event in &events {
-        faults.extend(identity::mismatches(event, report));
-    }
-    if faults.is_empty() { Ok(()) } else { Err(explain(&faults, report, &events, &records, session)) }
+    faults
 }
 
 /// Pairs each wanted thing with the event that differs from it least; what is paired isn't paired again.

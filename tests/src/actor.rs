@@ -7,4 +7,5 @@ pub mod kernel_log;
 pub mod part;
 pub mod run;
 pub mod session;
+pub mod step;
 pub mod storm;

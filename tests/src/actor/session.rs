@@ -10,7 +10,9 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
-use super::{allowed::Quiet, audit_control::AuditControl, kernel_log::KernelLog, storm::Drop};
+use super::{
+    allowed::Quiet, audit_control::AuditControl, kernel_log::KernelLog, step::StepReport, storm::Drop,
+};
 use crate::{operation::system::mount_tmpfs, report::Report};
 
 /// One line of a session's output.
@@ -21,6 +23,8 @@ pub enum Line {
     Report(Box<Report>),
     /// A process of a storm.
     Drop(Drop),
+    /// A step, as it went.
+    Step(StepReport),
     /// How often programs ran while nothing was refused.
     Quiet(Quiet),
     /// A line of denyd's standard output.

@@ -10,7 +10,7 @@ use tests::{
         part::Part,
         run,
         session::{AuditMode, Line, print, session},
-        storm,
+        step, storm,
     },
     case::{Case, Module, Version},
     cases,
@@ -51,6 +51,15 @@ enum Verb {
         /// Only these cases; `none` for none.
         cases: Vec<String>,
     },
+    /// Run scripts while denyd watches, and print as `run` does.
+    Steps {
+        /// How denyd is started, split at spaces.
+        #[arg(long)]
+        watch: String,
+        /// The scripts, each named as its step.
+        #[arg(required = true)]
+        scripts: Vec<PathBuf>,
+    },
     /// Read and write paths under a Landlock domain that allows neither, outside /usr.
     Landlock {
         /// What to try.
@@ -79,6 +88,15 @@ fn main() -> anyhow::Result<()> {
                     }
                     if allowed { print(&Line::Quiet(allowed::allowed(module)?)) } else { Ok(()) }
                 },
+            )
+        }
+        Verb::Steps { watch, scripts } => {
+            let denyd: Vec<_> = watch.split_whitespace().map(str::to_owned).collect();
+            session(
+                &denyd,
+                AuditMode::Record,
+                &mut || scripts.iter().try_for_each(|script| print(&Line::Step(step::step(script)?))),
+                &mut || Ok(()),
             )
         }
         Verb::Landlock { paths } => act::try_under_landlock(&paths),

@@ -1,0 +1,188 @@
+//! Trials in full guests: Debian with systemd, its real policy and profiles, and the administrator's tools.
+//!
+//! One guest boots for each module in force, runs the scripts of all its steps in order while denyd watches, and is
+//! asked by each step's trial. A step does something that an administrator does and says what must have come of it:
+//!
+//! ```ignore
+//! pub const STEPS: [Step; 1] = [Step {
+//!     name: "setenforce_is_a_policy_event",
+//!     module: Module::Selinux,
+//!     script: "known setter setenforce 0; setenforce 1",
+//!     check: |seen| {
+//!         seen.all_agree("setter", 1, &Expectation::default().field("process.comm", "setenforce"))
+//!     },
+//! }];
+//! ```
+//!
+//! To add one:
+//!
+//! 1. Put it into the `STEPS` of a file in `tests/e2e/full/`; a new file goes into [`steps`].
+//! 2. The script runs as root in `/bin/sh`. `known NAME COMMAND...` runs a command whose process id the check must
+//!    know; `fact NAME VALUE` tells it anything else. What the script prints is shown if the check fails, and a
+//!    script that fails is a fault by itself. Its common indentation is taken off. It must leave the guest as the later steps need it.
+//! 3. A package that it needs goes into `PACKAGES` in `xtask/src/vm/full.rs`.
+//! 4. Run it: `cargo xtask test --only e2e -- full-selinux/setenforce`. The guest then runs all steps of its module.
+
+mod distribution;
+
+use std::{
+    fs,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use libtest_mimic::Trial;
+use serde_json::Value;
+use tests::{actor::step::StepReport, expectation::Expectation};
+use xtask::{
+    cache::Cache,
+    setup,
+    vm::{Module, Userland},
+};
+
+use crate::{
+    group::{Session, boot, guest},
+    verdict,
+};
+
+/// The kernel that full guests boot.
+const KERNEL: &str = "7";
+/// How denyd is started.
+const DENYD: &str = "denyd run --source default";
+
+/// How long a guest has for all its steps; a busy machine may need minutes.
+const TIMEOUT: Duration = Duration::from_mins(20);
+
+/// Something that is done in a full guest, and what must come of it.
+#[derive(Clone, Copy)]
+pub struct Step {
+    /// The trial's name, as what a user sees.
+    pub name: &'static str,
+    /// The module in force in the guest.
+    pub module: Module,
+    /// A shell script.
+    pub script: &'static str,
+    /// Whether that came of it which must.
+    pub check: fn(&Seen<'_>) -> Result<(), String>,
+}
+
+/// All steps, in the order in which they run.
+fn steps() -> impl Iterator<Item = Step> {
+    distribution::STEPS.into_iter()
+}
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for module in [Module::Selinux, Module::Apparmor] {
+        let steps: Vec<_> = steps().filter(|step| step.module == module).collect();
+        let guest = Arc::new(FullGuest { module, steps: steps.clone(), session: OnceLock::new() });
+        for step in steps {
+            let guest = Arc::clone(&guest);
+            trials.push(Trial::test(format!("{KERNEL}/full-{module}/{}", step.name), move || {
+                Ok(guest.check(&step)?)
+            }));
+        }
+    }
+    trials
+}
+
+/// A guest that boots when it is first needed.
+struct FullGuest {
+    module: Module,
+    steps: Vec<Step>,
+    session: OnceLock<Result<Session, String>>,
+}
+
+impl FullGuest {
+    fn check(&self, step: &Step) -> Result<(), String> {
+        let session = self.session.get_or_init(|| self.run()).as_ref().map_err(Clone::clone)?;
+        let report = session.steps.iter().find(|report| report.step == step.name);
+        let report = report.ok_or_else(|| format!("{} was not run", step.name))?;
+        let seen = Seen { report, session };
+        let done = if report.status == "exit status: 0" { Ok(()) } else { Err(report.status.clone()) };
+        done.and_then(|()| (step.check)(&seen)).map_err(|fault| seen.explain(&fault))
+    }
+
+    fn run(&self) -> Result<Session, String> {
+        let fault = |error: &dyn std::error::Error| error.to_string();
+        let scripts = tempfile::tempdir().map_err(|error| fault(&error))?;
+        for step in &self.steps {
+            fs::write(scripts.path().join(step.name), unindented(step.script))
+                .map_err(|error| fault(&error))?;
+        }
+        let cache = Cache::open().map_err(|error| fault(&error))?;
+        let image = setup::full_image(&cache).map_err(|error| fault(&error))?;
+        let guest = guest(KERNEL, self.module)?.userland(Userland::Full(image)).share(scripts.path());
+        let guest = guest.timeout(TIMEOUT);
+        let names: Vec<_> = self.steps.iter().map(|step| format!("/share/{}", step.name)).collect();
+        let output = boot(&guest, &format!("actor steps --watch '{DENYD}' {}", names.join(" ")))?;
+        Session::read(&output, &format!("{KERNEL}-full-{}", self.module))
+    }
+}
+
+/// A script without the indentation that all its lines share, so that here-documents end where they should.
+fn unindented(script: &str) -> String {
+    let lines = || script.lines().filter(|line| !line.trim().is_empty());
+    let shared = lines().map(|line| line.len() - line.trim_start().len()).min().unwrap_or_default();
+    lines().flat_map(|line| [&line[shared..], "\n"]).collect()
+}
+
+/// What a step's check looks at.
+pub struct Seen<'a> {
+    /// The step, as it went.
+    pub report: &'a StepReport,
+    /// Everything that came out of the guest: events and records of all steps.
+    pub session: &'a Session,
+}
+
+impl<'a> Seen<'a> {
+    /// A fact that the script told.
+    pub fn fact(&self, name: &str) -> Result<&'a str, String> {
+        let fact = self.report.facts.get(name);
+        fact.map(String::as_str).ok_or_else(|| format!("the script did not tell `{name}`"))
+    }
+
+    /// A fact that is a number, such as the process id of what `known` ran.
+    pub fn number(&self, name: &str) -> Result<u64, String> {
+        let fact = self.fact(name)?;
+        fact.parse().map_err(|error| format!("`{name}` is `{fact}`: {error}"))
+    }
+
+    /// The events of a process that `known` ran, in order.
+    pub fn events_of(&self, known: &str) -> Result<Vec<&'a Value>, String> {
+        let pid = self.number(known)?;
+        Ok(self.session.events.iter().filter(|event| event["process"]["pid"] == pid).collect())
+    }
+
+    /// Whether a process that `known` ran has so many events, which all say what they must, and the same as audit's
+    /// records of its denials.
+    pub fn all_agree(&self, known: &str, count: usize, expectation: &Expectation) -> Result<(), String> {
+        let events = self.events_of(known)?;
+        let mut faults = Vec::new();
+        if events.len() != count {
+            faults.push(format!("{} events of `{known}` instead of {count}", events.len()));
+        }
+        let facts = self.report.facts.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        let facts = facts.collect();
+        for event in &events {
+            faults.extend(expectation.mismatches(event, &facts));
+        }
+        let pid = self.number(known)?;
+        let pid = u32::try_from(pid).map_err(|error| error.to_string())?;
+        faults.extend(verdict::disagreements_with_audit(self.session, pid, &events));
+        if faults.is_empty() {
+            return Ok(());
+        }
+        faults.extend(events.iter().map(|event| format!("event: {event}")));
+        Err(faults.join("\n"))
+    }
+
+    fn explain(&self, fault: &str) -> String {
+        format!(
+            "{fault}\nfacts: {:?}\nthe script printed:\n{}\ndenyd said:\n{}",
+            self.report.facts,
+            self.report.output,
+            self.session.messages.join("\n")
+        )
+    }
+}
