@@ -6,6 +6,9 @@
 //!
 //! An event borrows from the record it was decoded from: the ring buffer's memory goes to the output in one pass.
 
+#[cfg(test)]
+mod schema;
+
 use std::borrow::Cow;
 
 use jiff::Timestamp;
@@ -17,11 +20,13 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// A string from outside, escaped without loss; see the module's documentation.
 pub type Text<'a> = Cow<'a, str>;
 
-/// One denial.
+/// One denial, or one change of a module's policy. docs/events.md explains every field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Event<'a> {
-    /// [`SCHEMA_VERSION`].
+    /// The version of the event's form.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema: u32,
     /// When the module decided.
     pub time: Timestamp,
@@ -64,6 +69,7 @@ pub struct Event<'a> {
 
 /// What an event tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A module refused, or would have.
@@ -74,6 +80,7 @@ pub enum Kind {
 
 /// One change of a module's policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Change<'a> {
     /// What changed.
@@ -95,6 +102,7 @@ pub struct Change<'a> {
 
 /// What of a module's policy changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// SELinux was switched between enforcing and permissive.
@@ -109,6 +117,7 @@ pub enum ChangeKind {
 
 /// A security module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Module {
     /// SELinux.
@@ -123,6 +132,7 @@ pub enum Module {
 
 /// What the module decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It refused.
@@ -133,6 +143,7 @@ pub enum Verdict {
 
 /// What was asked for, in the module's own terms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Action<'a> {
     /// The object class: SELinux `file`, `tcp_socket`; AppArmor `file`, `net`, `cap`; Landlock `fs`, `net`, `scope`,
@@ -178,6 +189,7 @@ pub struct Action<'a> {
 
 /// Who asked, in the module's own terms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Subject<'a> {
     /// The label: an SELinux context or an AppArmor profile.
@@ -206,6 +218,7 @@ pub struct Subject<'a> {
 
 /// What was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Object<'a> {
     /// What it is.
@@ -313,6 +326,7 @@ pub struct Object<'a> {
 
 /// What kind of thing an object is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectKind {
     /// The module gave no object.
@@ -342,6 +356,7 @@ pub enum ObjectKind {
 
 /// Where a path starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PathRoot {
     /// At the root of the process's mount namespace: an absolute path there.
@@ -354,6 +369,7 @@ pub enum PathRoot {
 
 /// An address and port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint<'a> {
     /// The IP address.
@@ -366,6 +382,7 @@ pub struct Endpoint<'a> {
 
 /// The process that is the object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TargetProcess<'a> {
     /// Process id, in the initial namespace.
@@ -385,6 +402,7 @@ pub struct TargetProcess<'a> {
 
 /// The process that asked, as it was at the moment of the denial.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Process<'a> {
     /// Process id, in the initial namespace.
@@ -458,6 +476,7 @@ pub struct Process<'a> {
 
 /// Inode numbers of namespaces, as in `/proc/PID/ns`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Namespaces {
     /// The pid namespace.
@@ -472,6 +491,7 @@ pub struct Namespaces {
 
 /// A cgroup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Cgroup<'a> {
     /// Its id: the inode number of its directory.
@@ -483,6 +503,7 @@ pub struct Cgroup<'a> {
 
 /// An ancestor of the process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ancestor<'a> {
     /// Process id, in the initial namespace.
@@ -504,6 +525,7 @@ pub struct Ancestor<'a> {
 ///
 /// Names are those that `systemctl` takes: what systemd escapes in a unit's name (`\x2d`) stays escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Unit<'a> {
     /// The unit of the system's manager: `httpd.service`, `session-2.scope`, `user@1000.service`. Absent if only a slice
@@ -529,6 +551,7 @@ pub struct Unit<'a> {
 
 /// A container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Container<'a> {
     /// Its id: 64 hexadecimal digits, or the name where the runtime has only names. Absent if only the pod is known.
@@ -549,6 +572,7 @@ pub struct Container<'a> {
 
 /// A container in which there is another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OuterContainer<'a> {
     /// Its id.
@@ -561,6 +585,7 @@ pub struct OuterContainer<'a> {
 
 /// What runs a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Runtime {
     /// Docker.
@@ -583,6 +608,7 @@ pub enum Runtime {
 
 /// A pod.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pod<'a> {
     /// Its UID in Kubernetes, its id in Podman.
@@ -595,6 +621,7 @@ pub struct Pod<'a> {
 
 /// Quality of service of a Kubernetes pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum QosClass {
     /// Every container has limits that are its requests.
@@ -607,6 +634,7 @@ pub enum QosClass {
 
 /// How a container was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FoundBy {
     /// The path of the process's cgroup says so.
@@ -615,6 +643,7 @@ pub enum FoundBy {
 
 /// The audit record of the same denial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Audit {
     /// Its serial number, for `ausearch --event`.
@@ -623,6 +652,7 @@ pub struct Audit {
 
 /// A field that should be here and could not be had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Missing<'a> {
     /// The field, by its path in the JSON: `process.exe`.

@@ -29,7 +29,7 @@ fn help_shows_examples_and_the_exit_statuses() {
     assert_eq!(status(&output), 0);
     let help = String::from_utf8(output.stdout).unwrap();
     for part in
-        ["Examples:\n  denyd check", "Exit status:", "  3  denyd lacks the privilege", "check  Say what"]
+        ["Examples:\n  denyd check", "Exit status:", "  3  denyd lacks the privilege", "check   Say what"]
     {
         assert!(help.contains(part), "{part:?} is not in:\n{help}");
     }
@@ -89,4 +89,12 @@ fn for_anyone(folder: &Path) -> io::Result<PathBuf> {
     let program = folder.join("denyd");
     fs::copy(env!("CARGO_BIN_EXE_denyd"), &program)?;
     Ok(program)
+}
+
+#[test]
+fn the_schema_is_printed_to_anyone() {
+    let output = denyd(&["schema"]);
+    assert_eq!((stderr(&output), status(&output)), ("", 0));
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(schema["properties"]["schema"]["const"], monitor::event::SCHEMA_VERSION);
 }

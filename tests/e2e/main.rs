@@ -8,6 +8,7 @@ mod full;
 mod group;
 mod identity;
 mod layout;
+mod schema;
 mod verdict;
 
 use std::{process::ExitCode, sync::Arc};
@@ -73,13 +74,14 @@ fn of_module(kernel: &'static str, version: Version, module: Module) -> Vec<Tria
 }
 
 /// What must be true of all events of a group together.
-fn of_all_events(prefix: &str, group: &Arc<Group>) -> [Trial; 3] {
+fn of_all_events(prefix: &str, group: &Arc<Group>) -> [Trial; 4] {
     let whole = |name: &str, check: fn(&Group) -> Result<(), String>| {
         let group = Arc::clone(group);
         Trial::test(format!("{prefix}/{name}"), move || Ok(check(&group)?))
     };
     [
         whole("every_event_and_every_record_belongs_to_a_case", verdict::nothing_else),
+        whole("every_event_follows_the_schema", schema::every_event),
         whole("denyd_accounts_for_every_denial", verdict::accounts),
         whole("a_process_has_one_start_time_in_all_events", verdict::one_start_each),
     ]

@@ -1,15 +1,12 @@
 //! `denyd check`: says what can be watched on this machine, and why not.
 
-use std::{
-    fmt,
-    io::{self, Write as _},
-};
+use std::fmt;
 
 use clap::Args;
 use monitor_common::SourceId;
 use tokio::runtime;
 
-use super::{failure::Failure, size};
+use super::{failure::Failure, print, size};
 use crate::{
     kernel::{self, KernelError, Report, SourceReport, State},
     source, text,
@@ -56,11 +53,7 @@ impl Check {
         } else {
             Text(report).to_string()
         };
-        match io::stdout().lock().write_all(text.as_bytes()) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::StdoutClosed),
-            Err(error) => Err(Failure::Stdout(error)),
-        }
+        print(&text)
     }
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod failure;
 mod run;
+mod schema;
 mod size;
 mod sources;
 mod usage;
@@ -16,11 +17,14 @@ use std::{
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use self::failure::Failure;
+
 const AFTER_HELP: &str = "\
 Examples:
   denyd check                     what can be watched on this machine, and why not
   denyd run                       one JSON line for each denial, until Ctrl-C
   denyd run | jq .object.path     what was refused, and nothing else
+  denyd schema                    the JSON Schema of those lines
 
 Exit status:
   0  all went well
@@ -43,6 +47,7 @@ struct Cli {
 enum Command {
     Run(run::Run),
     Check(check::Check),
+    Schema(schema::Schema),
 }
 
 /// Runs the command line, and gives the exit status.
@@ -52,6 +57,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::try_parse() {
         Ok(Cli { command: Command::Run(run) }) => run.run(),
         Ok(Cli { command: Command::Check(check) }) => check.run(),
+        Ok(Cli { command: Command::Schema(schema) }) => schema.run(),
         Err(error) => return usage::report(&error),
     };
     match result {
@@ -66,6 +72,15 @@ pub fn main() -> ExitCode {
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("DENYD_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+}
+
+/// Writes what was asked for to standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::StdoutClosed),
+        Err(error) => Err(Failure::Stdout(error)),
+    }
 }
 
 /// Tells the user something on standard error: `denyd: ...`, in one line that holds no control character.

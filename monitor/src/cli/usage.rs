@@ -32,7 +32,7 @@ fn line(error: &clap::Error) -> String {
 fn advice(error: &clap::Error) -> String {
     let suggested =
         [ContextKind::SuggestedValue, ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
-    if let Some(nearest) = suggested.into_iter().find_map(|kind| first(error.get(kind)?)) {
+    if let Some(nearest) = suggested.into_iter().find_map(|kind| nearest(error.get(kind)?)) {
         return format!("did you mean `{nearest}`?");
     }
     match error.get(ContextKind::ValidValue) {
@@ -43,10 +43,11 @@ fn advice(error: &clap::Error) -> String {
     }
 }
 
-fn first(value: &ContextValue) -> Option<&str> {
+/// The best of clap's suggestions, which stands last.
+fn nearest(value: &ContextValue) -> Option<&str> {
     match value {
         ContextValue::String(value) => Some(value),
-        ContextValue::Strings(values) => values.first().map(String::as_str),
+        ContextValue::Strings(values) => values.last().map(String::as_str),
         _ => None,
     }
 }

@@ -11,7 +11,10 @@ use monitor_common::{
 };
 use zerocopy::FromZeros as _;
 
-use crate::support::{Builder, SECOND, categories, context, file, object, padded, tables, tcp_socket};
+use crate::{
+    schema,
+    support::{Builder, SECOND, categories, context, file, object, padded, tables, tcp_socket},
+};
 
 /// Decodes the record and compares the event with `golden/NAME.json`.
 #[track_caller]
@@ -23,6 +26,7 @@ fn golden(name: &str, record: Builder) {
     assert!(!line.contains('\n'), "an event is one line");
     let back: Event<'_> = serde_json::from_str(&line).unwrap();
     assert_eq!(back, event, "an event can be read back");
+    assert_eq!(schema::faults(&serde_json::from_str(&line).unwrap()), [""; 0], "an event follows the schema");
 
     let json = serde_json::to_string_pretty(&event).unwrap() + "\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("json");

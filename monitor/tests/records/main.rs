@@ -3,6 +3,7 @@
 mod apparmor;
 mod golden;
 mod pipeline;
+mod schema;
 mod selinux;
 mod support;
 mod untrusted;

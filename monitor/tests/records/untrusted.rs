@@ -8,7 +8,10 @@ use monitor_common::{
 use proptest::prelude::*;
 use zerocopy::{FromZeros as _, IntoBytes as _};
 
-use crate::support::{Builder, Bytes, context, tables};
+use crate::{
+    schema,
+    support::{Builder, Bytes, context, tables},
+};
 
 fn good_record() -> Bytes {
     let mut body = Selinux::new_zeroed();
@@ -126,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn any_record_is_decoded_to_one_line_that_can_be_read_back_or_refused(
+    fn any_record_is_refused_or_decoded_to_one_line_that_follows_the_schema_and_can_be_read_back(
         bytes in prop::sample::select(SourceId::ALL.as_slice()).prop_flat_map(record),
     ) {
         let tables = tables();
@@ -135,6 +138,7 @@ proptest! {
             prop_assert!(!line.contains('\n'));
             let back: monitor::event::Event<'_> = serde_json::from_str(&line).unwrap();
             prop_assert_eq!(back, event);
+            prop_assert_eq!(schema::faults(&serde_json::from_str(&line).unwrap()), [""; 0]);
         }
     }
 }
