@@ -1,6 +1,9 @@
 //! The variable part of a record: chunks of a kind, flags and bytes, one after another, unaligned.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned, little_endian::U16};
+use zerocopy::{
+    FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned,
+    little_endian::{I32, U16, U64},
+};
 
 /// The four bytes before a chunk's own.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -101,4 +104,30 @@ pub enum ChunkKind {
 
     /// Landlock domain ids (u64 each): the denying domain, then its parents.
     Domains = 64,
+
+    /// The running task's kernel stack: an address (u64) each, the innermost first.
+    KernelStack = 80,
+    /// The running task's user stack: a `struct bpf_stack_build_id` each, the innermost first.
+    UserStack = 81,
 }
+
+/// A frame of a user stack, in a chunk of [`ChunkKind::UserStack`]: the kernel's `struct bpf_stack_build_id`
+/// (include/uapi/linux/bpf.h).
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct UserFrame {
+    /// [`USER_FRAME_FILE`] or [`USER_FRAME_ADDRESS`].
+    pub status: I32,
+    /// The build id of the file, padded with zeros.
+    pub build_id: [u8; 20],
+    /// The offset in that file, or the address.
+    pub place: U64,
+}
+
+/// [`UserFrame::place`] is an offset in the file that [`UserFrame::build_id`] names (`BPF_STACK_BUILD_ID_VALID`).
+pub const USER_FRAME_FILE: i32 = 1;
+/// [`UserFrame::place`] is an address, since the file's build id could not be read (`BPF_STACK_BUILD_ID_IP`).
+pub const USER_FRAME_ADDRESS: i32 = 2;
+
+/// Frames of a stack that are kept, at most.
+pub const STACK_FRAMES: usize = 32;

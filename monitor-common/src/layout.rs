@@ -21,6 +21,10 @@ pub enum Spec {
     MemberSize(&'static str, &'static str),
     /// The number of elements of a member that is an array.
     Count(&'static str, &'static str),
+    /// The offset in bits of a member that is a bit field of one bit.
+    Bit(&'static str, &'static str),
+    /// The value of an enumerator of an enum.
+    Value(&'static str, &'static str),
 }
 
 /// One entry of the table.
@@ -251,6 +255,11 @@ layout! {
     landlock_domain_hierarchy = Member("landlock_domain", "hierarchy") | Member("landlock_ruleset", "hierarchy");
     landlock_domain_num_layers = Member("landlock_domain", "num_layers") | Member("landlock_ruleset", "num_layers");
     landlock_hierarchy_parent = Member("landlock_hierarchy", "parent");
+    landlock_hierarchy_log_status = Member("landlock_hierarchy", "log_status");
+    landlock_log_disabled = Value("landlock_log_status", "LANDLOCK_LOG_DISABLED");
+    landlock_hierarchy_log_same_exec = Bit("landlock_hierarchy", "log_same_exec");
+    landlock_hierarchy_log_new_exec = Bit("landlock_hierarchy", "log_new_exec");
+    landlock_subject_domain_exec = Member("landlock_cred_security", "domain_exec");
     landlock_hierarchy_id = Member("landlock_hierarchy", "id");
     landlock_blockers_access = Member("landlock_blockers", "access");
     landlock_blockers_type = Member("landlock_blockers", "type");
@@ -271,6 +280,10 @@ pub struct Settings {
     pub capability_probes: u32,
     /// 1: report denials that the policy keeps out of the log, too.
     pub silent: u32,
+    /// 1: report the task's stacks, too.
+    pub stack: u32,
+    /// Unused, zero.
+    pub reserved: u32,
 }
 
 impl Settings {
@@ -281,6 +294,8 @@ impl Settings {
         apparmor_cred_blob_plus_one: 0,
         capability_probes: 0,
         silent: 0,
+        stack: 0,
+        reserved: 0,
     };
 }
 
@@ -292,6 +307,8 @@ impl core::fmt::Display for Spec {
             Self::Member(name, member) => write!(f, "struct {name}.{member}"),
             Self::Size(name) => write!(f, "sizeof(struct {name})"),
             Self::MemberSize(name, member) => write!(f, "sizeof(struct {name}.{member})"),
+            Self::Bit(name, member) => write!(f, "struct {name}.{member}:1"),
+            Self::Value(name, enumerator) => write!(f, "enum {name} {enumerator}"),
             Self::Count(name, member) => write!(f, "struct {name}.{member}[]"),
         }
     }

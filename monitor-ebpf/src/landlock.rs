@@ -171,38 +171,98 @@ impl Step for Domains<'_> {
 /// (security/landlock/audit.c, 6.15 to 7.2).
 #[fentry(function = "landlock_log_denial")]
 pub fn landlock_log_denial(context: FEntryContext) -> i32 {
+    let (subject, request) = (word_of(&context, 0), word_of(&context, 1));
+    let access = follow(request, layout!(landlock_request_access));
+    let access =
+        if layout!(landlock_request_access_size) == 2 { access & 0xffff } else { access & 0xffff_ffff };
+    let denier = Denier::of(subject, request, access);
+    let logged = denier.logged();
+    if logged == 0 && setting!(silent) == 0 {
+        count(SourceId::Landlock, Counter::Skipped);
+        return 0;
+    }
     if let Some(mut record) = reserve() {
-        logged_denial(&mut record, word_of(&context, 0), word_of(&context, 1));
+        if logged == 0 {
+            record.set(Flags::SILENT);
+        }
+        record.body::<Landlock>().logged = logged;
+        logged_denial(&mut record, request, &denier);
         record.submit();
     }
     0
 }
 
 #[inline(always)]
-fn logged_denial(record: &mut Record, subject: Address, request: Address) {
-    let access = follow(request, layout!(landlock_request_access));
-    let access =
-        if layout!(landlock_request_access_size) == 2 { access & 0xffff } else { access & 0xffff_ffff };
-    let (layer, blocked) = denying_layer(request, access);
+fn logged_denial(record: &mut Record, request: Address, denier: &Denier) {
     record.read_body::<Landlock, _>(|body| &mut body.request, request, layout!(landlock_request_type));
     let body: &mut Landlock = record.body();
-    body.blocked = blocked;
-    body.logged = u32::MAX;
-    body.same_exec = u32::MAX;
-    let domain = follow(subject, layout!(landlock_subject_domain));
-    let layers = follow(domain, layout!(landlock_domain_num_layers)) as u32;
-    let mut hierarchy = follow(domain, layout!(landlock_domain_hierarchy));
-    // `get_hierarchy` (security/landlock/audit.c): the innermost domain is the last layer.
-    if layer != 0 {
-        record.body::<Landlock>().domain_is_exact = 1;
-        let mut climb = LayerClimb { hierarchy, left: layers.saturating_sub(layer) };
-        repeat(LAYERS, &mut climb);
-        hierarchy = climb.hierarchy;
-    }
-    domains(record, hierarchy);
+    body.blocked = denier.blocked;
+    body.same_exec = denier.same_exec;
+    body.domain_is_exact = u32::from(denier.layer != 0);
+    domains(record, denier.hierarchy);
     if known!(landlock_request_audit) {
         object::describe::<Landlock>(record, request + u64::from(layout!(landlock_request_audit)), false);
     }
+}
+
+/// The domain that refuses.
+struct Denier {
+    hierarchy: Address,
+    /// Its layer, counted from 1; 0 where the request doesn't say, and [`Self::hierarchy`] is the innermost domain.
+    layer: u32,
+    /// The accesses that it blocks.
+    blocked: u64,
+    /// 1 if the process still runs the program that restricted itself, 0 if not, `u32::MAX` if unknown.
+    same_exec: u32,
+}
+
+impl Denier {
+    #[inline(always)]
+    fn of(subject: Address, request: Address, access: u64) -> Self {
+        let domain = follow(subject, layout!(landlock_subject_domain));
+        let layers = follow(domain, layout!(landlock_domain_num_layers)) as u32;
+        let hierarchy = follow(domain, layout!(landlock_domain_hierarchy));
+        let (layer, blocked) = denying_layer(request, access);
+        if layer == 0 {
+            return Self { hierarchy, layer, blocked, same_exec: u32::MAX };
+        }
+        // `get_hierarchy` (security/landlock/audit.c): the innermost domain is the last layer.
+        let mut climb = LayerClimb { hierarchy, left: layers.saturating_sub(layer) };
+        repeat(LAYERS, &mut climb);
+        let same_exec = if known!(landlock_subject_domain_exec) {
+            (follow(subject, layout!(landlock_subject_domain_exec)) >> (layer.wrapping_sub(1) & 15)) as u32
+                & 1
+        } else {
+            u32::MAX
+        };
+        Self { hierarchy: climb.hierarchy, layer, blocked, same_exec }
+    }
+
+    /// 1 if Landlock logs the denial, 0 if the domain's flags ask for no log, `u32::MAX` if unknown
+    /// (`landlock_log_denial`, security/landlock/audit.c).
+    #[inline(always)]
+    fn logged(&self) -> u32 {
+        let known = known!(
+            landlock_hierarchy_log_status,
+            landlock_log_disabled,
+            landlock_hierarchy_log_same_exec,
+            landlock_hierarchy_log_new_exec,
+        );
+        if !known || self.same_exec == u32::MAX {
+            return u32::MAX;
+        }
+        let status = follow(self.hierarchy, layout!(landlock_hierarchy_log_status)) as u32;
+        let same_exec = bit(self.hierarchy, layout!(landlock_hierarchy_log_same_exec));
+        let new_exec = bit(self.hierarchy, layout!(landlock_hierarchy_log_new_exec));
+        let wanted = if self.same_exec == 1 { same_exec } else { new_exec };
+        wanted & u32::from(status != layout!(landlock_log_disabled))
+    }
+}
+
+/// A bit field of one bit, by its offset in bits.
+#[inline(always)]
+fn bit(base: Address, offset: u32) -> u32 {
+    (follow(base, offset / 8) >> (offset % 8)) as u32 & 1
 }
 
 /// A climb of `left` layers.

@@ -35,6 +35,7 @@ mod path;
 mod peek;
 mod repeat;
 mod selinux;
+mod stack;
 mod task;
 
 /// The kernel lets only GPL-compatible programs call `bpf_probe_read_kernel`.

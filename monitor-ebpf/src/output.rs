@@ -1,6 +1,11 @@
 //! The ring buffer, the record under construction, and the counters.
 
-use crate::memory::{Address, Fault};
+use core::ffi::c_void;
+
+use crate::{
+    memory::{Address, Fault},
+    stack,
+};
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
     helpers::generated,
@@ -293,41 +298,39 @@ impl Record {
     /// Appends `len` bytes of kernel memory, at most [`BYTES_MAX`].
     #[inline(always)]
     pub fn bytes(&mut self, address: Address, len: u64) -> Result<(), Fault> {
+        // SAFETY: `copy` gives room for the length, and the helper checks the address.
+        self.copy(len, |to, len| unsafe { generated::bpf_probe_read_kernel(to, len, address as *const _) })
+    }
+
+    /// Appends `len` bytes of user memory, at most [`BYTES_MAX`].
+    #[inline(always)]
+    pub fn user_bytes(&mut self, address: Address, len: u64) -> Result<(), Fault> {
+        // SAFETY: as for `bytes`.
+        self.copy(len, |to, len| unsafe { generated::bpf_probe_read_user(to, len, address as *const _) })
+    }
+
+    /// Appends `len` bytes, at most [`BYTES_MAX`], by a helper that returns 0 or a negative errno.
+    #[inline(always)]
+    fn copy(&mut self, len: u64, read: impl FnOnce(*mut c_void, u32) -> i64) -> Result<(), Fault> {
         let room = self.room().ok_or(Fault)?;
         let len = len.min(BYTES_MAX);
-        // SAFETY: as for `string`.
-        let error = unsafe {
-            generated::bpf_probe_read_kernel(
-                room.cast(),
-                masked::<{ BYTES_MAX as usize }>(len) as u32,
-                address as *const _,
-            )
-        };
-        if error != 0 {
+        if read(room.cast(), masked::<{ BYTES_MAX as usize }>(len) as u32) != 0 {
             return Err(Fault);
         }
         self.grow(len);
         Ok(())
     }
 
-    /// Appends `len` bytes of user memory, at most [`BYTES_MAX`].
+    /// Appends what a helper writes, which has room for [`WRITE_MAX`] bytes, and returns their number or a negative
+    /// errno.
     #[inline(always)]
-    pub fn user_bytes(&mut self, address: Address, len: u64) -> Result<(), Fault> {
-        let room = self.room().ok_or(Fault)?;
-        let len = len.min(BYTES_MAX);
-        // SAFETY: as for `string`.
-        let error = unsafe {
-            generated::bpf_probe_read_user(
-                room.cast(),
-                masked::<{ BYTES_MAX as usize }>(len) as u32,
-                address as *const _,
-            )
-        };
-        if error != 0 {
-            return Err(Fault);
+    pub fn written(&mut self, write: impl FnOnce(*mut c_void) -> i64) -> i64 {
+        let Some(room) = self.room() else { return 0 };
+        let len = write(room.cast());
+        if len > 0 {
+            self.grow(len as u64);
         }
-        self.grow(len);
-        Ok(())
+        len
     }
 
     /// Appends a value.
@@ -363,6 +366,7 @@ impl Record {
     /// Hands the record to user space.
     #[inline(always)]
     pub fn submit(mut self) {
+        stack::describe(&mut self);
         let source = self.source;
         let head = self.head();
         head.source = source as u8;

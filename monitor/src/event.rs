@@ -59,6 +59,9 @@ pub struct Event<'a> {
     /// The container that the process is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<Container<'a>>,
+    /// Where the process was, in the kernel and in its program, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Stack<'a>>,
     /// The audit record of the same denial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<Audit>,
@@ -639,6 +642,48 @@ pub enum QosClass {
 pub enum FoundBy {
     /// The path of the process's cgroup says so.
     Cgroup,
+}
+
+/// The stacks of the thread that asked, the innermost frame first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Stack<'a> {
+    /// In the kernel, from the system call to the refusal and denyd's own program.
+    #[serde(default, borrow, skip_serializing_if = "Vec::is_empty")]
+    pub kernel: Vec<Frame<'a>>,
+    /// In the program and its libraries. The kernel finds callers by frame pointers: in code built without them there
+    /// are few frames.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user: Vec<Frame<'a>>,
+}
+
+/// One frame of a stack.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Frame<'a> {
+    /// The function.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub function: Option<Text<'a>>,
+    /// Bytes from the function's start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+    /// The source file and line, `file:line`, where the program has debug information.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Text<'a>>,
+    /// The program's or library's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<Text<'a>>,
+    /// The build id of that file, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_id: Option<Text<'a>>,
+    /// The offset in that file, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_offset: Option<Text<'a>>,
+    /// The address, in hexadecimal, where the file is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Text<'a>>,
 }
 
 /// The audit record of the same denial.

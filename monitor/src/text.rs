@@ -46,6 +46,16 @@ pub fn escape_padded(bytes: &[u8]) -> Text<'_> {
     escape(bytes.split(|&byte| byte == 0).next().unwrap_or_default())
 }
 
+/// Bytes as hexadecimal digits, without a prefix.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _infallible = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 /// A text that [`escape`] can't have written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(r"a backslash at byte {at} is followed by neither a backslash nor xNN")]

@@ -31,8 +31,29 @@ const FIXED: [(&str, u32); 16] = [
 
 /// What each kernel does not have, by the starts of the entries' names.
 const ABSENCES: [(&str, &[&str]); 3] = [
-    ("6.1", &["apparmor_class", "landlock_request_", "landlock_hierarchy_id", "landlock_blockers_"]),
-    ("6.12", &["landlock_request_", "landlock_hierarchy_id", "landlock_blockers_"]),
+    (
+        "6.1",
+        &[
+            "apparmor_class",
+            "landlock_request_",
+            "landlock_hierarchy_id",
+            "landlock_hierarchy_log_",
+            "landlock_log_",
+            "landlock_subject_domain_exec",
+            "landlock_blockers_",
+        ],
+    ),
+    (
+        "6.12",
+        &[
+            "landlock_request_",
+            "landlock_hierarchy_id",
+            "landlock_hierarchy_log_",
+            "landlock_log_",
+            "landlock_subject_domain_exec",
+            "landlock_blockers_",
+        ],
+    ),
     ("7", &["landlock_request_layer_masks_size"]),
 ];
 

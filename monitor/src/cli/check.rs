@@ -35,8 +35,12 @@ impl Check {
         let runtime =
             runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
         let _guard = runtime.enter();
-        let options =
-            kernel::Options { sources: SourceId::ALL.to_vec(), silent: true, ring_size: size::RING_MIN };
+        let options = kernel::Options {
+            sources: SourceId::ALL.to_vec(),
+            silent: true,
+            stack: false,
+            ring_size: size::RING_MIN,
+        };
         match kernel::attach(&options) {
             Ok(attached) => self.print(&attached.report),
             Err(KernelError::NothingAttached(report)) => {

@@ -55,6 +55,10 @@ pub(super) struct Run {
     #[arg(long)]
     silent: bool,
 
+    /// Report the stacks of the process in the kernel and in its program, too.
+    #[arg(long)]
+    stack: bool,
+
     /// The ring buffer between the kernel and denyd: a power of two, at least 64K.
     #[arg(long, value_name = "BYTES", default_value = "4M", value_parser = size::ring)]
     ring_size: u32,
@@ -94,6 +98,7 @@ impl Run {
         let options = kernel::Options {
             sources: sources::chosen(&self.sources, self.silent),
             silent: self.silent,
+            stack: self.stack,
             ring_size: self.ring_size,
         };
         let kernel::Attached { reader, counters, facts, report, programs } = kernel::attach(&options)?;

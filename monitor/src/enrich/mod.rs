@@ -1,6 +1,7 @@
 //! What user space adds to an event: the systemd unit and the container.
 
 pub mod cgroup;
+pub mod symbols;
 
 use std::borrow::Cow;
 

@@ -52,6 +52,8 @@ pub struct Options {
     pub sources: Vec<SourceId>,
     /// Whether denials that the policy keeps out of the log are wanted.
     pub silent: bool,
+    /// Whether the stacks of the running task are wanted.
+    pub stack: bool,
     /// Bytes of the ring buffer: a power of two, and a multiple of the page size.
     pub ring_size: u32,
 }
@@ -153,6 +155,11 @@ pub fn attach(options: &Options) -> Result<Attached, KernelError> {
     let object = if types.has_function("bpf_loop") { OBJECT } else { BOUNDED_OBJECT };
     let (mut settings, facts) = variables(object, &btf, &layout, &modules, &mut notes)?;
     settings.silent = options.silent.into();
+    if options.stack && !types.has_function("bpf_get_current_task_btf") {
+        notes.push("this kernel can't give stacks to programs: use Linux 5.11 or newer".to_owned());
+    } else {
+        settings.stack = options.stack.into();
+    }
     let mut ebpf = load(object, &btf, &layout, &settings, options.ring_size, cpus)?;
     let mut sources = Vec::new();
     let mut attached = Vec::new();

@@ -83,7 +83,7 @@ impl KernelTypes {
     pub fn resolve(&self, spec: Spec) -> Option<u32> {
         match spec {
             Spec::Size(name) => unanimous(self.structs(name).map(|found| u32::try_from(found.size()).ok())),
-            Spec::Member(name, path) => self.member(name, path).and_then(|member| member.offset),
+            Spec::Member(name, path) => self.member(name, path)?.offset(),
             Spec::MemberSize(name, path) => {
                 self.member(name, path).and_then(|member| self.size(member.kind.as_ref()?))
             }
@@ -91,6 +91,10 @@ impl KernelTypes {
                 Type::Array(array) => u32::try_from(array.len()).ok(),
                 _ => None,
             }),
+            Spec::Bit(name, path) => {
+                self.member(name, path).filter(|member| member.width == 1).map(|member| member.bit)
+            }
+            Spec::Value(name, enumerator) => unanimous(self.enumerators(name, enumerator).map(Some)),
         }
     }
 
@@ -117,12 +121,23 @@ impl KernelTypes {
         })
     }
 
+    fn enumerators(&self, name: &str, enumerator: &str) -> impl Iterator<Item = u32> {
+        let types = self.btf.resolve_types_by_name(name).unwrap_or_default().into_iter();
+        types
+            .flat_map(|found| match found {
+                Type::Enum(found) => found.members,
+                _ => Vec::new(),
+            })
+            .filter(move |member| self.btf.resolve_name(member).is_ok_and(|name| name == enumerator))
+            .map(|member| member.val())
+    }
+
     fn member(&self, name: &str, path: &str) -> Option<Found> {
         // Two types of one name, of different parts of the kernel: the one with the member is meant. If both have it,
         // at different places, there is no telling.
         let mut found = self.structs(name).filter_map(|parent| self.find(&parent, path, 0));
         let first = found.next()?;
-        found.all(|other| other.offset == first.offset).then_some(first)
+        found.all(|other| other.bit == first.bit).then_some(first)
     }
 
     /// Finds a member by its dotted path, through anonymous structs and unions.
@@ -130,14 +145,12 @@ impl KernelTypes {
         let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
         for member in &parent.members {
             let bits = base.checked_mul(8)?.checked_add(member.bit_offset())?;
-            let bitfield = member.bitfield_size().is_some_and(|size| size > 0);
+            let width = member.bitfield_size().unwrap_or_default();
             let kind = self.underlying(member);
             let member_name = self.btf.resolve_name(member).unwrap_or_default();
             if member_name == name {
                 return match rest {
-                    // A bit field has no address.
-                    None => (!bitfield && bits.is_multiple_of(8))
-                        .then_some(Found { offset: Some(bits / 8), kind }),
+                    None => Some(Found { bit: bits, width, kind }),
                     Some(rest) => match kind {
                         Some(Type::Struct(inner) | Type::Union(inner)) => self.find(&inner, rest, bits / 8),
                         _ => None,
@@ -187,8 +200,18 @@ impl KernelTypes {
 }
 
 struct Found {
-    offset: Option<u32>,
+    /// Bits from the start of the struct.
+    bit: u32,
+    /// Bits of a bit field; 0 for other members.
+    width: u32,
     kind: Option<Type>,
+}
+
+impl Found {
+    /// Bytes from the start of the struct; `None` for a bit field, which has no address.
+    fn offset(&self) -> Option<u32> {
+        (self.width == 0 && self.bit.is_multiple_of(8)).then_some(self.bit / 8)
+    }
 }
 
 /// The value that all agree on.

@@ -12,7 +12,7 @@ use crate::{
     source::{
         Tables,
         context::{ContextReader, Formatted},
-        object, of, task,
+        object, of, stacks, task,
     },
     text,
 };
@@ -51,6 +51,7 @@ impl<'a> Draft<'a> {
                 process: task::process(&head.task, head.missing, &tables.clock),
                 unit: None,
                 container: None,
+                stack: None,
                 audit: (head.task.audit_serial != 0).then_some(Audit { serial: head.task.audit_serial }),
                 missing: Vec::new(),
             },
@@ -92,6 +93,7 @@ impl<'a> Draft<'a> {
                 self.note_defect("process.label", chunk);
                 Ok(())
             }
+            ChunkKind::KernelStack | ChunkKind::UserStack => stacks::take(self, chunk),
             _ => Ok(()),
         }
     }

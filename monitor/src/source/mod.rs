@@ -11,6 +11,7 @@ mod landlock;
 pub mod names;
 mod object;
 mod selinux;
+mod stacks;
 mod task;
 
 use monitor_common::SourceId;
