@@ -77,7 +77,7 @@ pub enum ChunkKind {
     /// As [`Self::SubjectContextText`], of the object.
     ObjectContextText = 38,
 
-    /// string: AppArmor's operation.
+    /// string: the operation, as AppArmor or Yama names it.
     Operation = 48,
     /// string: the AppArmor profile of the subject.
     Profile = 49,

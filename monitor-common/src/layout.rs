@@ -25,6 +25,10 @@ pub enum Spec {
     Bit(&'static str, &'static str),
     /// The value of an enumerator of an enum.
     Value(&'static str, &'static str),
+    /// The number of a function's parameters.
+    Parameters(&'static str),
+    /// The size in bytes of what a function returns.
+    ReturnSize(&'static str),
 }
 
 /// One entry of the table.
@@ -78,6 +82,10 @@ layout! {
     task_sessionid = Member("task_struct", "sessionid");
     task_audit_context = Member("task_struct", "audit_context");
     audit_context_serial = Member("audit_context", "serial") | Member("audit_context", "stamp.serial");
+    thread_info_flags = Member("task_struct", "thread_info.flags");
+    thread_info_status = Member("task_struct", "thread_info.status");
+    registers_instruction = Member("pt_regs", "ip") | Member("pt_regs", "pc");
+    registers_result = Member("pt_regs", "ax") | Member("pt_regs", "regs");
     mm_exe_file = Member("mm_struct", "exe_file");
     mm_arg_start = Member("mm_struct", "arg_start");
     mm_arg_end = Member("mm_struct", "arg_end");
@@ -243,6 +251,14 @@ layout! {
     aa_ns_hname = Member("aa_ns", "base.hname");
     aa_ns_parent = Member("aa_ns", "parent");
 
+    // seccomp.
+    seccomp_filter_parameters = Parameters("__seccomp_filter");
+    seccomp_filter_return_size = ReturnSize("__seccomp_filter");
+    seccomp_filters = Member("task_struct", "seccomp.filter");
+    seccomp_filter_previous = Member("seccomp_filter", "prev");
+    seccomp_filter_listener = Member("seccomp_filter", "notif");
+    seccomp_task_ptrace = Member("task_struct", "ptrace");
+
     // Landlock.
     landlock_request_type = Member("landlock_request", "type");
     landlock_request_audit = Member("landlock_request", "audit");
@@ -272,6 +288,8 @@ layout! {
 pub struct Settings {
     /// The address of `selinux_state` (security/selinux/hooks.c).
     pub selinux_state: u64,
+    /// The address of Yama's `ptrace_scope` (`security/yama/yama_lsm.c`).
+    pub yama_ptrace_scope: u64,
     /// `selinux_blob_sizes.lbs_cred`: where SELinux's part of `cred->security` starts, plus 1.
     pub selinux_cred_blob_plus_one: u32,
     /// `apparmor_blob_sizes.lbs_cred`: where AppArmor's part of `cred->security` starts, plus 1.
@@ -292,6 +310,7 @@ impl Settings {
         selinux_state: 0,
         selinux_cred_blob_plus_one: 0,
         apparmor_cred_blob_plus_one: 0,
+        yama_ptrace_scope: 0,
         capability_probes: 0,
         silent: 0,
         stack: 0,
@@ -310,6 +329,7 @@ impl core::fmt::Display for Spec {
             Self::Bit(name, member) => write!(f, "struct {name}.{member}:1"),
             Self::Value(name, enumerator) => write!(f, "enum {name} {enumerator}"),
             Self::Count(name, member) => write!(f, "struct {name}.{member}[]"),
+            Self::Parameters(name) | Self::ReturnSize(name) => write!(f, "{name}()"),
         }
     }
 }

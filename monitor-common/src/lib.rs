@@ -12,14 +12,20 @@
 pub mod chunk;
 pub mod counter;
 pub mod layout;
+mod lockdown;
 mod object;
 mod record;
+mod seccomp;
 mod source;
+mod yama;
 
 pub use crate::{
+    lockdown::Lockdown,
     object::{Object, ObjectKind, Socket},
     record::{Ancestor, Apparmor, Capability, Flags, Head, Landlock, LandlockRequest, Selinux, Task},
+    seccomp::{Seccomp, SeccompAction, SeccompCall, SeccompUnlogged, SeccompWay},
     source::SourceId,
+    yama::Yama,
 };
 
 /// The last offset in a record at which a program starts to write. A write is at most [`WRITE_MAX`] bytes, so that the

@@ -2,10 +2,23 @@
 
 use zerocopy::{Immutable, KnownLayout, TryFromBytes};
 
-/// Which source wrote a record. The number also indexes [`crate::counter`]'s rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Immutable, KnownLayout, TryFromBytes)]
-#[repr(u8)]
-pub enum SourceId {
+macro_rules! sources {
+    ($($(#[$about:meta])+ $name:ident = $number:literal,)+) => {
+        /// Which source wrote a record. The number also indexes [`crate::counter`]'s rows.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Immutable, KnownLayout, TryFromBytes)]
+        #[repr(u8)]
+        pub enum SourceId {
+            $($(#[$about])+ $name = $number,)+
+        }
+
+        impl SourceId {
+            /// Every source, in the order of its number.
+            pub const ALL: [Self; [$($number),+].len()] = [$(Self::$name),+];
+        }
+    };
+}
+
+sources! {
     /// SELinux's audited and permissive denials.
     Selinux = 0,
     /// AppArmor's DENIED, ALLOWED and KILLED.
@@ -14,9 +27,20 @@ pub enum SourceId {
     Landlock = 2,
     /// Capability checks that failed.
     Capability = 3,
+    /// System calls that seccomp refused or logged, as far as the kernel logs them.
+    Seccomp = 4,
+    /// System calls that seccomp refused and the kernel does not log.
+    SeccompUnlogged = 5,
+    /// What Yama refused to trace.
+    Yama = 6,
+    /// What a locked-down kernel refused.
+    Lockdown = 7,
 }
 
-impl SourceId {
-    /// Every source, in the order of its number.
-    pub const ALL: [Self; 4] = [Self::Selinux, Self::Apparmor, Self::Landlock, Self::Capability];
-}
+const _: () = {
+    let mut index = 0;
+    while index < SourceId::ALL.len() {
+        assert!(SourceId::ALL[index] as usize == index, "a source's number is its place");
+        index += 1;
+    }
+};

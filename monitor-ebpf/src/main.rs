@@ -28,15 +28,19 @@ mod capability;
 mod label;
 mod landlock;
 mod layout;
+mod lockdown;
 mod memory;
 mod object;
 mod output;
 mod path;
 mod peek;
 mod repeat;
+mod seccomp;
+mod seccomp_unlogged;
 mod selinux;
 mod stack;
 mod task;
+mod yama;
 
 /// The kernel lets only GPL-compatible programs call `bpf_probe_read_kernel`.
 #[unsafe(link_section = "license")]

@@ -13,7 +13,7 @@ use aya_ebpf::{
     maps::{Array, RingBuf, ring_buf::RingBufEntry},
 };
 use monitor_common::{
-    Apparmor, Flags, Head, Landlock, OFFSET_MASK, Object, RECORD_SIZE, Selinux, SourceId, WRITE_MAX,
+    Apparmor, Flags, Head, Landlock, OFFSET_MASK, Object, RECORD_SIZE, Selinux, SourceId, WRITE_MAX, Yama,
     chunk::{self, ChunkKind},
     counter::{self, Counter, CpuCounters, ROWS},
     layout::ABSENT,
@@ -77,7 +77,7 @@ macro_rules! with_object {
     };
 }
 
-with_object!(Selinux, Apparmor, Landlock);
+with_object!(Selinux, Apparmor, Landlock, Yama);
 
 /// A chunk under construction: where its head is.
 #[derive(Clone, Copy)]

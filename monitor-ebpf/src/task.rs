@@ -26,6 +26,23 @@ pub fn current() -> Address {
     unsafe { generated::bpf_get_current_task() }
 }
 
+/// Where the running task's registers are, as they were when it entered the kernel.
+#[cfg(not(feature = "bounded-loops"))]
+#[inline(always)]
+pub fn registers() -> Address {
+    // SAFETY: the helper has no preconditions.
+    let task = unsafe { generated::bpf_get_current_task_btf() };
+    // SAFETY: the task is the running one.
+    unsafe { generated::bpf_task_pt_regs(task) as Address }
+}
+
+/// Unknown: the helper is of Linux 5.15.
+#[cfg(feature = "bounded-loops")]
+#[inline(always)]
+pub fn registers() -> Address {
+    0
+}
+
 /// Fills the record's head and appends the running task's chunks.
 ///
 /// A source calls this first. What follows differs from denial to denial, and the verifier would follow all of this

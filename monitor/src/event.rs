@@ -131,6 +131,12 @@ pub enum Module {
     Landlock,
     /// POSIX capabilities.
     Capability,
+    /// seccomp.
+    Seccomp,
+    /// Yama.
+    Yama,
+    /// Lockdown.
+    Lockdown,
 }
 
 /// What the module decided.
@@ -140,7 +146,7 @@ pub enum Module {
 pub enum Verdict {
     /// It refused.
     Denied,
-    /// It would have refused, but its mode (permissive, complain) let it pass.
+    /// It would have refused, but its mode (permissive, complain) let it pass, or whom it asked (seccomp).
     Permitted,
 }
 
@@ -150,10 +156,11 @@ pub enum Verdict {
 #[serde(deny_unknown_fields)]
 pub struct Action<'a> {
     /// The object class: SELinux `file`, `tcp_socket`; AppArmor `file`, `net`, `cap`; Landlock `fs`, `net`, `scope`,
-    /// `ptrace`; `capability`.
+    /// `ptrace`; `capability`; seccomp `syscall`; Yama `ptrace`;
+    /// `lockdown`.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub class: Option<Text<'a>>,
-    /// AppArmor's operation: `open`, `exec`, `connect`.
+    /// AppArmor's operation (`open`, `exec`, `connect`); Yama's (`attach`, `traceme`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Text<'a>>,
     /// The permissions that were refused, by name.
@@ -167,6 +174,21 @@ pub struct Action<'a> {
     /// AppArmor's `requested_mask`, as audit writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_mask: Option<Text<'a>>,
+    /// seccomp: the system call, by name; `syscall_NN` if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syscall: Option<Text<'a>>,
+    /// seccomp: the system call's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syscall_number: Option<i32>,
+    /// seccomp: the architecture by whose rules the number is a system call's: `x86_64`, `i386`, `x32`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syscall_arch: Option<Text<'a>>,
+    /// seccomp: what the filter decided, as `kernel.seccomp.actions_avail` names it: `errno`, `kill_process`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seccomp_action: Option<Text<'a>>,
+    /// seccomp: where in the program the call was made, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instruction_pointer: Option<Text<'a>>,
     /// The ioctl command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ioctl_command: Option<u32>,
@@ -185,7 +207,11 @@ pub struct Action<'a> {
     /// The error that the caller got, a positive errno.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errno: Option<u32>,
-    /// AppArmor's further information (`Failed name lookup - disconnected path`).
+    /// Yama: `kernel.yama.ptrace_scope` at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ptrace_scope: Option<u32>,
+    /// AppArmor's further information (`Failed name lookup - disconnected path`); lockdown's reason as the kernel logs
+    /// it (`/dev/mem,kmem,port`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub info: Option<Text<'a>>,
 }
@@ -301,6 +327,9 @@ pub struct Object<'a> {
     /// Inode number of the user namespace that the capability was wanted in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_namespace: Option<u32>,
+    /// What a locked-down kernel refuses, by the kernel's name of it: `dev_mem`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lockdown_reason: Option<Text<'a>>,
     /// The key of the System V IPC object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipc_key: Option<i32>,
@@ -353,6 +382,8 @@ pub enum ObjectKind {
     AnonInode,
     /// A resource limit.
     Rlimit,
+    /// The running kernel itself.
+    Kernel,
     /// Something else, of which [`Object`] has what the kernel gave.
     Other,
 }
@@ -469,7 +500,7 @@ pub struct Process<'a> {
     /// The cgroup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<Cgroup<'a>>,
-    /// The process's own label, where the refusing module has no labels (Landlock, capability).
+    /// The process's own label, where the refusing module has no labels (all but SELinux and AppArmor).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Text<'a>>,
     /// The parent, its parent, and so on, as many as the probe could read.

@@ -15,6 +15,7 @@ use tests::{
     },
     audit::Record,
     case::Module,
+    kernel_message::Message,
     report::Report,
 };
 use xtask::{
@@ -24,6 +25,8 @@ use xtask::{
     workspace,
 };
 
+use crate::stage::Stage;
+
 /// The environment variable that names a folder for everything that guests print.
 const KEEP: &str = "DENYD_E2E_KEEP";
 
@@ -32,8 +35,8 @@ const KEEP: &str = "DENYD_E2E_KEEP";
 pub struct Setting {
     /// xtask's name of the kernel.
     pub kernel: &'static str,
-    /// The module whose cases run.
-    pub module: Module,
+    /// What is in force, and whose cases run.
+    pub stage: &'static Stage,
     /// What audit does.
     pub audit: AuditMode,
     /// Whether denyd is asked for silent denials, too.
@@ -68,6 +71,8 @@ pub struct Session {
     pub ended: Option<String>,
     /// The records in the kernel's log.
     pub records: Vec<Record>,
+    /// The modules' own messages in the kernel's log.
+    pub kernel_messages: Vec<Message>,
     /// The kernel's log.
     pub log: Vec<String>,
 }
@@ -83,9 +88,9 @@ impl Group {
         self.output.get_or_init(|| self.run()).as_ref().map_err(Clone::clone)
     }
 
-    /// The module whose cases ran.
-    pub fn module(&self) -> Module {
-        self.setting.module
+    /// The modules whose cases ran.
+    pub fn modules(&self) -> &'static [Module] {
+        self.setting.stage.modules
     }
 
     /// Whether denyd was asked for silent denials, too.
@@ -94,28 +99,24 @@ impl Group {
     }
 
     fn run(&self) -> Result<Session, String> {
-        let Setting { kernel, module, audit, silent, append } = self.setting;
-        let in_force = match module {
-            Module::Selinux => vm::Module::Selinux,
-            Module::Apparmor => vm::Module::Apparmor,
-            Module::Landlock | Module::Capability => vm::Module::None,
-        };
+        let Setting { kernel, stage, audit, silent, append } = self.setting;
+        let words = format!("{} {append}", stage.append);
         let asked = if silent { "-silent" } else { "" };
-        let output = run_in_guest(kernel, in_force, append, &self.script())?;
-        Session::read(&output, &format!("{kernel}-{module}-{audit:?}{append}{asked}"))
+        let output = run_in_guest(kernel, stage.in_force, &words, &self.script())?;
+        Session::read(&output, &format!("{kernel}-{}-{audit:?}{append}{asked}", stage.name))
     }
 
     /// The cases; then, where audit is as usual, a storm and a time of quiet.
     fn script(&self) -> String {
-        let Setting { module, audit, silent, .. } = self.setting;
+        let Setting { stage, audit, silent, .. } = self.setting;
         let audit_word = match audit {
             AuditMode::Record => "record",
             AuditMode::Exclude => "exclude",
             AuditMode::Leave => "leave",
         };
-        let sources = if module == Module::Capability { "default,capability" } else { "default" };
+        let (module, sources) = (stage.modules[0], stage.sources);
         let silent_word = if silent { " --silent" } else { "" };
-        let more = if audit == AuditMode::Record && !silent && module != Module::Capability {
+        let more = if audit == AuditMode::Record && !silent && stage.is_quiet() {
             format!("--storm {} --allowed", crate::STORM)
         } else {
             String::new()
@@ -192,6 +193,7 @@ impl Session {
                 Line::Ended(status) => session.ended = Some(status),
                 Line::Log(line) => {
                     let record = Record::parse(&line).transpose();
+                    session.kernel_messages.extend(Message::parse(&line));
                     session.records.extend(record.map_err(|error| format!("{error} (`{line}`)"))?);
                     session.log.push(line);
                 }

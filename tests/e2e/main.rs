@@ -1,4 +1,4 @@
-//! Denials on real kernels: each trial is one case on one kernel, named `KERNEL/GROUP/CASE`.
+//! Denials on real kernels: each trial is one case on one kernel, named `KERNEL/MODULE/CASE`.
 //!
 //! One guest runs all cases of a group, and boots when the first of them is asked for; a filter boots only what it
 //! needs. Guests run one at a time.
@@ -9,6 +9,7 @@ mod group;
 mod identity;
 mod layout;
 mod schema;
+mod stage;
 mod verdict;
 
 use std::{process::ExitCode, sync::Arc};
@@ -16,11 +17,15 @@ use std::{process::ExitCode, sync::Arc};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tests::{
     actor::session::AuditMode,
-    case::{Case, Module, Version},
+    case::{Case, Version},
     cases,
 };
+use xtask::vm;
 
-use crate::group::{Group, Setting};
+use crate::{
+    group::{Group, Setting},
+    stage::{STAGES, Stage},
+};
 
 /// The kernels, by xtask's names, and what is known of their versions before they are booted.
 const KERNELS: [(&str, Version); 3] = [
@@ -39,8 +44,8 @@ fn main() -> ExitCode {
     let mut trials = command_line::trials();
     trials.extend(layout::trials());
     for (kernel, version) in KERNELS {
-        for module in Module::ALL {
-            trials.extend(of_module(kernel, version, module));
+        for stage in &STAGES {
+            trials.extend(on_stage(kernel, version, stage));
         }
     }
     trials.extend(with_silent());
@@ -49,22 +54,23 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// The cases of a module on a kernel, and what is asked of them together.
-fn of_module(kernel: &'static str, version: Version, module: Module) -> Vec<Trial> {
-    let cases = on(version, module);
+/// The cases of a stage's modules on a kernel, and what is asked of them together.
+fn on_stage(kernel: &'static str, version: Version, stage: &'static Stage) -> Vec<Trial> {
+    let cases = on(version, stage);
     if cases.is_empty() {
         return Vec::new();
     }
-    let setting = Setting { kernel, module, audit: AuditMode::Record, silent: false, append: "" };
+    let setting = Setting { kernel, stage, audit: AuditMode::Record, silent: false, append: "" };
     let group = Arc::new(Group::new(setting, cases.iter().map(|case| case.name).collect()));
-    let prefix = format!("{kernel}/{module}");
-    let mut trials: Vec<_> = cases.into_iter().map(|case| case_trial(&prefix, &group, case)).collect();
+    let prefix = format!("{kernel}/{}", stage.module_names());
+    let trial = |case: Case| case_trial(&format!("{kernel}/{}", case.module), &group, case);
+    let mut trials: Vec<_> = cases.into_iter().map(trial).collect();
     trials.extend(of_all_events(&prefix, &group));
     let mut whole = |name: &str, check: fn(&Group) -> Result<(), Failed>| {
         let group = Arc::clone(&group);
         trials.push(Trial::test(format!("{prefix}/{name}"), move || check(&group)));
     };
-    if module != Module::Capability {
+    if stage.is_quiet() {
         whole("a_thousand_processes_that_exit_at_once_are_a_thousand_events", |group| {
             Ok(verdict::storm(group, STORM)?)
         });
@@ -94,16 +100,16 @@ const EVERY: usize = 6;
 fn with_silent() -> Vec<Trial> {
     let mut trials = Vec::new();
     for (kernel, version) in KERNELS {
-        for module in Module::ALL {
+        for stage in &STAGES {
             let (silent, others): (Vec<_>, Vec<_>) =
-                on(version, module).into_iter().partition(Case::is_silent);
+                on(version, stage).into_iter().partition(Case::is_silent);
             if silent.is_empty() {
                 continue;
             }
             let cases: Vec<_> = silent.into_iter().chain(others.into_iter().step_by(EVERY)).collect();
-            let setting = Setting { kernel, module, audit: AuditMode::Record, silent: true, append: "" };
+            let setting = Setting { kernel, stage, audit: AuditMode::Record, silent: true, append: "" };
             let group = Arc::new(Group::new(setting, cases.iter().map(|case| case.name).collect()));
-            let prefix = format!("{kernel}/{module}/silent");
+            let prefix = format!("{kernel}/{}/silent", stage.module_names());
             trials.extend(cases.into_iter().map(|case| case_trial(&prefix, &group, case)));
             trials.extend(of_all_events(&prefix, &group));
         }
@@ -115,17 +121,17 @@ fn with_silent() -> Vec<Trial> {
 fn without_audit() -> Vec<Trial> {
     let mut trials = Vec::new();
     for (kernel, version) in KERNELS {
-        for module in [Module::Selinux, Module::Apparmor] {
+        for stage in STAGES.iter().filter(|stage| stage.in_force != vm::Module::None) {
             let sample: Vec<_> =
-                on(version, module).into_iter().filter(|case| !case.is_silent()).step_by(EVERY).collect();
-            let off = Setting { kernel, module, audit: AuditMode::Leave, silent: false, append: "audit=0" };
-            let excluded = Setting { kernel, module, audit: AuditMode::Exclude, silent: false, append: "" };
+                on(version, stage).into_iter().filter(|case| !case.is_silent()).step_by(EVERY).collect();
+            let off = Setting { kernel, stage, audit: AuditMode::Leave, silent: false, append: "audit=0" };
+            let excluded = Setting { kernel, stage, audit: AuditMode::Exclude, silent: false, append: "" };
             for (setting, name, why) in [
                 (off, "audit=0", "audit is off"),
                 (excluded, "audit-excludes", "a rule of audit excludes it"),
             ] {
                 let group = Arc::new(Group::new(setting, sample.iter().map(|case| case.name).collect()));
-                let prefix = format!("{kernel}/{module}/{name}");
+                let prefix = format!("{kernel}/{}/{name}", stage.module_names());
                 let cases = sample.iter().cloned().map(|case| case.without_record(why));
                 trials.extend(cases.map(|case| case_trial(&prefix, &group, case)));
             }
@@ -134,8 +140,9 @@ fn without_audit() -> Vec<Trial> {
     trials
 }
 
-fn on(version: Version, module: Module) -> Vec<Case> {
-    cases::of(module).into_iter().filter(|case| case.runs_on(version)).collect()
+fn on(version: Version, stage: &Stage) -> Vec<Case> {
+    let cases = stage.modules.iter().flat_map(|&module| cases::of(module));
+    cases.filter(|case| case.runs_on(version)).collect()
 }
 
 fn case_trial(prefix: &str, group: &Arc<Group>, case: Case) -> Trial {

@@ -5,6 +5,7 @@ use std::{
     fmt::Write as _,
 };
 
+use monitor::source;
 use serde_json::Value;
 use tests::{
     actor::{allowed::Quiet, storm},
@@ -56,6 +57,9 @@ pub fn case(case: &Case, group: &Group) -> Result<(), String> {
     for event in &events {
         faults.extend(identity::mismatches(event, report));
     }
+    if case.module.writes_messages() {
+        faults.extend(events.iter().flat_map(|event| of_kernel_log(session, event)));
+    }
     if faults.is_empty() { Ok(()) } else { Err(explain(&faults, report, &events, &records, session)) }
 }
 
@@ -81,6 +85,15 @@ fn compare_with_audit(records: &[Record], events: &[&Value], session: &Session) 
         faults.extend(call.map(|call| audit::compare_system_call(call, event)).unwrap_or_default());
     }
     faults
+}
+
+/// What an event gets wrong of its message in the kernel's log.
+fn of_kernel_log(session: &Session, event: &Value) -> Vec<String> {
+    let messages: Vec<_> = session.kernel_messages.iter().filter(|message| message.is_of(event)).collect();
+    match messages[..] {
+        [message] => message.compare(event),
+        _ => vec![format!("{} messages in the kernel's log instead of one", messages.len())],
+    }
 }
 
 /// Pairs each wanted thing with the event that differs from it least; what is paired isn't paired again.
@@ -127,8 +140,10 @@ pub fn nothing_else(group: &Group) -> Result<(), String> {
     let pids: HashSet<u64> = session.reports.iter().map(|report| report.process.pid.into()).collect();
     let callers = callers(&session.records);
     let mut strangers = String::new();
-    let of_module = |event: &&Value| event["module"] == group.module().name() && !of_storm(event);
-    for event in session.events.iter().filter(of_module) {
+    let of_modules = |event: &&Value| {
+        group.modules().iter().any(|module| event["module"] == module.name()) && !of_storm(event)
+    };
+    for event in session.events.iter().filter(of_modules) {
         if !event["process"]["pid"].as_u64().is_some_and(|pid| pids.contains(&pid)) {
             let _infallible = writeln!(strangers, "event {event}");
         }
@@ -137,6 +152,11 @@ pub fn nothing_else(group: &Group) -> Result<(), String> {
         let pid = caller(record, &callers).and_then(|pid| u64::try_from(pid).ok());
         if !pid.is_some_and(|pid| pids.contains(&pid)) {
             let _infallible = writeln!(strangers, "record {}", record.line);
+        }
+    }
+    for message in &session.kernel_messages {
+        if !session.events.iter().any(|event| message.is_of(event)) {
+            let _infallible = writeln!(strangers, "message {message:?}");
         }
     }
     if strangers.is_empty() { Ok(()) } else { Err(strangers) }
@@ -149,21 +169,42 @@ pub fn accounts(group: &Group) -> Result<(), String> {
     if session.ended.as_deref() != Some("exit status: 0") {
         return Err(format!("denyd ended with {:?}\n{messages}", session.ended));
     }
-    let module = group.module().name();
-    let of_module = session.events.iter().filter(|event| event["module"] == module).count();
     let all = session.events.len();
-    for (of, account) in [
-        (module, format!("seen {of_module}, emitted {of_module}, lost 0")),
-        ("stdout", format!("received {all}, written {all}, lost 0")),
-    ] {
-        let line = session.messages.iter().find_map(|line| line.strip_prefix(&format!("denyd: {of}: ")));
-        // What follows, after a comma, is no loss of events.
-        let agrees = line.is_some_and(|line| line == account || line.starts_with(&format!("{account},")));
-        if !agrees {
-            return Err(format!("expected `{of}: {account}` in:\n{messages}"));
+    let stdout = account(session, "stdout");
+    if stdout != Some(format!("received {all}, written {all}, lost 0")) {
+        return Err(format!("{all} events were not all written:\n{messages}"));
+    }
+    for module in group.modules() {
+        let events = session.events.iter().filter(|event| event["module"] == module.name()).count();
+        let sources = source::ALL.iter().filter(|source| named(&source.module, module.name()));
+        let mut emitted = 0;
+        for account in sources.filter_map(|source| account(session, source.name)) {
+            let count = balanced(&account).ok_or_else(|| format!("`{account}` in:\n{messages}"))?;
+            emitted += count;
+        }
+        if emitted != events {
+            return Err(format!("{emitted} of {module} were emitted, {events} came:\n{messages}"));
         }
     }
     Ok(())
+}
+
+/// Whether this is the module of this name.
+fn named(module: &impl serde::Serialize, name: &str) -> bool {
+    serde_json::to_value(module).is_ok_and(|module| module == name)
+}
+
+/// What denyd said at its end of a source or an output, as far as it is about losses.
+fn account(session: &Session, of: &str) -> Option<String> {
+    let line = session.messages.iter().find_map(|line| line.strip_prefix(&format!("denyd: {of}: ")))?;
+    Some(line.splitn(4, ", ").take(3).collect::<Vec<_>>().join(", "))
+}
+
+/// How many denials a source saw, if it emitted as many and lost none.
+fn balanced(account: &str) -> Option<usize> {
+    let (seen, rest) = account.strip_prefix("seen ")?.split_once(", emitted ")?;
+    let emitted = rest.strip_suffix(", lost 0")?;
+    if seen == emitted { seen.parse().ok() } else { None }
 }
 
 /// Whether a process that is in many events starts at the same time in all, so that events can be told to be of one

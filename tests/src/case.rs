@@ -18,11 +18,31 @@ pub enum Module {
     Landlock,
     /// POSIX capabilities.
     Capability,
+    /// seccomp.
+    Seccomp,
+    /// Yama.
+    Yama,
+    /// Lockdown.
+    Lockdown,
 }
 
 impl Module {
     /// Every module that has cases.
-    pub const ALL: [Self; 4] = [Self::Selinux, Self::Apparmor, Self::Landlock, Self::Capability];
+    pub const ALL: [Self; 7] = [
+        Self::Selinux,
+        Self::Apparmor,
+        Self::Landlock,
+        Self::Capability,
+        Self::Seccomp,
+        Self::Yama,
+        Self::Lockdown,
+    ];
+
+    /// Whether the module itself writes each of its denials into the kernel's log, and audit nothing.
+    #[must_use]
+    pub const fn writes_messages(self) -> bool {
+        matches!(self, Self::Yama | Self::Lockdown)
+    }
 
     /// The name that events and the command line use.
     #[must_use]
@@ -32,6 +52,9 @@ impl Module {
             Self::Apparmor => "apparmor",
             Self::Landlock => "landlock",
             Self::Capability => "capability",
+            Self::Seccomp => "seccomp",
+            Self::Yama => "yama",
+            Self::Lockdown => "lockdown",
         }
     }
 }

@@ -3,7 +3,10 @@
 mod apparmor;
 mod capability;
 mod landlock;
+mod lockdown;
+mod seccomp;
 mod selinux;
+mod yama;
 
 use crate::{
     case::{Case, Module},
@@ -24,6 +27,9 @@ pub fn of(module: Module) -> Vec<Case> {
         Module::Apparmor => apparmor::cases(),
         Module::Landlock => landlock::cases(),
         Module::Capability => capability::cases(),
+        Module::Seccomp => seccomp::cases(),
+        Module::Yama => yama::cases(),
+        Module::Lockdown => lockdown::cases(),
     }
 }
 
@@ -40,7 +46,7 @@ pub fn default_confinement(module: Module) -> Confinement {
         Module::Selinux => selinux::APP,
         Module::Apparmor => apparmor::APP,
         Module::Landlock => Confinement::Landlock(vec![landlock::open_only()]),
-        Module::Capability => Confinement::None,
+        Module::Capability | Module::Seccomp | Module::Yama | Module::Lockdown => Confinement::None,
     }
 }
 

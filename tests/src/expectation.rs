@@ -12,6 +12,7 @@ use crate::report::Facts;
 #[derive(Clone, Debug, Default)]
 pub struct Expectation {
     fields: Vec<(&'static str, Want)>,
+    by_its_own_source: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -36,12 +37,20 @@ impl Expectation {
         Self::default().field("verdict", "denied").field("silent", true)
     }
 
+    /// The operation was refused, no log was asked for, and the event is of a source of its own, that is asked for by
+    /// name.
+    #[must_use]
+    pub fn denied_unlogged() -> Self {
+        Self { by_its_own_source: true, ..Self::denied_silently() }
+    }
+
     /// Whether it is one that denyd reports only with `--silent`.
     #[must_use]
     pub fn is_silent(&self) -> bool {
-        self.fields
-            .iter()
-            .any(|(field, want)| *field == "silent" && matches!(want, Want::Value(Value::Bool(true))))
+        let silent = |(field, want): &(&str, Want)| {
+            *field == "silent" && matches!(want, Want::Value(Value::Bool(true)))
+        };
+        !self.by_its_own_source && self.fields.iter().any(silent)
     }
 
     /// The operation passed, because the module only reports.

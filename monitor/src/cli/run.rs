@@ -107,6 +107,7 @@ impl Run {
         let mut tables = Tables::of_this_machine();
         tables.classes = facts.classes.unwrap_or_default();
         tables.ebitmap = facts.ebitmap;
+        tables.lockdown = facts.lockdown;
         let mut hub = Hub::default();
         let lines = hub.add("stdout", STDOUT_QUEUE);
         let output = Arc::clone(&lines.counts);

@@ -69,11 +69,10 @@ mod tests {
             usage(&["denyd", "run", "--source", "landlock,selinx"]),
             "invalid value 'selinx' for '--source <NAME>': did you mean `selinux`?",
         );
-        assert_eq!(
-            usage(&["denyd", "run", "--source", "xyz"]),
-            "invalid value 'xyz' for '--source <NAME>': choose from default, all, selinux, apparmor, landlock, \
-             capability",
-        );
+        let unknown = usage(&["denyd", "run", "--source", "xyz"]);
+        let choices = "invalid value 'xyz' for '--source <NAME>': choose from default, all, selinux, apparmor, landlock, \
+                       capability, ";
+        assert!(unknown.starts_with(choices), "{unknown}");
     }
 
     #[test]

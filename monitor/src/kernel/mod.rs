@@ -8,6 +8,7 @@ mod attachment;
 mod classes;
 mod counters;
 mod failure;
+mod lockdown;
 mod memory;
 mod modules;
 mod report;
@@ -37,7 +38,11 @@ pub use self::{
     types::{KernelTypes, TypesError},
 };
 use self::{failure::AttachError, memory::KernelMemory};
-use crate::source::{self, Source, context::EbitmapLayout, names::selinux::ClassMap};
+use crate::source::{
+    self, Source,
+    context::EbitmapLayout,
+    names::{lockdown::Reasons, selinux::ClassMap},
+};
 
 /// The programs, as `monitor-ebpf` was compiled.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/denyd-ebpf"));
@@ -79,6 +84,8 @@ pub struct Facts {
     pub classes: Option<ClassMap>,
     /// How the kernel lays out SELinux's sets of categories.
     pub ebitmap: Option<EbitmapLayout>,
+    /// What a locked-down kernel refuses.
+    pub lockdown: Reasons,
 }
 
 /// Nothing could be attached.
@@ -153,7 +160,7 @@ pub fn attach(options: &Options) -> Result<Attached, KernelError> {
 
     let mut notes = Vec::new();
     let object = if types.has_function("bpf_loop") { OBJECT } else { BOUNDED_OBJECT };
-    let (mut settings, facts) = variables(object, &btf, &layout, &modules, &mut notes)?;
+    let (mut settings, facts) = variables(object, &btf, &types, &layout, &modules, &mut notes)?;
     settings.silent = options.silent.into();
     if options.stack && !types.has_function("bpf_get_current_task_btf") {
         notes.push("this kernel can't give stacks to programs: use Linux 5.11 or newer".to_owned());
@@ -221,24 +228,36 @@ fn load(
 fn variables(
     object: &[u8],
     btf: &Btf,
+    types: &KernelTypes,
     layout: &Layout,
     modules: &[String],
     notes: &mut Vec<String>,
 ) -> Result<(Settings, Facts), KernelError> {
     let mut settings = Settings::UNKNOWN;
-    let mut facts = Facts { classes: None, ebitmap: ebitmap(layout) };
+    let mut facts = Facts { classes: None, ebitmap: ebitmap(layout), lockdown: Reasons::default() };
     let active = |name: &str| modules.iter().any(|module| module == name);
-    let (selinux, apparmor) = (active("selinux"), active("apparmor"));
-    if !selinux && !apparmor {
-        return Ok((settings, facts));
-    }
-    let names = ["secclass_map", "selinux_state", "selinux_blob_sizes", "apparmor_blob_sizes"];
+    let (selinux, apparmor, lockdown) = (active("selinux"), active("apparmor"), active("lockdown"));
+    let names = [
+        "secclass_map",
+        "selinux_state",
+        "selinux_blob_sizes",
+        "apparmor_blob_sizes",
+        "ptrace_scope",
+        "lockdown_reasons",
+    ];
     let addresses = symbols::addresses(&names).unwrap_or_else(|error| {
         notes.push(format!(
             "/proc/kallsyms: {error}: labels of processes and SELinux's names will be missing"
         ));
         HashMap::default()
     });
+    settings.yama_ptrace_scope = addresses.get("ptrace_scope").copied().unwrap_or(0);
+    if lockdown {
+        facts.lockdown.names = types.enumeration("lockdown_reason");
+    }
+    if !selinux && !apparmor && !lockdown {
+        return Ok((settings, facts));
+    }
     let mut ebpf = load(object, btf, layout, &settings, 4096, 1)?;
     let mut memory = match KernelMemory::open(&mut ebpf) {
         Ok(memory) => memory,
@@ -271,6 +290,15 @@ fn variables(
         } else {
             notes.push(hidden("secclass_map", "the names of SELinux classes and permissions"));
         }
+    }
+    if let Some(&address) = addresses.get("lockdown_reasons").filter(|_| lockdown) {
+        facts.lockdown.texts =
+            lockdown::texts(&mut memory, &facts.lockdown.names, address).unwrap_or_else(|error| {
+                notes.push(format!(
+                    "lockdown_reasons: {error}: action.info of lockdown's events will be missing"
+                ));
+                Vec::new()
+            });
     }
     Ok((settings, facts))
 }

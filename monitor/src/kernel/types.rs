@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use btf_rs::{Btf, BtfType, Struct, Type};
+use btf_rs::{Btf, BtfType, FuncProto, Struct, Type};
 use monitor_common::layout::{ABSENT, ENTRIES, Layout, Spec};
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
@@ -95,6 +95,11 @@ impl KernelTypes {
                 self.member(name, path).filter(|member| member.width == 1).map(|member| member.bit)
             }
             Spec::Value(name, enumerator) => unanimous(self.enumerators(name, enumerator).map(Some)),
+            Spec::Parameters(name) => u32::try_from(self.prototype(name)?.parameters.len()).ok(),
+            Spec::ReturnSize(name) => {
+                let returned = self.btf.resolve_type_by_id(self.prototype(name)?.return_type_id()).ok()?;
+                self.size(&self.beneath(returned)?)
+            }
         }
     }
 
@@ -112,6 +117,36 @@ impl KernelTypes {
         self.btf
             .resolve_types_by_name(&format!("btf_trace_{name}"))
             .is_ok_and(|types| types.iter().any(|found| matches!(found, Type::Typedef(_))))
+    }
+
+    /// The values of an enum, each with its name; empty if this kernel has none of this name, or several.
+    #[must_use]
+    pub fn enumeration(&self, name: &str) -> Vec<(String, u32)> {
+        let types = self.btf.resolve_types_by_name(name).unwrap_or_default();
+        let mut enums = types.into_iter().filter_map(|found| match found {
+            Type::Enum(found) => Some(found),
+            _ => None,
+        });
+        let (Some(found), None) = (enums.next(), enums.next()) else { return Vec::new() };
+        found
+            .members
+            .iter()
+            .filter_map(|member| Some((self.btf.resolve_name(member).ok()?, member.val())))
+            .collect()
+    }
+
+    /// What a function takes and returns, if this kernel has one function of this name.
+    fn prototype(&self, name: &str) -> Option<FuncProto> {
+        let types = self.btf.resolve_types_by_name(name).ok()?;
+        let mut functions = types.into_iter().filter_map(|found| match found {
+            Type::Func(found) => Some(found),
+            _ => None,
+        });
+        let (Some(function), None) = (functions.next(), functions.next()) else { return None };
+        match self.btf.resolve_chained_type(&function).ok()? {
+            Type::FuncProto(prototype) => Some(prototype),
+            _ => None,
+        }
     }
 
     fn structs(&self, name: &str) -> impl Iterator<Item = Struct> {
@@ -169,7 +204,11 @@ impl KernelTypes {
 
     /// The type behind a member, without typedefs and qualifiers.
     fn underlying(&self, of: &dyn BtfType) -> Option<Type> {
-        let mut found = self.btf.resolve_chained_type(of).ok()?;
+        self.beneath(self.btf.resolve_chained_type(of).ok()?)
+    }
+
+    /// A type without typedefs and qualifiers.
+    fn beneath(&self, mut found: Type) -> Option<Type> {
         // Far more than any type has.
         for _ in 0..32 {
             found = match &found {

@@ -8,11 +8,15 @@ mod capability;
 pub mod context;
 mod draft;
 mod landlock;
+mod lockdown;
 pub mod names;
 mod object;
+mod seccomp;
+mod seccomp_unlogged;
 mod selinux;
 mod stacks;
 mod task;
+mod yama;
 
 use monitor_common::SourceId;
 
@@ -24,7 +28,7 @@ use crate::{
     record::Record,
     source::{
         context::{Contexts, EbitmapLayout},
-        names::selinux::ClassMap,
+        names::{lockdown::Reasons, selinux::ClassMap},
     },
     text,
 };
@@ -63,12 +67,24 @@ pub struct Source {
 type Decode = for<'a> fn(&Record<'a>, &'a Tables) -> Result<Event<'a>, DecodeError>;
 
 /// Every source, in the order of its number.
-pub static ALL: [Source; SourceId::ALL.len()] =
-    [selinux::SOURCE, apparmor::SOURCE, landlock::SOURCE, capability::SOURCE];
+pub static ALL: [Source; SourceId::ALL.len()] = [
+    selinux::SOURCE,
+    apparmor::SOURCE,
+    landlock::SOURCE,
+    capability::SOURCE,
+    seccomp::SOURCE,
+    seccomp_unlogged::SOURCE,
+    yama::SOURCE,
+    lockdown::SOURCE,
+];
 
 /// Advice for the sources that trace a function of the kernel.
 const TRAMPOLINES: &str = "use a kernel that allows BPF trampolines (fentry/fexit) or kprobes: x86-64 from 5.10 on with \
      CONFIG_DEBUG_INFO_BTF=y, not booted with lockdown=confidentiality";
+
+/// Advice for the sources that need a function's return value.
+const FEXIT: &str = "use a kernel that allows BPF trampolines (fexit): x86-64 from 5.10 on with CONFIG_DEBUG_INFO_BTF=y, not \
+     booted with lockdown=confidentiality";
 
 /// Whether an entry of the layout is one that all sources use: who asked, and what for.
 #[must_use]
@@ -93,6 +109,8 @@ pub struct Tables {
     pub classes: ClassMap,
     /// How the running kernel lays out SELinux's sets of categories; `None` where its BTF doesn't say.
     pub ebitmap: Option<EbitmapLayout>,
+    /// What a locked-down kernel refuses, as the running kernel numbers it.
+    pub lockdown: Reasons,
     /// The SELinux contexts seen so far.
     pub contexts: Contexts,
 }
@@ -107,6 +125,7 @@ impl Tables {
             clock: Clock::measure(),
             classes: ClassMap::default(),
             ebitmap: None,
+            lockdown: Reasons::default(),
             contexts: Contexts::default(),
         }
     }

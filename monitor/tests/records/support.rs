@@ -7,7 +7,10 @@ use monitor::{
     source::{
         Tables,
         context::{Contexts, EbitmapLayout},
-        names::selinux::{Class, ClassMap},
+        names::{
+            lockdown::Reasons,
+            selinux::{Class, ClassMap},
+        },
     },
 };
 use monitor_common::{
@@ -194,6 +197,10 @@ pub fn tables() -> Tables {
             ],
         },
         ebitmap: Some(EbitmapLayout { node_size: 64, maps_offset: 8, maps_len: 6, startbit_offset: 56 }),
+        lockdown: Reasons {
+            names: vec![("LOCKDOWN_NONE".to_owned(), 0), ("LOCKDOWN_DEV_MEM".to_owned(), 2)],
+            texts: vec![Some("none".to_owned()), None, Some("/dev/mem,kmem,port".to_owned())],
+        },
         contexts: Contexts::default(),
     }
 }

@@ -2,7 +2,7 @@
 
 use monitor::source::{DecodeError, decode};
 use monitor_common::{
-    Apparmor, Capability, Landlock, ObjectKind, Selinux, SourceId,
+    Apparmor, Capability, Landlock, Lockdown, ObjectKind, Seccomp, SeccompUnlogged, Selinux, SourceId, Yama,
     chunk::{ChunkHead, ChunkKind},
 };
 use proptest::prelude::*;
@@ -91,6 +91,10 @@ fn record(source: SourceId) -> impl Strategy<Value = Bytes> {
         SourceId::Apparmor => size_of::<Apparmor>(),
         SourceId::Landlock => size_of::<Landlock>(),
         SourceId::Capability => size_of::<Capability>(),
+        SourceId::Seccomp => size_of::<Seccomp>(),
+        SourceId::SeccompUnlogged => size_of::<SeccompUnlogged>(),
+        SourceId::Yama => size_of::<Yama>(),
+        SourceId::Lockdown => size_of::<Lockdown>(),
     };
     let body = prop::collection::vec(prop_oneof![Just(0_u8), 0_u8..24, any::<u8>()], body);
     let bytes = prop_oneof![

@@ -70,6 +70,21 @@ fn prepare(case: &Case, scene: &mut Scene) -> anyhow::Result<()> {
 /// Fails if it can't be confined.
 pub fn stand(confinement: &Confinement) -> anyhow::Result<()> {
     confinement.enter().context("cannot be confined")?;
+    wait()
+}
+
+/// As [`stand`], as another user, who may trace it.
+///
+/// # Errors
+/// Fails if it can't become that user.
+pub fn stand_as(uid: u32) -> anyhow::Result<()> {
+    process::become_group(uid)?;
+    process::become_user(uid)?;
+    process::be_traceable()?;
+    wait()
+}
+
+fn wait() -> anyhow::Result<()> {
     say(READY)?;
     let mut input = io::stdin().lock();
     while !read_line(&mut input)?.is_empty() {}

@@ -15,6 +15,8 @@ pub enum Part {
     Act(String, bool),
     /// A process for others to act on.
     Stand(Confinement),
+    /// The same, of this user, who may trace it as far as Linux itself is concerned.
+    StandAs(u32),
     /// One program's part of a storm: how many processes, and the first one's user.
     Burst(Module, u32, u32),
     /// The workload that is allowed.
@@ -30,6 +32,7 @@ impl Part {
             ["act", name] => Ok(Self::Act(name.to_owned(), false)),
             ["act", name, "--entered"] => Ok(Self::Act(name.to_owned(), true)),
             ["stand"] => Ok(Self::Stand(Confinement::None)),
+            ["stand", "--user", uid] => uid.parse().map(Self::StandAs).map_err(Into::into),
             ["stand", "--selinux", context] => {
                 Ok(Self::Stand(Confinement::Selinux(context.to_owned().leak())))
             }
@@ -54,6 +57,7 @@ impl Part {
         match self {
             Self::Act(name, entered) => act::act(&name, entered),
             Self::Stand(confinement) => act::stand(&confinement),
+            Self::StandAs(uid) => act::stand_as(uid),
             Self::Burst(module, count, first_uid) => storm::burst(module, count, first_uid),
             Self::Work(module) => allowed::work(module),
         }

@@ -17,6 +17,7 @@ pub fn compare(record: &Record, event: &Value) -> Vec<String> {
     for (name, field) in &record.fields {
         let known = comparison.of_object(name, field)
             || match record.kind {
+                Kind::Seccomp => comparison.of_seccomp(name, field),
                 Kind::Denial if record.field("apparmor").is_some() => {
                     comparison.of_apparmor(name, field, record)
                 }
@@ -156,6 +157,73 @@ impl Comparison<'_> {
             _ => return false,
         }
         true
+    }
+
+    /// What `audit_seccomp` and `audit_log_task` write (`kernel/auditsc.c`).
+    fn of_seccomp(&mut self, name: &str, field: &Field) -> bool {
+        match name {
+            "auid" => self.optional_id("process.loginuid", field),
+            "ses" => self.optional_id("process.session", field),
+            "uid" => self.number("process.uid", field),
+            "gid" => self.number("process.gid", field),
+            "exe" => self.text("process.exe", field),
+            // Where no module labels processes, audit has a word for that.
+            "subj" if matches!(field.bare(), "=" | "unconfined" | "kernel") => {}
+            "subj" => self.text("process.label", field),
+            "sig" => self.signal(field),
+            "arch" => self.arch(field),
+            "syscall" => self.number("action.syscall_number", field),
+            // What the architecture already says.
+            "compat" => {
+                let compat = lookup(self.event, "action.syscall_arch") == Some(&json!("i386"));
+                if field.number() != Some(compat.into()) {
+                    self.mismatches.push(format!("action.syscall_arch: audit has compat={}", field.bare()));
+                }
+            }
+            "ip" => self.equal("action.instruction_pointer", &json!(field.bare())),
+            "code" => self.seccomp_action(field),
+            _ => return false,
+        }
+        true
+    }
+
+    /// 0 is no signal.
+    fn signal(&mut self, field: &Field) {
+        let wanted = match field.number() {
+            Some(0) => None,
+            Some(9) => Some("kill"),
+            Some(31) => Some("sys"),
+            _ => Some(field.bare()),
+        };
+        let got = lookup(self.event, "action.signal").and_then(Value::as_str);
+        if got != wanted {
+            self.mismatches.push(format!("action.signal: audit has {}, the event {got:?}", field.bare()));
+        }
+    }
+
+    /// `AUDIT_ARCH_*` (`include/uapi/linux/audit.h`).
+    fn arch(&mut self, field: &Field) {
+        let wanted = match field.bare() {
+            "c000003e" => "x86_64",
+            "40000003" => "i386",
+            other => other,
+        };
+        self.equal("action.syscall_arch", &json!(wanted));
+    }
+
+    /// `SECCOMP_RET_*` (`include/uapi/linux/seccomp.h`).
+    fn seccomp_action(&mut self, field: &Field) {
+        let wanted = match field.bare() {
+            "0x80000000" => "kill_process",
+            "0x0" => "kill_thread",
+            "0x30000" => "trap",
+            "0x50000" => "errno",
+            "0x7fc00000" => "user_notif",
+            "0x7ff00000" => "trace",
+            "0x7ffc0000" => "log",
+            other => other,
+        };
+        self.equal("action.seccomp_action", &json!(wanted));
     }
 
     /// What `audit_log_exit` writes (`kernel/auditsc.c`).

@@ -13,6 +13,8 @@ pub enum Kind {
     Denial,
     /// A denial by Landlock.
     LandlockDenial,
+    /// A system call that seccomp refused or logged.
+    Seccomp,
     /// Another.
     Other(u32),
 }
@@ -74,6 +76,7 @@ impl Record {
             kind: match kind.parse()? {
                 1300 => Kind::SystemCall,
                 1400 => Kind::Denial,
+                1326 => Kind::Seccomp,
                 1423 => Kind::LandlockDenial,
                 other => Kind::Other(other),
             },
@@ -104,7 +107,7 @@ impl Record {
                 let verdict = self.field("apparmor").map(Field::bare);
                 !self.permissions.is_empty() || matches!(verdict, Some("DENIED" | "ALLOWED" | "KILLED"))
             }
-            Kind::LandlockDenial => true,
+            Kind::LandlockDenial | Kind::Seccomp => true,
             Kind::SystemCall | Kind::Other(_) => false,
         }
     }

@@ -1,6 +1,6 @@
 //! Processes: signals, tracing, scheduling, limits, identity.
 
-use std::{io, ptr};
+use std::{ffi::CStr, io, ptr};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
@@ -49,6 +49,35 @@ pub fn trace(id: i32) -> io::Result<()> {
     // SAFETY: the request takes no memory.
     check(unsafe { libc::ptrace(libc::PTRACE_SEIZE, id, nothing, nothing) })?;
     Ok(())
+}
+
+/// Reads a byte of a process's memory. (It is refused before the address matters.)
+///
+/// # Errors
+/// As `process_vm_readv`.
+pub fn read_memory(id: i32) -> io::Result<()> {
+    let mut byte = 0_u8;
+    let local = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    let remote = libc::iovec { iov_base: ptr::dangling_mut(), iov_len: 1 };
+    // SAFETY: the kernel writes one byte, for which there is room.
+    let read = unsafe { libc::process_vm_readv(id, &raw const local, 1, &raw const remote, 1, 0) };
+    if read < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Lets others of the same user trace this process, also after it has changed its user.
+///
+/// # Errors
+/// As `prctl(PR_SET_DUMPABLE)`.
+pub fn be_traceable() -> io::Result<()> {
+    Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)?)
+}
+
+/// Names the calling thread.
+///
+/// # Errors
+/// As `prctl(PR_SET_NAME)`.
+pub fn name(name: &CStr) -> io::Result<()> {
+    Ok(rustix::thread::set_name(name)?)
 }
 
 /// Lets the parent trace this process.

@@ -126,6 +126,65 @@ pub fn load_module() -> io::Result<()> {
     Ok(())
 }
 
+/// Loads nothing as the next kernel.
+///
+/// # Errors
+/// As `kexec_load`.
+pub fn load_kernel() -> io::Result<()> {
+    let segments: *const libc::c_void = ptr::null();
+    // SAFETY: no segment is read.
+    check(unsafe { libc::syscall(libc::SYS_kexec_load, 0, 0, segments, 0) })?;
+    Ok(())
+}
+
+/// Asks for access to an I/O port.
+///
+/// # Errors
+/// As `ioperm`.
+pub fn ask_for_port(port: libc::c_ulong) -> io::Result<()> {
+    // SAFETY: the port is never used.
+    check(unsafe { libc::ioperm(port, 1, 1) })?;
+    Ok(())
+}
+
+/// From here on this thread may only read, write and end.
+///
+/// # Errors
+/// As `prctl(PR_SET_SECCOMP)`.
+pub fn enter_strict_seccomp() -> io::Result<()> {
+    // SAFETY: the call takes numbers only.
+    check(unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT) })?;
+    Ok(())
+}
+
+/// Makes the system call of a number, without arguments.
+///
+/// # Errors
+/// As the call.
+pub fn call_number(number: u32) -> io::Result<()> {
+    // SAFETY: the calls that are made so take no memory.
+    check(unsafe { libc::syscall(number.into()) })?;
+    Ok(())
+}
+
+/// Makes a system call as 32-bit programs do, without arguments.
+///
+/// # Errors
+/// As the call.
+#[cfg(target_arch = "x86_64")]
+pub fn call_as_i386(number: u32) -> io::Result<()> {
+    let result: i32;
+    // SAFETY: the calls that are made so take no memory; the kernel keeps all registers but these.
+    unsafe {
+        core::arch::asm!(
+            "int 0x80",
+            inlateout("eax") number => result,
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+        );
+    }
+    if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(()) }
+}
+
 /// Creates a BPF array of one number.
 ///
 /// # Errors

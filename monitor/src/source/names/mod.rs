@@ -10,9 +10,12 @@ use crate::event::Text;
 pub mod apparmor;
 pub mod capability;
 pub mod landlock;
+pub mod lockdown;
+pub mod seccomp;
 pub mod selinux;
 pub mod signal;
 pub mod socket;
+pub mod syscall;
 
 /// The names of a mask's bits, each by `name`; a bit that it doesn't know is `perm_0xNN`.
 pub(crate) fn of_bits<'a>(mask: u64, name: impl Fn(u32) -> Option<&'a str>) -> Vec<Text<'a>> {

@@ -1,0 +1,86 @@
+//! seccomp: the system calls that a filter refuses or logs, and of which the kernel writes a record.
+
+use aya_ebpf::{
+    macros::{fentry, kprobe},
+    programs::{FEntryContext, ProbeContext},
+};
+use monitor_common::{Flags, Seccomp, SeccompAction, SeccompCall, SourceId, counter::Counter};
+
+use crate::{
+    label,
+    layout::{known, layout},
+    memory::{Fault, argument},
+    output::{Record, count},
+    task,
+};
+
+/// `void audit_seccomp(unsigned long syscall, long signr, int code)` (kernel/auditsc.c), which is called for what the
+/// filter's flags and `kernel.seccomp.actions_logged` want logged, also with `audit=0`.
+#[fentry(function = "audit_seccomp")]
+pub fn seccomp_fentry(context: FEntryContext) -> i32 {
+    logged(argument(&context, 0), argument(&context, 1), argument(&context, 2));
+    0
+}
+
+/// As [`seccomp_fentry`], where the kernel refuses trampolines.
+#[kprobe(function = "audit_seccomp")]
+pub fn seccomp_kprobe(context: ProbeContext) -> u32 {
+    let argument = |index| context.arg::<u64>(index).ok_or(Fault);
+    logged(argument(0), argument(1), argument(2));
+    0
+}
+
+#[inline(always)]
+fn logged(syscall: Result<u64, Fault>, signal: Result<u64, Fault>, action: Result<u64, Fault>) {
+    let (Ok(syscall), Ok(signal), Ok(action)) = (syscall, signal, action) else {
+        count(SourceId::Seccomp, Counter::Seen);
+        count(SourceId::Seccomp, Counter::Unreadable);
+        return;
+    };
+    let Some(mut record) = Record::reserve::<Seccomp>(SourceId::Seccomp) else { return };
+    task::describe(&mut record);
+    label::task(&mut record);
+    describe_call(&mut record, syscall);
+    let action = action as u32;
+    let body: &mut Seccomp = record.body();
+    body.signal = signal as u32;
+    body.action = action;
+    let asked = action == SeccompAction::UserNotif as u32 || action == SeccompAction::Trace as u32;
+    // Who was asked (a supervisor, a tracer) may have done in the call's place what was wanted.
+    let done = asked && body.call.has_registers != 0 && body.call.result >= 0;
+    if done || action == SeccompAction::Log as u32 {
+        record.set(Flags::PERMITTED);
+    }
+    record.submit();
+}
+
+/// Fills in what the body starts with: the call, and what the program will find as its result.
+#[inline(always)]
+pub fn describe_call(record: &mut Record, number: u64) {
+    record.body::<SeccompCall>().number = number as i32;
+    let current = task::current();
+    if known!(thread_info_flags) {
+        record.read_body::<SeccompCall, _>(
+            |call| &mut call.thread_flags,
+            current,
+            layout!(thread_info_flags),
+        );
+    }
+    if known!(thread_info_status) {
+        record.read_body::<SeccompCall, _>(
+            |call| &mut call.thread_status,
+            current,
+            layout!(thread_info_status),
+        );
+    }
+    let registers = task::registers();
+    if registers != 0 && known!(registers_instruction, registers_result) {
+        record.body::<SeccompCall>().has_registers = 1;
+        record.read_body::<SeccompCall, _>(
+            |call| &mut call.instruction_pointer,
+            registers,
+            layout!(registers_instruction),
+        );
+        record.read_body::<SeccompCall, _>(|call| &mut call.result, registers, layout!(registers_result));
+    }
+}

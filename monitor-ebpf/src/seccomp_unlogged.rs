@@ -1,0 +1,163 @@
+//! seccomp: the system calls that a filter refuses, and of which the kernel writes no record.
+//!
+//! No function is reached by these alone, so this source's program runs at every system call of a process that has a
+//! filter. It is therefore not among the default sources.
+
+use aya_ebpf::{
+    helpers::generated,
+    macros::{fentry, fexit, map},
+    maps::LruHashMap,
+    programs::{FEntryContext, FExitContext},
+};
+use monitor_common::{
+    Flags, SeccompAction, SeccompCall, SeccompUnlogged, SeccompWay, SourceId, counter::Counter,
+};
+
+use crate::{
+    label,
+    layout::layout,
+    memory::{Address, Fault, argument, follow},
+    output::{Record, count},
+    repeat::{Next, Step, repeat},
+    seccomp, task,
+};
+
+/// Threads of which a refusal is under way at once.
+const THREADS: u32 = 1024;
+/// Filters of a thread that are looked at for a supervisor.
+const FILTERS: u32 = 64;
+/// `PTRACE_O_TRACESECCOMP` in `task_struct.ptrace` (include/linux/ptrace.h: `PT_TRACE_SECCOMP`).
+const PT_TRACE_SECCOMP: u64 = 1 << 10;
+
+/// What is already known of a thread's refusal that is under way.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct UnderWay {
+    /// When the thread started: one that was killed leaves its entry behind, and its number goes to another.
+    start_time: u64,
+    /// [`TOLD`], or a [`SeccompWay`].
+    what: u64,
+}
+
+/// It is in a record already: in the kernel's, or in one of this source's.
+const TOLD: u64 = 100;
+
+/// By process and thread id.
+#[map]
+static UNDER_WAY: LruHashMap<u64, UnderWay> = LruHashMap::with_max_entries(THREADS, 0);
+
+#[inline(always)]
+fn note(what: u64) {
+    let noted = UnderWay { start_time: follow(task::current(), layout!(task_start_boottime)), what };
+    // If there is no room, the refusal is told twice or without its way.
+    let _full = UNDER_WAY.insert(thread(), noted, 0);
+}
+
+/// What was noted of the running thread's refusal.
+#[inline(always)]
+fn noted() -> Option<u64> {
+    // SAFETY: nothing but the running thread writes its entry.
+    let noted = unsafe { UNDER_WAY.get(thread()) }?;
+    (noted.start_time == follow(task::current(), layout!(task_start_boottime))).then_some(noted.what)
+}
+
+#[inline(always)]
+fn thread() -> u64 {
+    // SAFETY: the helper has no preconditions.
+    unsafe { generated::bpf_get_current_pid_tgid() }
+}
+
+/// `void audit_seccomp(unsigned long syscall, long signr, int code)` (kernel/auditsc.c): the kernel logs this one.
+#[fentry(function = "audit_seccomp")]
+pub fn seccomp_unlogged_but_logged(context: FEntryContext) -> i32 {
+    // A call that only is logged goes on.
+    if argument(&context, 2).map(|action| action as u32) != Ok(SeccompAction::Log as u32) {
+        note(TOLD);
+    }
+    0
+}
+
+/// `int force_sig_seccomp(int syscall, int reason, bool force_coredump)` (kernel/signal.c). It comes before a trap is
+/// logged, and after a kill is.
+#[fentry(function = "force_sig_seccomp")]
+pub fn seccomp_unlogged_signal(context: FEntryContext) -> i32 {
+    if noted() != Some(TOLD) {
+        let kills = argument(&context, 2).unwrap_or(0) & 0xff != 0;
+        note(if kills { SeccompWay::Killed as u64 } else { SeccompWay::Trapped as u64 });
+    }
+    0
+}
+
+/// `__seccomp_filter(int this_syscall, ...)` (kernel/seccomp.c): the last parameter says whether it is asked again for a
+/// call that a tracer has changed. It returns -1 if the call is refused, or, from 7.3 on, false.
+#[fexit(function = "__seccomp_filter")]
+pub fn seccomp_unlogged_fexit(context: FExitContext) -> i32 {
+    let parameters = layout!(seccomp_filter_parameters);
+    let returned = argument(&context, parameters).unwrap_or(0);
+    let refused =
+        if layout!(seccomp_filter_return_size) == 1 { returned as u8 == 0 } else { returned as i32 != 0 };
+    if refused {
+        let again = argument(&context, parameters.wrapping_sub(1)).unwrap_or(0) & 0xff != 0;
+        unlogged(argument(&context, 0), again);
+    }
+    0
+}
+
+#[inline(always)]
+fn unlogged(syscall: Result<u64, Fault>, again: bool) {
+    let way = noted();
+    if again {
+        // The call within which this one was made is refused for the same reason.
+        note(TOLD);
+    } else {
+        let _absent = UNDER_WAY.remove(thread());
+    }
+    if way == Some(TOLD) {
+        return;
+    }
+    let Ok(syscall) = syscall else {
+        count(SourceId::SeccompUnlogged, Counter::Seen);
+        count(SourceId::SeccompUnlogged, Counter::Unreadable);
+        return;
+    };
+    let mut search = Supervisor { filter: follow(task::current(), layout!(seccomp_filters)), found: 0 };
+    repeat(FILTERS, &mut search);
+    let traced = u32::from(follow(task::current(), layout!(seccomp_task_ptrace)) & PT_TRACE_SECCOMP != 0);
+    let Some(mut record) = Record::reserve::<SeccompUnlogged>(SourceId::SeccompUnlogged) else { return };
+    task::describe(&mut record);
+    label::task(&mut record);
+    seccomp::describe_call(&mut record, syscall);
+    record.set(Flags::SILENT);
+    let body: &mut SeccompUnlogged = record.body();
+    body.way = way.unwrap_or(SeccompWay::Skipped as u64) as u32;
+    body.supervised = search.found;
+    body.traced = traced;
+    let asked = search.found | traced != 0;
+    let SeccompCall { has_registers, result, .. } = body.call;
+    // Who was asked may have done in the call's place what was wanted.
+    if way.is_none() && asked && has_registers != 0 && result >= 0 {
+        record.set(Flags::PERMITTED);
+    }
+    record.submit();
+}
+
+/// A search for a filter with a supervisor.
+struct Supervisor {
+    filter: Address,
+    found: u32,
+}
+
+impl Step for Supervisor {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        if self.filter == 0 {
+            return Next::Stop;
+        }
+        if follow(self.filter, layout!(seccomp_filter_listener)) != 0 {
+            self.found = 1;
+            return Next::Stop;
+        }
+        self.filter = follow(self.filter, layout!(seccomp_filter_previous));
+        Next::Continue
+    }
+}

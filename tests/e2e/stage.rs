@@ -1,0 +1,56 @@
+//! What is in force in a guest, and which modules' cases run there: a boot costs more than a case, so that modules which
+//! don't get in each other's way share one.
+
+use tests::case::Module;
+use xtask::vm;
+
+/// A kind of guest.
+#[derive(Debug)]
+pub struct Stage {
+    /// What files with its output are called after.
+    pub name: &'static str,
+    /// The modules whose cases run there.
+    pub modules: &'static [Module],
+    /// The module that is in force.
+    pub in_force: vm::Module,
+    /// What denyd is asked to watch.
+    pub sources: &'static str,
+    /// More words for the kernel's command line.
+    pub append: &'static str,
+}
+
+/// All of them.
+pub static STAGES: [Stage; 5] = [
+    of_one("selinux", &[Module::Selinux], vm::Module::Selinux, "default"),
+    of_one("apparmor", &[Module::Apparmor], vm::Module::Apparmor, "default"),
+    of_one("landlock", &[Module::Landlock], vm::Module::None, "default"),
+    of_one("capability", &[Module::Capability], vm::Module::None, "default,capability"),
+    Stage {
+        name: "others",
+        modules: &[Module::Seccomp, Module::Yama, Module::Lockdown],
+        in_force: vm::Module::None,
+        sources: "default,seccomp-unlogged,lockdown",
+        append: "lockdown=integrity",
+    },
+];
+
+const fn of_one(
+    name: &'static str,
+    modules: &'static [Module],
+    in_force: vm::Module,
+    sources: &'static str,
+) -> Stage {
+    Stage { name, modules, in_force, sources, append: "" }
+}
+
+impl Stage {
+    /// Whether denyd is asked only for what runs when something is refused.
+    pub fn is_quiet(&self) -> bool {
+        self.sources == "default"
+    }
+
+    /// The modules' names: `seccomp+yama`.
+    pub fn module_names(&self) -> String {
+        self.modules.iter().map(|module| module.name()).collect::<Vec<_>>().join("+")
+    }
+}
