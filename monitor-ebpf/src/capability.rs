@@ -4,15 +4,16 @@
 //! check and returns at once if it was granted. It is therefore not among the default sources.
 
 use aya_ebpf::{
+    EbpfContext,
     macros::{btf_tracepoint, fexit},
     programs::{BtfTracePointContext, FExitContext},
 };
-use monitor_common::{Capability, SourceId, counter::Counter};
+use monitor_common::{Capability, Flags, SourceId, counter::Counter};
 
 use crate::{
     label,
     layout::{layout, setting},
-    memory::{Address, Fault, argument},
+    memory::{Fault, argument, follow},
     output::{Record, count},
     task,
 };
@@ -27,7 +28,7 @@ pub fn capability_fexit(context: FExitContext) -> i32 {
     // The context of an fexit: four arguments, then the return value.
     if argument(&context, 4).map(|error| error as i32) != Ok(0) {
         let options = argument(&context, 3).unwrap_or(u64::from(u32::MAX)) as u32;
-        refused(argument(&context, 1).unwrap_or(0), argument(&context, 2), options, argument(&context, 4));
+        refused(&context, argument(&context, 2), options, argument(&context, 4));
     }
     0
 }
@@ -37,13 +38,18 @@ pub fn capability_fexit(context: FExitContext) -> i32 {
 #[btf_tracepoint(function = "cap_capable")]
 pub fn capability_tracepoint(context: BtfTracePointContext) -> i32 {
     if argument(&context, 4).map(|error| error as i32) != Ok(0) {
-        refused(argument(&context, 1).unwrap_or(0), argument(&context, 3), u32::MAX, argument(&context, 4));
+        refused(&context, argument(&context, 3), u32::MAX, argument(&context, 4));
     }
     0
 }
 
 #[inline(always)]
-fn refused(namespace: Address, capability: Result<u64, Fault>, options: u32, error: Result<u64, Fault>) {
+fn refused(
+    context: &impl EbpfContext,
+    capability: Result<u64, Fault>,
+    options: u32,
+    error: Result<u64, Fault>,
+) {
     let (Ok(capability), Ok(error)) = (capability, error) else {
         count(SourceId::Capability, Counter::Seen);
         count(SourceId::Capability, Counter::Unreadable);
@@ -56,13 +62,17 @@ fn refused(namespace: Address, capability: Result<u64, Fault>, options: u32, err
     let Some(mut record) = Record::reserve::<Capability>(SourceId::Capability) else { return };
     task::describe(&mut record);
     label::task(&mut record);
+    // Credentials that the task does not have now are, for example, those of who opened the file or socket.
+    let credentials = argument(context, 0).unwrap_or(0);
+    let others = credentials != follow(task::current(), layout!(task_cred));
+    record.set(u16::from(others) * Flags::NOT_SUBJECT);
     let body: &mut Capability = record.body();
     body.capability = capability as u32;
     body.options = options;
     body.error = error as i32;
     record.read_body::<Capability, _>(
         |body| &mut body.user_namespace,
-        namespace,
+        argument(context, 1).unwrap_or(0),
         layout!(user_namespace_inum),
     );
     record.submit();

@@ -63,5 +63,20 @@ pub fn cases() -> Vec<Case> {
         })
         .given(|scene| scene.stand(&[])),
         case("capability_denied_setuid", "setuid", |_| process::become_user(0)),
+        Case::new(Module::Capability, "capability_denied_by_the_opener_of_a_socket", Confinement::None)
+            .before(|scene| {
+                scene.hold("routing", process::as_user(1000, socket::routing)?);
+                Ok(())
+            })
+            .when(|scene| socket::delete_link(scene.held("routing")?))
+            .fails_with(libc::EPERM)
+            .expect(
+                Expectation::denied()
+                    .action("capability", ["net_admin"])
+                    .field("subject.not_process", true)
+                    .field("process.euid", 0)
+                    .field("process.cap_effective", "000001ffffffffff"),
+            )
+            .without_record(NO_RECORD),
     ]
 }

@@ -138,6 +138,20 @@ pub fn become_user(uid: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Runs `body` with another effective user, and so without the capabilities of root.
+///
+/// # Errors
+/// Fails if `body` does, or as `setresuid`.
+pub fn as_user<T>(uid: u32, body: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    const KEEP: u32 = u32::MAX;
+    // SAFETY: the call takes numbers only.
+    check(unsafe { libc::setresuid(KEEP, uid, KEEP) })?;
+    let result = body();
+    // SAFETY: as above.
+    check(unsafe { libc::setresuid(KEEP, 0, KEEP) })?;
+    result
+}
+
 /// Changes all group ids of this process, and leaves it no others.
 ///
 /// # Errors

@@ -62,6 +62,25 @@ pub fn routing() -> io::Result<OwnedFd> {
     Ok(rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?)
 }
 
+/// Asks the kernel by a routing socket to delete a network link that isn't there.
+///
+/// # Errors
+/// As `send`, and as the kernel answers.
+pub fn delete_link(socket: BorrowedFd<'_>) -> io::Result<()> {
+    const DELETE_LINK: u16 = 17;
+    /// Where an answer has its negative errno: after the message's head.
+    const ERROR: usize = 16;
+    let mut message = [0_u8; 32];
+    message[..4].copy_from_slice(&32_u32.to_ne_bytes());
+    message[4..6].copy_from_slice(&DELETE_LINK.to_ne_bytes());
+    message[6..8].copy_from_slice(&1_u16.to_ne_bytes());
+    rustix::net::send(socket, &message, SendFlags::empty())?;
+    let mut answer = [0_u8; 256];
+    rustix::net::recv(socket, &mut answer, RecvFlags::empty())?;
+    let error = [answer[ERROR], answer[ERROR + 1], answer[ERROR + 2], answer[ERROR + 3]];
+    Err(io::Error::from_raw_os_error(-i32::from_ne_bytes(error)))
+}
+
 /// The address of a port on the loopback interface.
 #[must_use]
 pub fn loopback4(port: u16) -> SocketAddr {

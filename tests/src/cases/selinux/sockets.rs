@@ -220,18 +220,7 @@ fn unix() -> Vec<Case> {
                 denied("sock_file", ["write"]).path("/srv/sockets/labelled").field("object.label", SECRET),
             ),
         case("selinux_denied_routing_change")
-            .when(|_| change_route(socket::routing()?.as_fd()))
+            .when(|_| socket::delete_link(socket::routing()?.as_fd()))
             .expect(denied("netlink_route_socket", ["nlmsg_write"]).field("object.label", APP_CONTEXT)),
     ]
-}
-
-/// Asks the kernel to delete a network link that isn't there.
-fn change_route(socket: std::os::fd::BorrowedFd<'_>) -> std::io::Result<()> {
-    const DELETE_LINK: u16 = 17;
-    let mut message = [0_u8; 32];
-    message[..4].copy_from_slice(&32_u32.to_ne_bytes());
-    message[4..6].copy_from_slice(&DELETE_LINK.to_ne_bytes());
-    message[6..8].copy_from_slice(&1_u16.to_ne_bytes());
-    rustix::net::send(socket, &message, rustix::net::SendFlags::empty())?;
-    Ok(())
 }
