@@ -488,6 +488,21 @@ pub struct Process<'a> {
     /// The user who logged in; absent if nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loginuid: Option<u32>,
+    /// The name that this machine has for [`Self::uid`]; absent if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Text<'a>>,
+    /// As [`Self::user`], for [`Self::euid`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub euser: Option<Text<'a>>,
+    /// As [`Self::user`], for [`Self::gid`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Text<'a>>,
+    /// As [`Self::user`], for [`Self::egid`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egroup: Option<Text<'a>>,
+    /// As [`Self::user`], for [`Self::loginuid`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loginuser: Option<Text<'a>>,
     /// The audit session; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<u32>,

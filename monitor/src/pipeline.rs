@@ -1,10 +1,14 @@
-//! From the ring buffer to the outputs: read, decode, enrich, hand on. Nothing here waits for an output.
+//! From the ring buffer to the outputs: read, decode, enrich, hand on. Nothing here waits for an output, and while
+//! events wait for names, the ring buffer is read on.
 
 use std::{io, ops::Deref};
 
+use tokio::time::Instant;
+
 use crate::{
     accounting::Tallies,
-    enrich,
+    enrich::{self, Enricher, hold::Hold},
+    event::Event,
     output::Hub,
     record,
     source::{self, Tables},
@@ -31,28 +35,48 @@ pub enum End<T> {
     Failed(io::Error),
 }
 
-/// Decodes records and hands the events on, and counts both.
+/// Decodes records, enriches the events and hands them on, and counts them.
 #[derive(Debug)]
 pub struct Pipeline<R> {
     records: R,
+    desk: Desk,
+}
+
+/// Where a record becomes an event that is handed on.
+#[derive(Debug)]
+struct Desk {
     tables: Tables,
+    enricher: Enricher,
+    hold: Hold,
     hub: Hub,
     tallies: Tallies,
 }
 
+/// What a pipeline leaves when it is done.
+#[derive(Debug)]
+pub struct Done {
+    /// What was counted, by source.
+    pub tallies: Tallies,
+    /// What became of the questions about users and groups.
+    pub accounts: Option<enrich::Counts>,
+}
+
 impl<R: Records> Pipeline<R> {
     /// A pipeline from these records to these outputs.
-    pub fn new(records: R, tables: Tables, hub: Hub) -> Self {
-        Self { records, tables, hub, tallies: Tallies::default() }
+    pub fn new(records: R, tables: Tables, enricher: Enricher, hub: Hub) -> Self {
+        let desk = Desk { tables, enricher, hold: Hold::default(), hub, tallies: Tallies::default() };
+        Self { records, desk }
     }
 
     /// Handles records as they come, until `stop` is ready.
     pub async fn run<S: Future>(&mut self, stop: S) -> End<S::Output> {
         let mut stop = std::pin::pin!(stop);
         loop {
+            let until = self.desk.hold.until(&self.desk.enricher);
             tokio::select! {
                 biased;
                 stopped = &mut stop => return End::Stopped(stopped),
+                () = self.desk.enricher.progress(until) => {}
                 readable = self.records.readable() => {
                     if let Err(error) = readable {
                         return End::Failed(error);
@@ -69,32 +93,92 @@ impl<R: Records> Pipeline<R> {
         }
     }
 
-    /// Handles the records that are there, when no more can come; closes the outputs' queues, and gives what was
-    /// counted.
-    pub fn finish(mut self) -> Tallies {
+    /// Handles the records that are there, when no more can come; lets no event wait any longer, closes the outputs'
+    /// queues, and gives what was counted.
+    pub fn finish(mut self) -> Done {
         while self.batch() > 0 {}
-        self.tallies
+        self.desk.release_all();
+        Done { tallies: self.desk.tallies, accounts: self.desk.enricher.accounts() }
     }
 
-    /// Handles up to [`BATCH`] records, and says how many.
+    /// Lets events go on whose names have come or are late, handles up to [`BATCH`] records, and says how many.
     fn batch(&mut self) -> usize {
-        self.tables.clock.follow();
+        let now = Instant::now();
+        self.desk.tables.clock.follow();
+        self.desk.enricher.take_answers();
+        self.desk.release(now);
         for count in 0..BATCH {
             let Some(record) = self.records.next() else { return count };
-            let source = record::source_of(&record);
-            match (source, source::decode(&record, &self.tables)) {
-                (Some(source), Ok(event)) => {
-                    enrich::located(event, |event| self.hub.send(event));
-                    self.tallies.emitted(source);
-                }
-                (source, Err(error)) => {
-                    tracing::debug!(?source, %error, "a record could not be decoded");
-                    self.tallies.undecodable(source);
-                }
-                // A record that decodes has a source.
-                (None, Ok(_)) => self.tallies.undecodable(None),
-            }
+            self.desk.take(&record, now);
         }
         BATCH
     }
+}
+
+impl Desk {
+    /// Turns a record into an event, which goes on at once if it needs no name that is still to come, and if none waits
+    /// before it.
+    fn take(&mut self, record: &[u8], now: Instant) {
+        let Self { tables, enricher, hold, hub, tallies } = self;
+        match (record::source_of(record), source::decode(record, tables)) {
+            (Some(source), Ok(event)) => enrich::located(event, |event| {
+                let wanted = enricher.want(&event, now);
+                if wanted.is_empty() && hold.is_empty() {
+                    send(event, enricher, hub);
+                    tallies.emitted(source);
+                } else {
+                    hold.push(record, wanted);
+                }
+            }),
+            (source, Err(error)) => {
+                tracing::debug!(?source, %error, "a record could not be decoded");
+                tallies.undecodable(source);
+            }
+            // A record that decodes has a source.
+            (None, Ok(_)) => tallies.undecodable(None),
+        }
+        if hold.is_full() {
+            self.release_first();
+        }
+    }
+
+    /// Sends the events that need not wait any more.
+    fn release(&mut self, now: Instant) {
+        while let Some(record) = self.hold.pop_ready(&self.enricher, now) {
+            self.send_held(&record);
+        }
+    }
+
+    /// Sends the first event that waits, without what did not come.
+    fn release_first(&mut self) {
+        if let Some(record) = self.hold.pop() {
+            self.send_held(&record);
+        }
+    }
+
+    fn release_all(&mut self) {
+        while !self.hold.is_empty() {
+            self.release_first();
+        }
+    }
+
+    /// Sends an event that waited.
+    fn send_held(&mut self, record: &[u8]) {
+        let Self { tables, enricher, hub, tallies, .. } = self;
+        match (record::source_of(record), source::decode(record, tables)) {
+            (Some(source), Ok(event)) => {
+                enrich::located(event, |event| send(event, enricher, hub));
+                tallies.emitted(source);
+            }
+            // It was decoded once, so it is again.
+            (source, _) => tallies.undecodable(source),
+        }
+    }
+}
+
+/// Adds names, and hands the event to the outputs.
+fn send(event: Event<'_>, enricher: &Enricher, hub: &mut Hub) {
+    let mut event: Event<'_> = event;
+    enricher.complete(&mut event);
+    hub.send(&event);
 }

@@ -41,6 +41,10 @@ pub fn mismatches(event: &Value, report: &Report) -> Vec<String> {
         let field = format!("process.namespaces.{name}");
         mismatches.compare(&field, lookup(event, &field), &json!(inode));
     }
+    for name in ["user", "euser", "group", "egroup", "loginuser"] {
+        let field = format!("process.{name}");
+        mismatches.compare(&field, lookup(event, &field), &json!(process.names.get(name)));
+    }
     mismatches.compare_start("process.start_time", lookup(event, "process.start_time"), process.start_time);
     mismatches.compare_ancestors(lookup(event, "process.ancestors"), &report.ancestors);
     mismatches.compare_cmdline(event, &process.cmdline);

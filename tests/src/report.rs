@@ -68,6 +68,8 @@ pub struct ProcessFacts {
     pub namespaces: BTreeMap<String, u64>,
     /// Its label, where a module gives one.
     pub label: Option<String>,
+    /// The names that the guest has for its ids, by the field of the event that has them.
+    pub names: BTreeMap<String, String>,
 }
 
 impl ProcessFacts {
@@ -86,6 +88,8 @@ impl ProcessFacts {
             namespaces.insert(name.to_owned(), fs::metadata(proc.join("ns").join(name))?.ino());
         }
         let label = read_optional(&proc.join("attr/current"))?;
+        let (uids, gids) = (status.numbers("Uid")?, status.numbers("Gid")?);
+        let loginuid = read_audit_id(&proc.join("loginuid"))?;
         Ok(Self {
             pid,
             ppid: status.number("PPid")?,
@@ -93,10 +97,11 @@ impl ProcessFacts {
             exe: read_link(&proc.join("exe")),
             cmdline: read_arguments(&proc.join("cmdline"))?,
             cwd: read_link(&proc.join("cwd")),
-            uids: status.numbers("Uid")?,
-            gids: status.numbers("Gid")?,
+            uids,
+            gids,
             cap_effective: status.field("CapEff")?.to_owned(),
-            loginuid: read_audit_id(&proc.join("loginuid"))?,
+            loginuid,
+            names: names(&uids, &gids, loginuid)?,
             session: read_audit_id(&proc.join("sessionid"))?,
             start_time: start_time(&stat)?,
             cgroup_id: fs::metadata(format!("/sys/fs/cgroup{cgroup}")).ok().map(|dir| dir.ino()),
@@ -154,6 +159,25 @@ impl Status {
     fn number(&self, name: &str) -> io::Result<u32> {
         self.numbers::<1>(name).map(|[number]| number)
     }
+}
+
+/// The names of ids, as the files of the guest have them.
+fn names(uids: &[u32; 4], gids: &[u32; 4], loginuid: Option<u32>) -> io::Result<BTreeMap<String, String>> {
+    let (users, groups) = (fs::read_to_string("/etc/passwd")?, fs::read_to_string("/etc/group")?);
+    let ids = [
+        ("user", &users, Some(uids[0])),
+        ("euser", &users, Some(uids[1])),
+        ("group", &groups, Some(gids[0])),
+        ("egroup", &groups, Some(gids[1])),
+        ("loginuser", &users, loginuid),
+    ];
+    let name = |file: &str, id: u32| {
+        let mut lines = file.lines().map(|line| line.split(':').collect::<Vec<_>>());
+        lines
+            .find(|fields| fields.get(2) == Some(&id.to_string().as_str()))
+            .map(|fields| fields[0].to_owned())
+    };
+    Ok(ids.into_iter().filter_map(|(field, file, id)| Some((field.to_owned(), name(file, id?)?))).collect())
 }
 
 fn malformed(file: &str, what: &str) -> io::Error {

@@ -7,6 +7,7 @@ mod schema;
 mod size;
 mod sources;
 mod usage;
+mod wait;
 
 use std::{
     fmt,

@@ -15,15 +15,17 @@ use super::{
     failure::Failure,
     say, size,
     sources::{self, Choice},
+    wait,
 };
 use crate::{
-    accounting::{Account, KernelCounts, Tallies},
+    accounting::{Account, KernelCounts},
+    enrich::{Enricher, accounts},
     kernel::{self, Counters, Programs, Report, RingReader, SourceReport, State},
     output::{
         Hub,
         stdout::{self, Outcome},
     },
-    pipeline::{End, Pipeline, Records},
+    pipeline::{Done, End, Pipeline, Records},
     source::{self, Tables},
 };
 
@@ -62,6 +64,11 @@ pub(super) struct Run {
     /// The ring buffer between the kernel and denyd: a power of two, at least 64K.
     #[arg(long, value_name = "BYTES", default_value = "4M", value_parser = size::ring)]
     ring_size: u32,
+
+    /// How long an event may wait for the name of a user or group that is not known yet. What comes later is in
+    /// `missing`.
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = wait::name)]
+    name_wait: Duration,
 
     /// How an event is printed.
     #[arg(long, value_enum, default_value_t = Format::Json)]
@@ -112,7 +119,9 @@ impl Run {
         let lines = hub.add("stdout", STDOUT_QUEUE);
         let output = Arc::clone(&lines.counts);
         let mut outcome = stdout::start(lines).map_err(Failure::Stdout)?;
-        let mut pipeline = Pipeline::new(reader, tables, hub);
+        let mut enricher = Enricher::new(self.name_wait);
+        accounts::start(enricher.look_up_accounts()).map_err(Failure::Runtime)?;
+        let mut pipeline = Pipeline::new(reader, tables, enricher, hub);
         let end = pipeline
             .run(async {
                 tokio::select! {
@@ -124,14 +133,14 @@ impl Run {
             .await;
 
         let misses = detach(programs);
-        let tallies = pipeline.finish();
+        let done = pipeline.finish();
         let result = match end {
             End::Stopped(Stop::Signal) => drain(outcome, &mut signals).await,
             End::Stopped(Stop::Output(outcome)) => ended(outcome),
             End::Failed(error) => drain(outcome, &mut signals).await.and(Err(Failure::Ring(error))),
         };
         output.end();
-        summarise(&report, &misses, &counters, &tallies);
+        summarise(&report, &misses, &counters, &done);
         say(&output);
         result
     }
@@ -186,7 +195,8 @@ fn told(outcome: Result<Outcome, oneshot::error::RecvError>) -> Outcome {
 }
 
 /// Says where every denial of the attached sources went.
-fn summarise(report: &Report, misses: &[u64; SourceId::ALL.len()], counters: &Counters, tallies: &Tallies) {
+fn summarise(report: &Report, misses: &[u64; SourceId::ALL.len()], counters: &Counters, done: &Done) {
+    let Done { tallies, accounts } = done;
     for source in watched(report) {
         let kernel = KernelCounts {
             seen: counters.get(source, Counter::Seen),
@@ -200,6 +210,9 @@ fn summarise(report: &Report, misses: &[u64; SourceId::ALL.len()], counters: &Co
     }
     if tallies.unattributed != 0 {
         say(format_args!("{} records were too damaged to tell their source", tallies.unattributed));
+    }
+    if let Some(counts) = accounts.filter(|counts| counts.asked != 0) {
+        say(format_args!("names of users and groups: {counts}"));
     }
 }
 

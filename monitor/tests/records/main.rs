@@ -2,6 +2,7 @@
 
 mod apparmor;
 mod golden;
+mod names;
 mod pipeline;
 mod schema;
 mod selinux;

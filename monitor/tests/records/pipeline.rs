@@ -6,10 +6,12 @@ use std::{
     io,
     ops::Deref,
     sync::Arc,
+    time::Duration,
 };
 
 use monitor::{
     accounting::{Account, KernelCounts},
+    enrich::Enricher,
     event::{Event, Module, Runtime},
     output::{Hub, OutputLoss},
     pipeline::{End, Pipeline, Records},
@@ -57,6 +59,11 @@ fn bad() -> Bytes {
     Builder::new(SourceId::Capability, &[0_u8; 2]).build()
 }
 
+/// Looks nothing up.
+fn nameless() -> Enricher {
+    Enricher::new(Duration::ZERO)
+}
+
 fn run<T>(future: impl Future<Output = T>) -> T {
     runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
@@ -68,7 +75,7 @@ fn every_record_becomes_one_line_for_every_output_and_is_accounted_for() {
     let mut second = hub.add("second", 3);
     let counts = [&first, &second].map(|lines| Arc::clone(&lines.counts));
     let records = (0..600).map(|_| good()).chain([bad(), Bytes::of(b"junk")]);
-    let mut pipeline = Pipeline::new(Memory::of(records), tables(), hub);
+    let mut pipeline = Pipeline::new(Memory::of(records), tables(), nameless(), hub);
 
     // The stop is not ready before all records are handled: it is when the first output has them all.
     let end = run(pipeline.run(async {
@@ -77,7 +84,7 @@ fn every_record_becomes_one_line_for_every_output_and_is_accounted_for() {
         }
     }));
     assert!(matches!(end, End::Stopped(())), "{end:?}");
-    let tallies = pipeline.finish();
+    let tallies = pipeline.finish().tallies;
 
     let kernel = KernelCounts { seen: 601, ..KernelCounts::default() };
     let account = Account::of(SourceId::Capability, &kernel, tallies.of(SourceId::Capability));
@@ -115,7 +122,7 @@ fn a_cgroup_whose_start_is_missing_tells_the_container_and_not_the_unit() {
         .build();
     let mut hub = Hub::default();
     let mut lines = hub.add("lines", 1);
-    Pipeline::new(Memory::of([record]), tables(), hub).finish();
+    Pipeline::new(Memory::of([record]), tables(), nameless(), hub).finish();
     let line = lines.queue.blocking_recv().unwrap();
     let event: Event<'_> = serde_json::from_slice(&line).unwrap();
     assert_eq!(event.unit, None);
@@ -126,7 +133,8 @@ fn a_cgroup_whose_start_is_missing_tells_the_container_and_not_the_unit() {
 
 #[test]
 fn a_flood_does_not_keep_a_signal_waiting() {
-    let mut pipeline = Pipeline::new(Memory::of((0..10_000).map(|_| good())), tables(), Hub::default());
+    let mut pipeline =
+        Pipeline::new(Memory::of((0..10_000).map(|_| good())), tables(), nameless(), Hub::default());
     // Ready at the second look, as a signal that comes in the midst of it.
     let mut looked = false;
     let signal = std::future::poll_fn(|_| {
@@ -137,7 +145,7 @@ fn a_flood_does_not_keep_a_signal_waiting() {
         }
     });
     assert!(matches!(run(pipeline.run(signal)), End::Stopped(())));
-    let tallies = pipeline.finish();
+    let tallies = pipeline.finish().tallies;
     assert_eq!(tallies.of(SourceId::Capability).emitted, 10_000, "and nothing that is there is lost");
 }
 
@@ -146,7 +154,7 @@ fn an_output_that_is_gone_loses_only_its_own_events() {
     let mut hub = Hub::default();
     let gone = hub.add("gone", 10).counts;
     let kept = hub.add("kept", 10);
-    let mut pipeline = Pipeline::new(Memory::of([good(), good()]), tables(), hub);
+    let mut pipeline = Pipeline::new(Memory::of([good(), good()]), tables(), nameless(), hub);
     assert!(matches!(run(pipeline.run(ready(()))), End::Stopped(())));
     pipeline.finish();
     assert_eq!(gone.to_string(), "gone: received 2, written 0, lost 2 (failed 2)");
@@ -156,7 +164,7 @@ fn an_output_that_is_gone_loses_only_its_own_events() {
 #[test]
 fn a_ring_buffer_that_fails_ends_the_run() {
     let records = Memory { broken: true, ..Memory::of([]) };
-    let mut pipeline = Pipeline::new(records, tables(), Hub::default());
+    let mut pipeline = Pipeline::new(records, tables(), nameless(), Hub::default());
     let end = run(pipeline.run(pending::<()>()));
     assert!(matches!(end, End::Failed(error) if error.kind() == io::ErrorKind::Unsupported));
 }

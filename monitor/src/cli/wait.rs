@@ -1,0 +1,44 @@
+//! Times on the command line.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+/// The longest time that an event may wait for a name.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// A time that no event may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum WaitError {
+    #[error("give a time with its unit, such as 50ms or 1s; 0s is not to wait")]
+    NotATime,
+    #[error("it must be 10s at most")]
+    TooLong,
+}
+
+/// Parses how long an event may wait for a name: `100ms`, `1s`.
+pub(super) fn name(text: &str) -> Result<Duration, WaitError> {
+    let time: SignedDuration = text.parse().map_err(|_| WaitError::NotATime)?;
+    let time = Duration::try_from(time).map_err(|_| WaitError::NotATime)?;
+    if time > LONGEST { Err(WaitError::TooLong) } else { Ok(time) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit() {
+        for (text, ms) in [("100ms", 100), ("0s", 0), ("1s", 1000), ("1 second", 1000), ("10s", 10_000)] {
+            assert_eq!(name(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_its_reason() {
+        for text in ["", "100", "-1s", "ms", "1s ago", "1 month"] {
+            assert_eq!(name(text), Err(WaitError::NotATime), "{text}");
+        }
+        assert_eq!(name("11s"), Err(WaitError::TooLong));
+    }
+}

@@ -1,0 +1,90 @@
+//! Names of users and groups, looked up on a thread of their own: the name service may ask the network, and then it
+//! blocks for as long as that takes.
+
+use std::{io, thread};
+
+use nix::unistd::{Gid, Group, Uid, User};
+
+use super::cache::{Answer, Desk};
+use crate::text;
+
+/// What has a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Id {
+    /// A user, by uid.
+    User(u32),
+    /// A group, by gid.
+    Group(u32),
+}
+
+/// Starts the thread that asks this machine's name service. It ends when nobody asks any more.
+///
+/// # Errors
+///
+/// If the thread can't be started.
+pub fn start(desk: Desk<Id, Box<str>>) -> io::Result<()> {
+    start_with(desk, name_service)
+}
+
+fn start_with(
+    mut desk: Desk<Id, Box<str>>,
+    look_up: impl Fn(Id) -> Answer<Box<str>> + Send + 'static,
+) -> io::Result<()> {
+    thread::Builder::new().name("names".to_owned()).spawn(move || {
+        while let Some(id) = desk.questions.blocking_recv() {
+            if desk.answers.blocking_send((id, look_up(id))).is_err() {
+                break;
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Asks `getpwuid_r` and `getgrgid_r`.
+fn name_service(id: Id) -> Answer<Box<str>> {
+    let name = match id {
+        Id::User(uid) => User::from_uid(Uid::from_raw(uid)).map(|user| user.map(|user| user.name)),
+        Id::Group(gid) => Group::from_gid(Gid::from_raw(gid)).map(|group| group.map(|group| group.name)),
+    };
+    match name {
+        Ok(name) => Ok(name.map(|name| text::escape(name.as_bytes()).into())),
+        Err(error) => Err(format!("the name service failed: {}", error.desc()).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn root_has_a_name_and_an_unused_id_has_none() {
+        assert_eq!(name_service(Id::User(0)), Ok(Some("root".into())));
+        assert_eq!(name_service(Id::Group(0)), Ok(Some("root".into())));
+        assert_eq!(name_service(Id::User(3_999_999_999)), Ok(None));
+        assert_eq!(name_service(Id::Group(3_999_999_999)), Ok(None));
+    }
+
+    #[test]
+    fn a_name_service_that_hangs_blocks_only_its_thread() {
+        let (ask, questions) = mpsc::channel(2);
+        let (answer, mut answers) = mpsc::channel(2);
+        let (release, hanging) = std::sync::mpsc::channel::<()>();
+        start_with(Desk { questions, answers: answer }, move |id| {
+            hanging.recv().unwrap();
+            Ok(Some(format!("{id:?}").into()))
+        })
+        .unwrap();
+        ask.blocking_send(Id::User(1)).unwrap();
+        ask.blocking_send(Id::Group(2)).unwrap();
+        assert!(answers.try_recv().is_err());
+        release.send(()).unwrap();
+        release.send(()).unwrap();
+        let named = |id: Id| Some((id, Ok(Some(format!("{id:?}").into()))));
+        assert_eq!(answers.blocking_recv(), named(Id::User(1)));
+        assert_eq!(answers.blocking_recv(), named(Id::Group(2)));
+        drop(ask);
+        assert_eq!(answers.blocking_recv(), None, "the thread has ended");
+    }
+}
