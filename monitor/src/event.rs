@@ -56,7 +56,7 @@ pub struct Event<'a> {
     /// The systemd unit that the process belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Unit<'a>>,
-    /// The container that the process is in.
+    /// The container that the process is in, or, where [`Container::found_by`] says so, the subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<Container<'a>>,
     /// Where the process was, in the kernel and in its program, if that was asked for.
@@ -606,6 +606,12 @@ pub struct Container<'a> {
     /// Its id: 64 hexadecimal digits, or the name where the runtime has only names. Absent if only the pod is known.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub id: Option<Text<'a>>,
+    /// Its name, as its runtime told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Text<'a>>,
+    /// The image that it was started from, as its runtime told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Text<'a>>,
     /// What runs it, where the path tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<Runtime>,
@@ -656,13 +662,23 @@ pub enum Runtime {
 }
 
 /// A pod.
+<<<<<<< HEAD
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+=======
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+>>>>>>> 198a7c9 (enrich: containers' and pods' names from their runtimes; containers inferred from SELinux levels)
 #[serde(deny_unknown_fields)]
 pub struct Pod<'a> {
-    /// Its UID in Kubernetes, its id in Podman.
-    #[serde(borrow)]
-    pub uid: Text<'a>,
+    /// Its UID in Kubernetes, its id in Podman; absent if the path doesn't tell it.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<Text<'a>>,
+    /// Its name in Kubernetes, as the container's runtime told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Text<'a>>,
+    /// Its namespace in Kubernetes, as the container's runtime told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Text<'a>>,
     /// Its quality of service; Kubernetes's alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qos: Option<QosClass>,
@@ -688,6 +704,8 @@ pub enum QosClass {
 pub enum FoundBy {
     /// The path of the process's cgroup says so.
     Cgroup,
+    /// Inferred: a process of the subject's SELinux level was in it earlier.
+    SelinuxLevel,
 }
 
 /// The stacks of the thread that asked, the innermost frame first.

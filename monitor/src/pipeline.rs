@@ -57,8 +57,8 @@ struct Desk {
 pub struct Done {
     /// What was counted, by source.
     pub tallies: Tallies,
-    /// What became of the questions about users and groups.
-    pub accounts: Option<enrich::Counts>,
+    /// What became of the questions for names, by what they were about.
+    pub names: Vec<(&'static str, enrich::Counts)>,
 }
 
 impl<R: Records> Pipeline<R> {
@@ -93,12 +93,20 @@ impl<R: Records> Pipeline<R> {
         }
     }
 
-    /// Handles the records that are there, when no more can come; lets no event wait any longer, closes the outputs'
-    /// queues, and gives what was counted.
-    pub fn finish(mut self) -> Done {
+    /// Handles the records that are there, when no more can come; lets events wait for their names as long as they may,
+    /// closes the outputs' queues, and gives what was counted.
+    pub async fn finish(mut self) -> Done {
         while self.batch() > 0 {}
-        self.desk.release_all();
-        Done { tallies: self.desk.tallies, accounts: self.desk.enricher.accounts() }
+        let mut desk = self.desk;
+        loop {
+            desk.release(Instant::now());
+            if desk.hold.is_empty() {
+                break;
+            }
+            let until = desk.hold.until(&desk.enricher);
+            desk.enricher.progress(until).await;
+        }
+        Done { tallies: desk.tallies, names: desk.enricher.counts().collect() }
     }
 
     /// Lets events go on whose names have come or are late, handles up to [`BATCH`] records, and says how many.
@@ -124,7 +132,7 @@ impl Desk {
             (Some(source), Ok(event)) => enrich::located(event, |event| {
                 let wanted = enricher.want(&event, now);
                 if wanted.is_empty() && hold.is_empty() {
-                    send(event, enricher, hub);
+                    send(event, enricher, now, hub);
                     tallies.emitted(source);
                 } else {
                     hold.push(record, wanted);
@@ -138,36 +146,31 @@ impl Desk {
             (None, Ok(_)) => tallies.undecodable(None),
         }
         if hold.is_full() {
-            self.release_first();
+            self.release_first(now);
+            self.release(now);
         }
     }
 
     /// Sends the events that need not wait any more.
     fn release(&mut self, now: Instant) {
         while let Some(record) = self.hold.pop_ready(&self.enricher, now) {
-            self.send_held(&record);
+            self.send_held(&record, now);
         }
     }
 
     /// Sends the first event that waits, without what did not come.
-    fn release_first(&mut self) {
+    fn release_first(&mut self, now: Instant) {
         if let Some(record) = self.hold.pop() {
-            self.send_held(&record);
-        }
-    }
-
-    fn release_all(&mut self) {
-        while !self.hold.is_empty() {
-            self.release_first();
+            self.send_held(&record, now);
         }
     }
 
     /// Sends an event that waited.
-    fn send_held(&mut self, record: &[u8]) {
+    fn send_held(&mut self, record: &[u8], now: Instant) {
         let Self { tables, enricher, hub, tallies, .. } = self;
         match (record::source_of(record), source::decode(record, tables)) {
             (Some(source), Ok(event)) => {
-                enrich::located(event, |event| send(event, enricher, hub));
+                enrich::located(event, |event| send(event, enricher, now, hub));
                 tallies.emitted(source);
             }
             // It was decoded once, so it is again.
@@ -177,8 +180,8 @@ impl Desk {
 }
 
 /// Adds names, and hands the event to the outputs.
-fn send(event: Event<'_>, enricher: &Enricher, hub: &mut Hub) {
+fn send(event: Event<'_>, enricher: &Enricher, now: Instant, hub: &mut Hub) {
     let mut event: Event<'_> = event;
-    enricher.complete(&mut event);
+    enricher.complete(&mut event, now);
     hub.send(&event);
 }

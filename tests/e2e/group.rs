@@ -123,7 +123,7 @@ impl Group {
         };
         let cases = self.cases.join(" ");
         format!(
-            "actor run --module {module} --audit {audit_word} {more} --watch 'denyd run --source {sources}{silent_word}' {cases}"
+            "actor run --module {module} --audit {audit_word} {more} --watch 'denyd run --name-wait 10s --source {sources}{silent_word}' {cases}"
         )
     }
 }

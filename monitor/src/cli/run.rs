@@ -5,7 +5,6 @@ use std::{fmt, io, ops::Deref, sync::Arc, time::Duration};
 use clap::{Args, ValueEnum};
 use monitor_common::{SourceId, counter::Counter};
 use tokio::{
-    runtime,
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
     time::timeout,
@@ -19,7 +18,10 @@ use super::{
 };
 use crate::{
     accounting::{Account, KernelCounts},
-    enrich::{Enricher, accounts},
+    enrich::{
+        Enricher, accounts,
+        runtime::{self, Socket},
+    },
     kernel::{self, Counters, Programs, Report, RingReader, SourceReport, State},
     output::{
         Hub,
@@ -40,6 +42,8 @@ Examples:
   denyd run --silent                           denials that the policy keeps out of the log, too (dontaudit, deny)
   denyd run --source default,capability        missing capabilities, too
   denyd run --source landlock >denials.jsonl   Landlock alone, into a file
+  denyd run --runtime-socket cri:/run/containerd/containerd.sock
+                                               containers and pods by name, too
   denyd run | jq -r '[.process.comm, .object.path] | @tsv'
 
 On SIGINT or SIGTERM denyd says on standard error what it saw, sent and lost.";
@@ -65,10 +69,15 @@ pub(super) struct Run {
     #[arg(long, value_name = "BYTES", default_value = "4M", value_parser = size::ring)]
     ring_size: u32,
 
-    /// How long an event may wait for the name of a user or group that is not known yet. What comes later is in
-    /// `missing`.
+    /// How long an event may wait for a name (of a user, group, container, pod) that is not known yet. If it comes later,
+    /// the event goes without it.
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = wait::name)]
     name_wait: Duration,
+
+    /// Ask here for the names of containers and pods: `docker:PATH` (Docker, Podman) or `cri:PATH` (containerd, CRI-O).
+    /// May be given several times.
+    #[arg(long = "runtime-socket", value_name = "API:PATH")]
+    runtime_sockets: Vec<Socket>,
 
     /// How an event is printed.
     #[arg(long, value_enum, default_value_t = Format::Json)]
@@ -92,7 +101,7 @@ impl Run {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Format::Json = self.format;
         let runtime =
-            runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
         let result = runtime.block_on(self.watch());
         // A write to standard output may hang for ever; the process's end ends it.
         runtime.shutdown_background();
@@ -121,6 +130,10 @@ impl Run {
         let mut outcome = stdout::start(lines).map_err(Failure::Stdout)?;
         let mut enricher = Enricher::new(self.name_wait);
         accounts::start(enricher.look_up_accounts()).map_err(Failure::Runtime)?;
+        if !self.runtime_sockets.is_empty() {
+            let desk = enricher.look_up_containers(&self.runtime_sockets);
+            tokio::spawn(runtime::serve(desk, self.runtime_sockets.clone()));
+        }
         let mut pipeline = Pipeline::new(reader, tables, enricher, hub);
         let end = pipeline
             .run(async {
@@ -133,7 +146,7 @@ impl Run {
             .await;
 
         let misses = detach(programs);
-        let done = pipeline.finish();
+        let done = pipeline.finish().await;
         let result = match end {
             End::Stopped(Stop::Signal) => drain(outcome, &mut signals).await,
             End::Stopped(Stop::Output(outcome)) => ended(outcome),
@@ -196,7 +209,7 @@ fn told(outcome: Result<Outcome, oneshot::error::RecvError>) -> Outcome {
 
 /// Says where every denial of the attached sources went.
 fn summarise(report: &Report, misses: &[u64; SourceId::ALL.len()], counters: &Counters, done: &Done) {
-    let Done { tallies, accounts } = done;
+    let Done { tallies, names } = done;
     for source in watched(report) {
         let kernel = KernelCounts {
             seen: counters.get(source, Counter::Seen),
@@ -211,8 +224,8 @@ fn summarise(report: &Report, misses: &[u64; SourceId::ALL.len()], counters: &Co
     if tallies.unattributed != 0 {
         say(format_args!("{} records were too damaged to tell their source", tallies.unattributed));
     }
-    if let Some(counts) = accounts.filter(|counts| counts.asked != 0) {
-        say(format_args!("names of users and groups: {counts}"));
+    for (what, counts) in names.iter().filter(|(_, counts)| counts.asked != 0) {
+        say(format_args!("names of {what}: {counts}"));
     }
 }
 

@@ -23,14 +23,18 @@ pub enum Id {
 ///
 /// If the thread can't be started.
 pub fn start(desk: Desk<Id, Box<str>>) -> io::Result<()> {
-    start_with(desk, name_service)
+    // The name service loads its modules with its first answer. That should not be in the way of the first event.
+    let prepare = || drop((name_service(Id::User(0)), name_service(Id::Group(0))));
+    start_with(desk, prepare, name_service)
 }
 
 fn start_with(
     mut desk: Desk<Id, Box<str>>,
+    prepare: impl FnOnce() + Send + 'static,
     look_up: impl Fn(Id) -> Answer<Box<str>> + Send + 'static,
 ) -> io::Result<()> {
     thread::Builder::new().name("names".to_owned()).spawn(move || {
+        prepare();
         while let Some(id) = desk.questions.blocking_recv() {
             if desk.answers.blocking_send((id, look_up(id))).is_err() {
                 break;
@@ -71,10 +75,14 @@ mod tests {
         let (ask, questions) = mpsc::channel(2);
         let (answer, mut answers) = mpsc::channel(2);
         let (release, hanging) = std::sync::mpsc::channel::<()>();
-        start_with(Desk { questions, answers: answer }, move |id| {
-            hanging.recv().unwrap();
-            Ok(Some(format!("{id:?}").into()))
-        })
+        start_with(
+            Desk { questions, answers: answer },
+            || {},
+            move |id| {
+                hanging.recv().unwrap();
+                Ok(Some(format!("{id:?}").into()))
+            },
+        )
         .unwrap();
         ask.blocking_send(Id::User(1)).unwrap();
         ask.blocking_send(Id::Group(2)).unwrap();

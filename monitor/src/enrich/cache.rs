@@ -96,7 +96,7 @@ impl<K: Copy + Eq + Hash, V> Cache<K, V> {
     /// name is slow for all.
     pub(super) fn want(&mut self, key: K, now: Instant) -> bool {
         if self.pending.contains_key(&key) {
-            return !self.is_settled(&key, now);
+            return self.is_worth_waiting(&key, now);
         }
         if self.known.get(&key).is_some_and(|known| now < known.until) {
             return false;
@@ -108,15 +108,14 @@ impl<K: Copy + Eq + Hash, V> Cache<K, V> {
         }
         self.counts.asked += 1;
         self.pending.insert(key, now);
-        !self.is_settled(&key, now)
+        self.is_worth_waiting(&key, now)
     }
 
-    /// Whether there is nothing to wait for any more: the answer is there, or some answer is late.
-    pub(super) fn is_settled(&self, key: &K, now: Instant) -> bool {
-        self.waits_until(key).is_none_or(|until| until <= now)
+    fn is_worth_waiting(&self, key: &K, now: Instant) -> bool {
+        self.waits_until(key).is_some_and(|until| now < until)
     }
 
-    /// Until when an event waits for this name.
+    /// Until when an event waits for this name, if it is still to come: until some answer is late.
     pub(super) fn waits_until(&self, key: &K) -> Option<Instant> {
         if !self.pending.contains_key(key) {
             return None;
@@ -244,9 +243,9 @@ mod tests {
     async fn nobody_waits_for_what_is_late() {
         let (mut cache, desk) = cache();
         assert!(want(&mut cache, 1));
-        assert!(!cache.is_settled(&1, Instant::now()));
+        assert!(cache.is_worth_waiting(&1, Instant::now()));
         advance(WAIT).await;
-        assert!(cache.is_settled(&1, Instant::now()));
+        assert!(!cache.is_worth_waiting(&1, Instant::now()));
         assert!(!want(&mut cache, 1));
         assert!(!want(&mut cache, 2), "nor for another name meanwhile");
         assert!(!want(&mut cache, 2));

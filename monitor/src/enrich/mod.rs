@@ -1,13 +1,16 @@
 //! What user space adds to an event: the systemd unit, the container, and names.
 //!
-//! Unit and container follow from the path of the cgroup ([`cgroup`]). Names have to be looked up ([`accounts`]), which
-//! may take long: an event waits for a name that is not known yet ([`hold`]), but never longer than a set time
-//! (`cache`), and nothing that reads the ring buffer waits for anything.
+//! Unit and container follow from the path of the cgroup ([`cgroup`]), or the container from the SELinux level
+//! (`levels`). Names have to be looked up ([`accounts`], [`runtime`]), which may take long: an event waits for a name
+//! that is not known yet ([`hold`]), but never longer than a set time (`cache`), and nothing that reads the ring buffer
+//! waits for anything.
 
 pub mod accounts;
 mod cache;
 pub mod cgroup;
 pub mod hold;
+mod levels;
+pub mod runtime;
 pub mod symbols;
 
 use std::{borrow::Cow, future::pending, time::Duration};
@@ -15,28 +18,44 @@ use std::{borrow::Cow, future::pending, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 pub use self::cache::{Answer, Counts, Desk};
-use self::{accounts::Id, cache::Cache};
-use crate::event::{Event, Missing, Process, Text};
+use self::{
+    accounts::Id,
+    cache::Cache,
+    levels::Levels,
+    runtime::{ContainerId, Named, Question, Socket},
+};
+use crate::event::{Container, Event, Missing, Process, Text};
 
 /// A name that an event waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// That of a user or group.
     Account(Id),
+    /// Those of a container and its pod.
+    Container(Question),
 }
 
 /// Knows names, and asks for those it doesn't.
 #[derive(Debug)]
 pub struct Enricher {
     wait: Duration,
+    levels: Levels,
     accounts: Option<Cache<Id, Box<str>>>,
+    containers: Option<Containers>,
+}
+
+/// Names of containers, and where they are asked for.
+#[derive(Debug)]
+struct Containers {
+    sockets: Vec<Socket>,
+    names: Cache<Question, Named>,
 }
 
 impl Enricher {
     /// One that looks nothing up, for events that wait this long at most.
     #[must_use]
     pub fn new(wait: Duration) -> Self {
-        Self { wait, accounts: None }
+        Self { wait, levels: Levels::default(), accounts: None, containers: None }
     }
 
     /// Has it name users and groups. The desk is where they are looked up ([`accounts::start`]).
@@ -46,8 +65,18 @@ impl Enricher {
         desk
     }
 
-    /// Asks for the names that an event needs and that are not known. Gives those to wait for.
+    /// Has it name the containers that may be known at these sockets. The desk is where they are looked up
+    /// ([`runtime::serve`]).
+    pub fn look_up_containers(&mut self, sockets: &[Socket]) -> Desk<Question, Named> {
+        let (names, desk) = Cache::new(self.wait);
+        self.containers = Some(Containers { sockets: sockets.to_vec(), names });
+        desk
+    }
+
+    /// Takes what an event teaches about others, and asks for the names that it needs and that are not known. Gives
+    /// those to wait for.
     pub fn want(&mut self, event: &Event<'_>, now: Instant) -> Vec<Wanted> {
+        self.levels.learn(event, now);
         let mut wanted = Vec::new();
         if let Some(accounts) = &mut self.accounts {
             for id in ids(&event.process).into_iter().flatten() {
@@ -56,31 +85,37 @@ impl Enricher {
                 }
             }
         }
+        if let Some(containers) = &mut self.containers {
+            let question = match &event.container {
+                Some(container) => containers.question(container),
+                None => self.levels.infer(event, now).and_then(|container| containers.question(&container)),
+            };
+            if let Some(question) = question
+                && containers.names.want(question, now)
+            {
+                wanted.push(Wanted::Container(question));
+            }
+        }
         wanted
     }
 
-    /// Adds the names that are known, and says which are not. [`Self::want`] comes before.
-    pub fn complete<'a>(&'a self, event: &mut Event<'a>) {
-        let Some(accounts) = &self.accounts else { return };
-        let ids = ids(&event.process);
-        for (id, (field, slot)) in ids.into_iter().zip(slots(&mut event.process)) {
-            match id.map(|id| accounts.get(&id)) {
-                Some(Ok(Some(name))) => *slot = Some(Cow::Borrowed(name)),
-                Some(Err(reason)) => {
-                    event.missing.push(Missing { field: field.into(), reason: reason.into() });
-                }
-                // There is no id, or it has no name.
-                None | Some(Ok(None)) => {}
-            }
+    /// Adds what is known, and says which names are not. [`Self::want`] comes before.
+    pub fn complete<'a>(&'a self, event: &mut Event<'a>, now: Instant) {
+        if event.container.is_none() {
+            event.container = self.levels.infer(event, now);
+        }
+        if let Some(accounts) = &self.accounts {
+            name_accounts(accounts, event);
+        }
+        if let Some(containers) = &self.containers {
+            containers.name(event);
         }
     }
 
     /// Whether there is nothing to wait for any more.
     #[must_use]
     pub fn is_settled(&self, wanted: &Wanted, now: Instant) -> bool {
-        match wanted {
-            Wanted::Account(id) => self.accounts.as_ref().is_none_or(|accounts| accounts.is_settled(id, now)),
-        }
+        self.waits_until(wanted).is_none_or(|until| until <= now)
     }
 
     /// Until when an event waits for this name, if it does.
@@ -88,6 +123,7 @@ impl Enricher {
     pub fn waits_until(&self, wanted: &Wanted) -> Option<Instant> {
         match wanted {
             Wanted::Account(id) => self.accounts.as_ref()?.waits_until(id),
+            Wanted::Container(question) => self.containers.as_ref()?.names.waits_until(question),
         }
     }
 
@@ -96,6 +132,7 @@ impl Enricher {
         tokio::select! {
             biased;
             () = answered(self.accounts.as_mut()) => {}
+            () = answered(self.containers.as_mut().map(|containers| &mut containers.names)) => {}
             () = until_then(until) => {}
         }
     }
@@ -105,12 +142,60 @@ impl Enricher {
         if let Some(accounts) = &mut self.accounts {
             accounts.take_answers();
         }
+        if let Some(containers) = &mut self.containers {
+            containers.names.take_answers();
+        }
     }
 
-    /// What became of the questions about users and groups.
-    #[must_use]
-    pub fn accounts(&self) -> Option<Counts> {
-        self.accounts.as_ref().map(Cache::counts)
+    /// What became of the questions, by what they were about.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, Counts)> {
+        let accounts = self.accounts.as_ref().map(|names| ("users and groups", names.counts()));
+        let containers = self.containers.as_ref().map(|containers| ("containers", containers.names.counts()));
+        accounts.into_iter().chain(containers)
+    }
+}
+
+impl Containers {
+    /// What to ask about a container, if it has an id and any socket may know it.
+    fn question(&self, container: &Container<'_>) -> Option<Question> {
+        let id = ContainerId::parse(container.id.as_deref()?)?;
+        let question = Question { id, runtime: container.runtime };
+        self.sockets.iter().any(|socket| socket.suits(&question)).then_some(question)
+    }
+
+    /// Adds the names of an event's container and pod.
+    fn name<'a>(&'a self, event: &mut Event<'a>) {
+        let Some(container) = &mut event.container else { return };
+        let Some(question) = self.question(container) else { return };
+        let reason = match self.names.get(&question) {
+            Ok(Some(Named { name, image, pod_name, pod_namespace })) => {
+                let text = |name: &'a Option<Box<str>>| name.as_deref().map(Cow::Borrowed);
+                (container.name, container.image) = (text(name), text(image));
+                if pod_name.is_some() || pod_namespace.is_some() {
+                    let pod = container.pod.get_or_insert_default();
+                    (pod.name, pod.namespace) = (text(pod_name), text(pod_namespace));
+                }
+                return;
+            }
+            Ok(None) => "no runtime knows this container, or not any more",
+            Err(reason) => reason,
+        };
+        event.missing.push(Missing { field: "container.name".into(), reason: reason.into() });
+    }
+}
+
+/// Adds the names of an event's users and groups.
+fn name_accounts<'a>(accounts: &'a Cache<Id, Box<str>>, event: &mut Event<'a>) {
+    let ids = ids(&event.process);
+    for (id, (field, slot)) in ids.into_iter().zip(slots(&mut event.process)) {
+        match id.map(|id| accounts.get(&id)) {
+            Some(Ok(Some(name))) => *slot = Some(Cow::Borrowed(name)),
+            Some(Err(reason)) => {
+                event.missing.push(Missing { field: field.into(), reason: reason.into() });
+            }
+            // There is no id, or it has no name.
+            None | Some(Ok(None)) => {}
+        }
     }
 }
 

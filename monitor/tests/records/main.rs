@@ -2,6 +2,7 @@
 
 mod apparmor;
 mod golden;
+mod levels;
 mod names;
 mod pipeline;
 mod schema;

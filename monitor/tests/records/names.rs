@@ -197,8 +197,8 @@ async fn no_event_waits_longer_than_the_set_time() {
     bench.answer_both(1000, "alice");
     bench.denied(1000, 4);
     assert_eq!(event(&bench.next().await).process.user.as_deref(), Some("alice"));
-    let done = bench.pipeline.finish();
-    assert_eq!(done.accounts.unwrap().to_string(), "asked 4, late 2");
+    let done = bench.pipeline.finish().await;
+    assert_eq!(done.names[0].1.to_string(), "asked 4, late 2");
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,11 +235,44 @@ async fn what_waits_is_bounded_and_nothing_is_lost() {
     assert_eq!(before, Instant::now());
     bench.settle().await;
     assert!(bench.lines.queue.is_empty(), "the others wait");
-    let done = bench.pipeline.finish();
+    let done = bench.pipeline.finish().await;
     assert_eq!(done.tallies.of(SourceId::Capability).emitted, u64::from(count));
     for wanted in 11..count {
         assert_eq!(pid(&bench.lines.queue.recv().await.unwrap()), wanted, "and none is lost at the end");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_only_for_its_turn_goes_on_with_the_first() {
+    let mut bench = Bench::new();
+    bench.denied(33, 0);
+    bench.settle().await;
+    bench.answer_both(33, "www-data");
+    bench.next().await;
+
+    let before = Instant::now();
+    bench.denied(1000, 0);
+    let count = u32::try_from(hold::LIMIT).unwrap();
+    (1..count).for_each(|pid| bench.denied(33, pid));
+    for wanted in 0..count {
+        assert_eq!(pid(&bench.next().await), wanted);
+    }
+    assert_eq!(before, Instant::now());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_waits_for_names_no_longer_than_an_event_does() {
+    let mut bench = Bench::new();
+    bench.denied(1000, 1);
+    bench.settle().await;
+    bench.answer_both(1000, "alice");
+    bench.denied(1001, 2);
+    let before = Instant::now();
+    bench.pipeline.finish().await;
+    assert_eq!(before.elapsed().as_millis(), WAIT.as_millis());
+    let [first, second] = [bench.lines.queue.try_recv().unwrap(), bench.lines.queue.try_recv().unwrap()];
+    assert_eq!(event(&first).process.user.as_deref(), Some("alice"));
+    assert_eq!((event(&second).process.user.as_deref(), missing(&event(&second)).len()), (None, 4));
 }
 
 #[tokio::test(start_paused = true)]

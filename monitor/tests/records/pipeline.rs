@@ -84,7 +84,7 @@ fn every_record_becomes_one_line_for_every_output_and_is_accounted_for() {
         }
     }));
     assert!(matches!(end, End::Stopped(())), "{end:?}");
-    let tallies = pipeline.finish().tallies;
+    let tallies = run(pipeline.finish()).tallies;
 
     let kernel = KernelCounts { seen: 601, ..KernelCounts::default() };
     let account = Account::of(SourceId::Capability, &kernel, tallies.of(SourceId::Capability));
@@ -122,7 +122,7 @@ fn a_cgroup_whose_start_is_missing_tells_the_container_and_not_the_unit() {
         .build();
     let mut hub = Hub::default();
     let mut lines = hub.add("lines", 1);
-    Pipeline::new(Memory::of([record]), tables(), nameless(), hub).finish();
+    run(Pipeline::new(Memory::of([record]), tables(), nameless(), hub).finish());
     let line = lines.queue.blocking_recv().unwrap();
     let event: Event<'_> = serde_json::from_slice(&line).unwrap();
     assert_eq!(event.unit, None);
@@ -145,7 +145,7 @@ fn a_flood_does_not_keep_a_signal_waiting() {
         }
     });
     assert!(matches!(run(pipeline.run(signal)), End::Stopped(())));
-    let tallies = pipeline.finish().tallies;
+    let tallies = run(pipeline.finish()).tallies;
     assert_eq!(tallies.of(SourceId::Capability).emitted, 10_000, "and nothing that is there is lost");
 }
 
@@ -156,7 +156,7 @@ fn an_output_that_is_gone_loses_only_its_own_events() {
     let kept = hub.add("kept", 10);
     let mut pipeline = Pipeline::new(Memory::of([good(), good()]), tables(), nameless(), hub);
     assert!(matches!(run(pipeline.run(ready(()))), End::Stopped(())));
-    pipeline.finish();
+    run(pipeline.finish());
     assert_eq!(gone.to_string(), "gone: received 2, written 0, lost 2 (failed 2)");
     assert_eq!(kept.queue.len(), 2);
 }

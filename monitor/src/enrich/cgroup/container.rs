@@ -51,7 +51,7 @@ pub(super) fn of(path: &str) -> Option<Container<'_>> {
         None if pod.is_some() => (None, None),
         None => return None,
     };
-    Some(Container { id, runtime, pod, parents: outer, found_by: FoundBy::Cgroup })
+    Some(Container { id, name: None, image: None, runtime, pod, parents: outer, found_by: FoundBy::Cgroup })
 }
 
 /// The container that this component is the cgroup of, which stands after `parent` and before `next`.
@@ -162,7 +162,7 @@ mod tests {
         is(form, id, runtime);
         let path = path(form);
         let pod = of(&path).unwrap().pod.unwrap_or_else(|| panic!("{path} has no pod"));
-        assert_eq!((&*pod.uid, pod.qos), (uid, qos), "{path}");
+        assert_eq!((pod.uid.as_deref(), pod.qos), (Some(uid), qos), "{path}");
     }
 
     #[test]
@@ -291,7 +291,7 @@ mod tests {
         );
         let container = of(&form).unwrap();
         assert_eq!((container.id.as_deref(), container.runtime), (Some(B), Some(Runtime::Containerd)));
-        assert_eq!(container.pod.unwrap().uid, "1e597579-417e-482f-bf65-5fe170c3aebd");
+        assert_eq!(container.pod.unwrap().uid.as_deref(), Some("1e597579-417e-482f-bf65-5fe170c3aebd"));
         assert_eq!(container.parents, [OuterContainer { id: A.into(), runtime: Some(Runtime::Docker) }]);
 
         let form = path("/machine.slice/libpod-{A}.scope/docker/{B}/lxc/x");
@@ -320,7 +320,7 @@ mod tests {
         );
         let container = of(&form).unwrap();
         assert_eq!((container.id, container.runtime), (None, None), "but it may be in the pod");
-        assert_eq!(container.pod.unwrap().uid, "c8bad552-5c99-4d4f-b71c-c426c0cde014");
+        assert_eq!(container.pod.unwrap().uid.as_deref(), Some("c8bad552-5c99-4d4f-b71c-c426c0cde014"));
     }
 
     #[test]

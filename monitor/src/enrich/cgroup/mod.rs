@@ -78,7 +78,8 @@ mod tests {
                     prop_assert!(!id.is_empty() && (raw.contains(&id) || unescaped.contains(&id)), "{id:?}");
                 }
                 if let Some(pod) = container.pod {
-                    prop_assert!(says(&pod.uid) || says(&pod.uid.replace('-', "_")), "{pod:?}");
+                    let uid = pod.uid.unwrap();
+                    prop_assert!(says(&uid) || says(&uid.replace('-', "_")), "{uid:?}");
                 }
             }
         }

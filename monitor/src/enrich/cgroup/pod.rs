@@ -28,7 +28,7 @@ pub(super) fn of_slice(slice: &str) -> Option<Pod<'_>> {
     let own = parent.rsplit('-').next();
     let uid = name.strip_prefix("pod").filter(|uid| own == Some("kubepods") && is_uid(uid, '_'))?;
     let uid = if uid.contains('_') { Cow::Owned(uid.replace('_', "-")) } else { Cow::Borrowed(uid) };
-    Some(Pod { uid, qos: Some(qos) })
+    Some(Pod { uid: Some(uid), qos: Some(qos), ..Pod::default() })
 }
 
 /// `kubepods/burstable/podUID`: what the cgroupfs driver makes. Or `libpod_parent/ID`: Podman's.
@@ -43,11 +43,11 @@ fn of_folder<'a>(component: &'a str, parents: [&str; 2]) -> Option<Pod<'a>> {
         _ => return None,
     };
     let uid = component.strip_prefix("pod").filter(|uid| is_uid(uid, '-'))?;
-    Some(Pod { uid: Cow::Borrowed(uid), qos: Some(qos) })
+    Some(Pod { uid: Some(Cow::Borrowed(uid)), qos: Some(qos), ..Pod::default() })
 }
 
 fn podman(id: &str) -> Pod<'_> {
-    Pod { uid: Cow::Borrowed(id), qos: None }
+    Pod { uid: Some(Cow::Borrowed(id)), ..Pod::default() }
 }
 
 /// A UUID with this separator, or the 32 digits that the kubelet gives a pod of its own files.
@@ -65,6 +65,10 @@ mod tests {
 
     const UID: &str = "74c13223-5a00-11e9-b385-42010a80018d";
 
+    fn kubernetes(uid: &str, qos: QosClass) -> Pod<'_> {
+        Pod { uid: Some(uid.into()), qos: Some(qos), ..Pod::default() }
+    }
+
     #[test]
     fn the_systemd_driver() {
         for (slice, uid, qos) in [
@@ -81,7 +85,7 @@ mod tests {
                 QosClass::Burstable,
             ),
         ] {
-            assert_eq!(of_slice(slice), Some(Pod { uid: uid.into(), qos: Some(qos) }), "{slice}");
+            assert_eq!(of_slice(slice), Some(kubernetes(uid, qos)), "{slice}");
         }
     }
 
@@ -93,14 +97,14 @@ mod tests {
             (["burstable", "kubepods"], QosClass::Burstable),
             (["besteffort", "kubepods"], QosClass::Besteffort),
         ] {
-            assert_eq!(of(&name, parents), Some(Pod { uid: UID.into(), qos: Some(qos) }), "{parents:?}");
+            assert_eq!(of(&name, parents), Some(kubernetes(UID, qos)), "{parents:?}");
         }
     }
 
     #[test]
     fn podmans() {
         let id = "ddf44d54b520f0b4469fcd01c3155ca49e6911dc2175471eb3a7b789187a7a89";
-        let pod = Some(Pod { uid: id.into(), qos: None });
+        let pod = Some(Pod { uid: Some(id.into()), ..Pod::default() });
         assert_eq!(of_slice(&format!("machine-libpod_pod_{id}")), pod);
         assert_eq!(of_slice(&format!("user-libpod_pod_{id}")), pod);
         assert_eq!(of(id, ["libpod_parent", ""]), pod);
