@@ -25,10 +25,13 @@ pub enum Spec {
     Bit(&'static str, &'static str),
     /// The value of an enumerator of an enum.
     Value(&'static str, &'static str),
-    /// The number of a function's parameters.
-    Parameters(&'static str),
     /// The size in bytes of what a function returns.
     ReturnSize(&'static str),
+    /// The place of a parameter, by name, among the words of a tracing program's context: those of a function's arguments
+    /// before it.
+    Argument(&'static str, &'static str),
+    /// The number of words of all of a function's arguments; the return value comes after them.
+    Arguments(&'static str),
 }
 
 /// One entry of the table.
@@ -241,18 +244,37 @@ layout! {
     apparmor_mount_type = Member("apparmor_audit_data", "mnt.type");
     apparmor_mount_transition = Member("apparmor_audit_data", "mnt.trans");
     apparmor_mount_data = Member("apparmor_audit_data", "mnt.data");
+    aa_perms_allow = Member("aa_perms", "allow");
+    aa_perms_deny = Member("aa_perms", "deny");
+    aa_perms_quiet = Member("aa_perms", "quiet");
+    aa_audit_file_profile = Argument("aa_audit_file", "profile");
+    aa_audit_file_perms = Argument("aa_audit_file", "perms");
+    aa_audit_file_op = Argument("aa_audit_file", "op");
+    aa_audit_file_request = Argument("aa_audit_file", "request");
+    aa_audit_file_name = Argument("aa_audit_file", "name");
+    aa_audit_file_target = Argument("aa_audit_file", "target");
+    aa_audit_file_tlabel = Argument("aa_audit_file", "tlabel");
+    aa_audit_file_ouid = Argument("aa_audit_file", "ouid");
+    aa_audit_file_info = Argument("aa_audit_file", "info");
+    aa_audit_file_error = Argument("aa_audit_file", "error");
+    aa_audit_file_arguments = Arguments("aa_audit_file");
+    aa_capable_label = Argument("aa_capable", "label");
+    aa_capable_capability = Argument("aa_capable", "cap");
+    aa_capable_options = Argument("aa_capable", "opts");
+    aa_capable_arguments = Arguments("aa_capable");
     aa_label_hname = Member("aa_label", "hname");
     aa_label_flags = Member("aa_label", "flags");
     aa_label_size = Member("aa_label", "size");
     aa_label_vec = Member("aa_label", "vec");
-    aa_profile_label = Member("aa_profile", "label");
     aa_profile_hname = Member("aa_profile", "base.hname");
     aa_profile_ns = Member("aa_profile", "ns");
     aa_ns_hname = Member("aa_ns", "base.hname");
     aa_ns_parent = Member("aa_ns", "parent");
+    silent_data_common = Member("apparmor_audit_data", "common");
+    silent_mount_check = Argument("aa_audit_perm_error", "ad");
 
     // seccomp.
-    seccomp_filter_parameters = Parameters("__seccomp_filter");
+    seccomp_filter_arguments = Arguments("__seccomp_filter");
     seccomp_filter_return_size = ReturnSize("__seccomp_filter");
     seccomp_filters = Member("task_struct", "seccomp.filter");
     seccomp_filter_previous = Member("seccomp_filter", "prev");
@@ -329,7 +351,8 @@ impl core::fmt::Display for Spec {
             Self::Bit(name, member) => write!(f, "struct {name}.{member}:1"),
             Self::Value(name, enumerator) => write!(f, "enum {name} {enumerator}"),
             Self::Count(name, member) => write!(f, "struct {name}.{member}[]"),
-            Self::Parameters(name) | Self::ReturnSize(name) => write!(f, "{name}()"),
+            Self::Argument(function, name) => write!(f, "{function}(.. {name} ..)"),
+            Self::Arguments(function) | Self::ReturnSize(function) => write!(f, "{function}()"),
         }
     }
 }

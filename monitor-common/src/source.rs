@@ -35,6 +35,8 @@ sources! {
     Yama = 6,
     /// What a locked-down kernel refused.
     Lockdown = 7,
+    /// AppArmor's denials that its policy keeps out of the log.
+    ApparmorSilent = 8,
 }
 
 const _: () = {

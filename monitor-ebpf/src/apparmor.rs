@@ -20,8 +20,8 @@ use crate::{
 
 // `enum audit_type` (security/apparmor/include/audit.h), the same from 5.10 to 7.3.
 const AUDIT_APPARMOR_ALLOWED: u32 = 1;
-const AUDIT_APPARMOR_DENIED: u32 = 2;
-const AUDIT_APPARMOR_KILL: u32 = 6;
+pub const AUDIT_APPARMOR_DENIED: u32 = 2;
+pub const AUDIT_APPARMOR_KILL: u32 = 6;
 
 /// `void common_lsm_audit(struct common_audit_data *a, ...)` (`security/lsm_audit.c`).
 #[fexit(function = "common_lsm_audit")]
@@ -57,7 +57,25 @@ fn denial(data: Result<Address, Fault>) {
     if kind == AUDIT_APPARMOR_ALLOWED {
         record.set(Flags::PERMITTED);
     }
-    fill(&mut record, details);
+    record.read_body::<Apparmor, _>(|body| &mut body.audit_type, details, layout!(apparmor_type));
+    record.read_body::<Apparmor, _>(|body| &mut body.error, details, layout!(apparmor_error));
+    record.read_body::<Apparmor, _>(|body| &mut body.requested, details, layout!(apparmor_request));
+    record.read_body::<Apparmor, _>(|body| &mut body.denied, details, layout!(apparmor_denied));
+    label::subject_label(&mut record, follow(details, layout!(apparmor_label)));
+    describe(&mut record, data, details);
+    record.submit();
+}
+
+/// Fills what was asked for, by AppArmor's data and the `common_audit_data` that goes with it.
+#[inline(always)]
+pub fn describe(record: &mut Record, data: Address, details: Address) {
+    record.read_body::<Apparmor, _>(|body| &mut body.details, details, layout!(apparmor_details));
+    // Not there before 6.7.
+    if known!(apparmor_class) {
+        record.read_body::<Apparmor, _>(|body| &mut body.class, details, layout!(apparmor_class));
+    }
+    record.string_chunk(ChunkKind::Name, follow(details, layout!(apparmor_name)));
+    record.string_chunk(ChunkKind::Info, follow(details, layout!(apparmor_info)));
     let operation_at = follow(details, layout!(apparmor_op));
     let operation = Operation::of(operation_at);
     record.string_chunk(ChunkKind::Operation, operation_at);
@@ -67,40 +85,20 @@ fn denial(data: Result<Address, Fault>) {
         record.string_chunk(ChunkKind::MountTransition, follow(details, layout!(apparmor_mount_transition)));
         record.string_chunk(ChunkKind::MountData, follow(details, layout!(apparmor_mount_data)));
     } else if operation != Operation::Other {
-        label::profile(&mut record, ChunkKind::Peer, follow(details, layout!(apparmor_peer)));
+        label::profile(record, ChunkKind::Peer, follow(details, layout!(apparmor_peer)));
         if operation == Operation::File {
             record.string_chunk(ChunkKind::Target, follow(details, layout!(apparmor_fs_target)));
         }
     }
     // For a unix socket, or one that is not yet made, the type says "none", and the union holds the socket all the
     // same.
-    object::describe::<Apparmor>(&mut record, data, operation == Operation::Socket);
-    record.submit();
-}
-
-/// Fills what every operation has.
-#[inline(always)]
-fn fill(record: &mut Record, details: Address) {
-    record.read_body::<Apparmor, _>(|body| &mut body.audit_type, details, layout!(apparmor_type));
-    record.read_body::<Apparmor, _>(|body| &mut body.error, details, layout!(apparmor_error));
-    record.read_body::<Apparmor, _>(|body| &mut body.requested, details, layout!(apparmor_request));
-    record.read_body::<Apparmor, _>(|body| &mut body.denied, details, layout!(apparmor_denied));
-    record.read_body::<Apparmor, _>(|body| &mut body.details, details, layout!(apparmor_details));
-    // Not there before 6.7.
-    if known!(apparmor_class) {
-        record.read_body::<Apparmor, _>(|body| &mut body.class, details, layout!(apparmor_class));
-    }
-    let label = follow(details, layout!(apparmor_label));
-    label::profile(record, ChunkKind::Profile, label);
-    label::namespace(record, label);
-    record.string_chunk(ChunkKind::Name, follow(details, layout!(apparmor_name)));
-    record.string_chunk(ChunkKind::Info, follow(details, layout!(apparmor_info)));
+    object::describe::<Apparmor>(record, data, operation == Operation::Socket);
 }
 
 /// What the union at the end of `apparmor_audit_data` holds: that depends on the operation, by name
 /// (`OP_*`, security/apparmor/include/audit.h).
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Operation {
+pub enum Operation {
     File,
     Mount,
     Socket,
@@ -111,7 +109,7 @@ enum Operation {
 impl Operation {
     /// Tells the operation by the first eight bytes of its name.
     #[inline(always)]
-    fn of(name: Address) -> Self {
+    pub fn of(name: Address) -> Self {
         // The names are literals in the kernel's image, so that eight bytes can be read of a shorter one, too. Compared
         // as one number, since each branch costs the verifier.
         let bytes = word(name);

@@ -201,9 +201,14 @@ pub fn task(record: &mut Record) {
         context(record, ChunkKind::TaskContext, task_sid());
     }
     if setting!(apparmor_cred_blob_plus_one) != 0 {
-        // `cred_label` (security/apparmor/include/cred.h).
-        profile(record, ChunkKind::TaskProfile, word(task_blob(setting!(apparmor_cred_blob_plus_one))));
+        profile(record, ChunkKind::TaskProfile, task_label());
     }
+}
+
+/// The running task's AppArmor label (`cred_label`, security/apparmor/include/cred.h); 0 if unknown.
+#[inline(always)]
+pub fn task_label() -> Address {
+    follow(task_blob(setting!(apparmor_cred_blob_plus_one)), 0)
 }
 
 /// Appends the name of a `struct aa_label`; of a compound one that has no name of its own, a chunk for each profile.
@@ -240,14 +245,26 @@ impl Step for Profiles<'_> {
     }
 }
 
-/// Appends the namespace of a label that is one profile's, unless that is the root namespace
+/// Appends a label as the subject's; if it is one profile's, also the profile's namespace
 /// (`audit_pre`, security/apparmor/audit.c).
 #[inline(always)]
-pub fn namespace(record: &mut Record, label: Address) {
-    if label == 0 || !known!(aa_profile_label) {
-        return;
+pub fn subject_label(record: &mut Record, label: Address) {
+    profile(record, ChunkKind::Profile, label);
+    if follow(label, layout!(aa_label_size)) as u32 == 1 {
+        namespace(record, follow(label, layout!(aa_label_vec)));
     }
-    let profile = label.wrapping_sub(u64::from(layout!(aa_profile_label)));
+}
+
+/// Appends a `struct aa_profile` as the subject.
+#[inline(always)]
+pub fn subject_profile(record: &mut Record, profile: Address) {
+    record.string_chunk(ChunkKind::Profile, follow(profile, layout!(aa_profile_hname)));
+    namespace(record, profile);
+}
+
+/// Appends the namespace of a profile, unless that is the root one.
+#[inline(always)]
+fn namespace(record: &mut Record, profile: Address) {
     let namespace = follow(profile, layout!(aa_profile_ns));
     if follow(namespace, layout!(aa_ns_parent)) != 0 {
         record.string_chunk(ChunkKind::Namespace, follow(namespace, layout!(aa_ns_hname)));

@@ -24,6 +24,7 @@
 )]
 
 mod apparmor;
+mod apparmor_silent;
 mod capability;
 mod label;
 mod landlock;

@@ -61,3 +61,10 @@ pub fn argument(context: &impl EbpfContext, index: u32) -> Result<u64, Fault> {
     unsafe { helpers::bpf_probe_read_kernel(words.cast::<u64>().cast_const().wrapping_add(index as usize)) }
         .map_err(|_errno| Fault)
 }
+
+/// As [`argument`]; 0 if it can't be read, without a branch.
+#[inline(always)]
+pub fn argument_word(context: &impl EbpfContext, index: u32) -> u64 {
+    let words: *mut u64 = context.as_ptr().cast();
+    word(words.wrapping_add(index as usize) as Address)
+}

@@ -70,6 +70,13 @@ pub fn path_object<B: WithObject>(record: &mut Record, path: Address) {
     path::path(record, ChunkKind::ObjectPath, path);
 }
 
+/// Fills the object from the root of a mount, a `struct vfsmount`.
+#[inline(always)]
+pub fn mount_root<B: WithObject>(record: &mut Record, mount: Address) {
+    dentry_fields::<B>(record, follow(mount, layout!(vfsmount_root)));
+    path::mount_root(record, ChunkKind::ObjectPath, mount);
+}
+
 #[inline(always)]
 fn dentry_fields<B: WithObject>(record: &mut Record, dentry: Address) {
     let inode = follow(dentry, layout!(dentry_inode));

@@ -363,6 +363,14 @@ impl Record {
         self.end(chunk);
     }
 
+    /// Appends a chunk that is these bytes.
+    #[inline(always)]
+    pub fn literal<const N: usize>(&mut self, kind: ChunkKind, bytes: [u8; N]) {
+        let Some(chunk) = self.begin(kind) else { return };
+        self.value(bytes);
+        self.end(chunk);
+    }
+
     /// Hands the record to user space.
     #[inline(always)]
     pub fn submit(mut self) {

@@ -35,6 +35,12 @@ pub fn path(record: &mut Record, kind: ChunkKind, path: Address) {
     }
 }
 
+/// Appends the path at which a `struct vfsmount` is mounted.
+#[inline(always)]
+pub fn mount_root(record: &mut Record, kind: ChunkKind, mount: Address) {
+    walk(record, kind, mount, follow(mount, layout!(vfsmount_root)), 0);
+}
+
 /// Appends the path of a dentry whose mount the kernel didn't say: that of a mount of its file system that `task`
 /// sees, else relative to the file system's root.
 #[inline(always)]

@@ -92,12 +92,12 @@ pub fn seccomp_unlogged_signal(context: FEntryContext) -> i32 {
 /// call that a tracer has changed. It returns -1 if the call is refused, or, from 7.3 on, false.
 #[fexit(function = "__seccomp_filter")]
 pub fn seccomp_unlogged_fexit(context: FExitContext) -> i32 {
-    let parameters = layout!(seccomp_filter_parameters);
-    let returned = argument(&context, parameters).unwrap_or(0);
+    let arguments = layout!(seccomp_filter_arguments);
+    let returned = argument(&context, arguments).unwrap_or(0);
     let refused =
         if layout!(seccomp_filter_return_size) == 1 { returned as u8 == 0 } else { returned as i32 != 0 };
     if refused {
-        let again = argument(&context, parameters.wrapping_sub(1)).unwrap_or(0) & 0xff != 0;
+        let again = argument(&context, arguments.wrapping_sub(1)).unwrap_or(0) & 0xff != 0;
         unlogged(argument(&context, 0), again);
     }
     0

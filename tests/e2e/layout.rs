@@ -35,6 +35,7 @@ const ABSENCES: [(&str, &[&str]); 3] = [
         "6.1",
         &[
             "apparmor_class",
+            "silent_",
             "landlock_request_",
             "landlock_hierarchy_id",
             "landlock_hierarchy_log_",
@@ -46,6 +47,7 @@ const ABSENCES: [(&str, &[&str]); 3] = [
     (
         "6.12",
         &[
+            "silent_mount_check",
             "landlock_request_",
             "landlock_hierarchy_id",
             "landlock_hierarchy_log_",

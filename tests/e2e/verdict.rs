@@ -31,8 +31,14 @@ pub fn case(case: &Case, group: &Group) -> Result<(), String> {
     let events = events_of(session, case.module.name(), report.process.pid);
     let records = records_of(&session.records, report.process.pid);
     let reported = |event: &&Expectation| group.silent() || !event.is_silent();
-    let expected: Vec<_> = case.events.iter().filter(reported).cloned().collect();
+    let mut expected: Vec<_> = case.events.iter().filter(reported).cloned().collect();
+    let mut recorded = case.records();
     let mut faults = Vec::new();
+    if let Some(times) = case.repeats {
+        faults.extend(unlikely_repeats(times, records.len()));
+        recorded = records.len();
+        expected = repeats(&case.events[0], times, recorded).filter(|event| reported(&event)).collect();
+    }
 
     if report.outcome != case.outcome {
         faults.push(format!("the operation ended with {:?} instead of {:?}", report.outcome, case.outcome));
@@ -40,13 +46,8 @@ pub fn case(case: &Case, group: &Group) -> Result<(), String> {
     if events.len() != expected.len() {
         faults.push(format!("{} events instead of {}", events.len(), expected.len()));
     }
-    if records.len() != case.records() {
-        faults.push(format!(
-            "{} audit records instead of {} ({:?})",
-            records.len(),
-            case.records(),
-            case.record
-        ));
+    if records.len() != recorded {
+        faults.push(format!("{} audit records instead of {recorded} ({:?})", records.len(), case.record));
     }
     for (.., mismatches) in
         pair(&expected, &events, |expectation, event| expectation.mismatches(event, &report.facts))
@@ -94,6 +95,16 @@ fn of_kernel_log(session: &Session, event: &Value) -> Vec<String> {
         [message] => message.compare(event),
         _ => vec![format!("{} messages in the kernel's log instead of one", messages.len())],
     }
+/// What must be said of an event that happened so many times, of which audit recorded some.
+fn repeats(event: &Expectation, times: usize, recorded: usize) -> impl Iterator<Item = Expectation> {
+    (0..times).map(move |nth| event.clone().field("silent", nth >= recorded))
+}
+
+/// A case whose every time, or none, is recorded does not show what it is for.
+fn unlikely_repeats(times: usize, recorded: usize) -> Option<String> {
+    let proves = (1..times).contains(&recorded);
+    (!proves)
+        .then(|| format!("audit recorded {recorded} of {times} times: no repeats were kept out of the log"))
 }
 
 /// Pairs each wanted thing with the event that differs from it least; what is paired isn't paired again.

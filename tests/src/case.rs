@@ -143,6 +143,9 @@ pub struct Case {
     pub events: Vec<Expectation>,
     /// What audit says.
     pub record: Record,
+    /// How often the operation is refused, if audit records only some of these times, which the module chooses. Each time
+    /// is the one event of [`Self::events`]: silent if audit has no record of it.
+    pub repeats: Option<usize>,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is a step")]
@@ -167,6 +170,7 @@ impl Case {
             outcome: Outcome::Errno(libc::EACCES),
             events: Vec::new(),
             record: Record::EachEvent,
+            repeats: None,
         }
     }
 
@@ -261,6 +265,20 @@ impl Case {
         self
     }
 
+    /// The operation is refused this often, and audit records only some of these times.
+    #[must_use]
+    pub const fn repeated(mut self, times: usize) -> Self {
+        self.repeats = Some(times);
+        self
+    }
+
+    /// The event follows so many times.
+    #[must_use]
+    pub fn expect_times(mut self, times: usize, event: &Expectation) -> Self {
+        self.events.extend(std::iter::repeat_n(event.clone(), times));
+        self
+    }
+
     /// Whether the case is for this kernel.
     #[must_use]
     pub fn runs_on(&self, kernel: Version) -> bool {
@@ -270,7 +288,7 @@ impl Case {
     /// Whether one of its events comes only with `--silent`.
     #[must_use]
     pub fn is_silent(&self) -> bool {
-        self.events.iter().any(Expectation::is_silent)
+        self.repeats.is_some() || self.events.iter().any(Expectation::is_silent)
     }
 
     /// How many audit records there must be.

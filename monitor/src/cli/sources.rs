@@ -73,10 +73,10 @@ mod tests {
 
     #[test]
     fn by_default_nothing_runs_when_access_is_allowed() {
-        for id in chosen(&[Choice::Default], true) {
+        for id in chosen(&[Choice::Default], false) {
             assert_eq!(source::of(id).cost, None);
         }
-        assert!(!chosen(&[Choice::Default], true).contains(&SourceId::Capability));
+        assert!(!chosen(&[Choice::Default], false).contains(&SourceId::Capability));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub enum Hook {
     Tracepoint(&'static str),
     /// A function's entry, by breakpoint.
     Kprobe(&'static str),
+    /// A function's exit, by breakpoint.
+    Kretprobe(&'static str),
 }
 
 impl std::fmt::Display for Hook {
@@ -20,6 +22,7 @@ impl std::fmt::Display for Hook {
             Self::Fexit(name) => write!(f, "fexit/{name}"),
             Self::Tracepoint(name) => write!(f, "tp_btf/{name}"),
             Self::Kprobe(name) => write!(f, "kprobe/{name}"),
+            Self::Kretprobe(name) => write!(f, "kretprobe/{name}"),
         }
     }
 }

@@ -443,7 +443,7 @@ fn attach_program(
             found.load(target, btf).map_err(AttachError::Load)?;
             finish(found.attach().map(drop), || found.unload())
         }
-        Hook::Kprobe(target) => {
+        Hook::Kprobe(target) | Hook::Kretprobe(target) => {
             let found: &mut KProbe = found.try_into().map_err(AttachError::Load)?;
             found.load().map_err(AttachError::Load)?;
             finish(found.attach(target, 0).map(drop), || found.unload())

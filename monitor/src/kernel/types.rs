@@ -95,10 +95,15 @@ impl KernelTypes {
                 self.member(name, path).filter(|member| member.width == 1).map(|member| member.bit)
             }
             Spec::Value(name, enumerator) => unanimous(self.enumerators(name, enumerator).map(Some)),
-            Spec::Parameters(name) => u32::try_from(self.prototype(name)?.parameters.len()).ok(),
             Spec::ReturnSize(name) => {
                 let returned = self.btf.resolve_type_by_id(self.prototype(name)?.return_type_id()).ok()?;
                 self.size(&self.beneath(returned)?)
+            }
+            Spec::Argument(function, name) => {
+                unanimous(self.functions(function).map(|found| self.place(&found, Some(name))))
+            }
+            Spec::Arguments(function) => {
+                unanimous(self.functions(function).map(|found| self.place(&found, None)))
             }
         }
     }
@@ -165,6 +170,30 @@ impl KernelTypes {
             })
             .filter(move |member| self.btf.resolve_name(member).is_ok_and(|name| name == enumerator))
             .map(|member| member.val())
+    }
+
+    fn functions(&self, name: &str) -> impl Iterator<Item = FuncProto> {
+        let types = self.btf.resolve_types_by_name(name).unwrap_or_default().into_iter();
+        types.filter_map(|found| match found {
+            Type::Func(function) => match self.btf.resolve_chained_type(&function).ok()? {
+                Type::FuncProto(prototype) => Some(prototype),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// The words of a function's arguments before the one of this name, or of all.
+    fn place(&self, function: &FuncProto, name: Option<&str>) -> Option<u32> {
+        let mut words = 0;
+        for parameter in &function.parameters {
+            if name.is_some() && self.btf.resolve_name(parameter).ok().as_deref() == name {
+                return Some(words);
+            }
+            // A small struct takes as many words as it has, anything else one.
+            words += self.size(&self.underlying(parameter)?)?.div_ceil(8);
+        }
+        name.is_none().then_some(words)
     }
 
     fn member(&self, name: &str, path: &str) -> Option<Found> {

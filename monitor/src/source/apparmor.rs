@@ -55,8 +55,8 @@ pub(super) const SOURCE: Source = Source {
 /// Without these a program can't tell what was refused.
 const NEEDS: &[&str] = &["audit_data_apparmor", "apparmor_type", "apparmor_label", "apparmor_op"];
 
-/// Entries of the layout that only this source uses.
-const READS: &[&str] = &["apparmor_", "aa_", "audit_data_apparmor"];
+/// Entries of the layout that only AppArmor's sources use.
+pub(super) const READS: &[&str] = &["apparmor_", "aa_", "audit_data_apparmor"];
 
 /// Decodes a record of AppArmor.
 pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
@@ -120,6 +120,9 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
         draft.missing("action.class", "neither the class nor a known operation was given");
     }
     name_is_path(&mut draft);
+    if draft.event.silent {
+        describe_silent(&mut draft, class);
+    }
     if draft.event.subject.label.is_none() {
         draft.missing("subject.label", "the profile's name could not be read");
     }
@@ -221,6 +224,27 @@ fn describe_class(draft: &mut Draft<'_>, class: Class, body: &Apparmor) {
     };
     // The kernel's audit data says "task" for files, and "none" for some sockets.
     draft.event.object.kind = kind;
+}
+
+/// What a silent denial's program could not see as AppArmor does. Capabilities, and mounts before Linux 7.3, are seen where
+/// AppArmor has decided for all profiles of the process.
+fn describe_silent(draft: &mut Draft<'_>, class: Class) {
+    let event = &mut draft.event;
+    let is_stack = event.subject.label.as_ref().is_some_and(|label| label.contains("//&"));
+    // The path was walked, and AppArmor ends that of a directory with a slash.
+    if class == Class::Mount
+        && let Some(path) = &mut event.object.path
+        && event.object.mode.as_ref().is_some_and(|mode| mode.starts_with("004"))
+        && !path.ends_with('/')
+    {
+        path.to_mut().push('/');
+    }
+    if is_stack && matches!(class, Class::Capability | Class::Mount) {
+        draft.missing(
+            "subject.label",
+            "these are all profiles of the process: which of them refused is not known",
+        );
+    }
 }
 
 /// AppArmor's name of a file is its path, from the root of the mount namespace, unless it was disconnected from it.

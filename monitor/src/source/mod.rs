@@ -4,6 +4,7 @@
 //! ([`context`]) and the names of the kernel's constants ([`names`]).
 
 mod apparmor;
+mod apparmor_silent;
 mod capability;
 pub mod context;
 mod draft;
@@ -76,6 +77,7 @@ pub static ALL: [Source; SourceId::ALL.len()] = [
     seccomp_unlogged::SOURCE,
     yama::SOURCE,
     lockdown::SOURCE,
+    apparmor_silent::SOURCE,
 ];
 
 /// Advice for the sources that trace a function of the kernel.

@@ -42,7 +42,7 @@ pub(super) const SOURCE: Source = Source {
     decode,
 };
 
-const NEEDS: &[&str] = &["seccomp_filter_parameters", "seccomp_filter_return_size"];
+const NEEDS: &[&str] = &["seccomp_filter_arguments", "seccomp_filter_return_size"];
 const READS: &[&str] = &["seccomp_", CALL[0], CALL[1]];
 
 /// `SIGSYS`, which is what `force_sig_seccomp` (kernel/signal.c) sends.

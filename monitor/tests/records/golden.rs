@@ -146,6 +146,38 @@ fn apparmor_denied_open_reports_masks_in_letters_and_names() {
 }
 
 #[test]
+fn apparmor_silent_capability_of_a_stack_says_that_the_profile_is_not_known() {
+    let mut body = Apparmor::new_zeroed();
+    body.audit_type = 2;
+    body.error = -1;
+    body.class = 3;
+    body.object = Object { number: 21, ..object(ObjectKind::Capability) };
+    let record = Builder::new(SourceId::ApparmorSilent, &body)
+        .flag(Flags::SILENT)
+        .chunk(ChunkKind::Profile, b"nginx//&lxd")
+        .chunk(ChunkKind::Operation, b"capable");
+    golden("apparmor_silent_capability", record.task_chunks());
+}
+
+#[test]
+fn apparmor_silent_mount_has_the_slash_of_apparmors_names() {
+    let mut body = Apparmor::new_zeroed();
+    body.audit_type = 2;
+    body.error = -13;
+    body.class = 7;
+    body.object = Object { mode: 0o040_755, ..file(ObjectKind::None) };
+    word(&mut body.details, 6, 6);
+    let record = Builder::new(SourceId::ApparmorSilent, &body)
+        .flag(Flags::SILENT)
+        .chunk(ChunkKind::Profile, b"nginx")
+        .chunk(ChunkKind::Operation, b"mount")
+        .chunk(ChunkKind::MountSource, b"tmpfs")
+        .chunk(ChunkKind::MountType, b"tmpfs")
+        .flagged(ChunkKind::ObjectPath, FLAG_ABSOLUTE, b"mnt\0");
+    golden("apparmor_silent_mount", record.task_chunks());
+}
+
+#[test]
 fn apparmor_complaint_of_an_old_kernel_is_permitted_and_classified_by_its_operation() {
     let record = apparmor(0, b"exec", |body| {
         body.audit_type = 1;

@@ -4,6 +4,7 @@ mod files;
 mod modes;
 mod mounts;
 mod processes;
+mod silent;
 mod sockets;
 
 use crate::{
@@ -19,7 +20,8 @@ pub const APP: Confinement = Confinement::Apparmor("app");
 const BARE: Confinement = Confinement::Apparmor("bare");
 
 pub fn cases() -> Vec<Case> {
-    [files::cases(), modes::cases(), mounts::cases(), processes::cases(), sockets::cases()].concat()
+    [files::cases(), modes::cases(), mounts::cases(), processes::cases(), silent::cases(), sockets::cases()]
+        .concat()
 }
 
 fn case(name: &'static str) -> Case {

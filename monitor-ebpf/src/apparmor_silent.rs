@@ -1,0 +1,382 @@
+//! AppArmor: denials that the policy keeps out of the log, by `deny` rules and quiet modes, and repeats of a missing
+//! capability that the kernel's cache swallows.
+//!
+//! They have no place of their own in the kernel. So the programs sit at the end of the functions that decide, which
+//! run for allowed accesses, too, and return at once there. What was refused but has been logged on the way is the
+//! audited source's: where the decision doesn't show whether it was, a [`Mark`] does.
+
+use aya_ebpf::{
+    helpers::generated,
+    macros::{fentry, fexit, kprobe, kretprobe, map},
+    maps::HashMap,
+    programs::{FEntryContext, FExitContext, ProbeContext, RetProbeContext},
+};
+use monitor_common::{Apparmor, Flags, ObjectKind, SourceId, chunk::ChunkKind, counter::Counter};
+
+use crate::{
+    apparmor::{self, AUDIT_APPARMOR_DENIED, AUDIT_APPARMOR_KILL, Operation},
+    label,
+    layout::{known, layout},
+    memory::{Address, argument_word, follow, word},
+    object,
+    output::{Record, count},
+    task,
+};
+
+// `AA_CLASS_*` (security/apparmor/include/apparmor.h).
+const AA_CLASS_FILE: u16 = 2;
+const AA_CLASS_CAP: u16 = 3;
+const AA_CLASS_MOUNT: u16 = 7;
+
+/// `CAP_OPT_NOAUDIT` (include/linux/security.h): the caller only wants to know.
+const CAP_OPT_NOAUDIT: u64 = 2;
+
+const EACCES: i32 = 13;
+
+/// What was logged: a function that decides about it will end soon, and looks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Mark {
+    /// By `aa_audit_file`.
+    File = 1,
+    /// Below `aa_capable`.
+    Capability = 2,
+    /// Below the hooks of mounts.
+    Mount = 3,
+}
+
+/// The tasks of which a refusal has just been logged and whose deciding function has not ended yet. One that finds no
+/// room has its refusal reported twice.
+#[map]
+static MARKS: HashMap<u64, u8> = HashMap::with_max_entries(4096, 0);
+
+/// The arguments of `aa_audit_file` in words, while it runs with an error.
+#[map]
+static FILES: HashMap<u64, File> = HashMap::with_max_entries(4096, 0);
+
+impl Mark {
+    #[inline(always)]
+    fn key(self) -> u64 {
+        this_task() | (self as u64) << 32
+    }
+
+    #[inline(always)]
+    fn set(self) {
+        // Where there is no room, see `MARKS`.
+        let _full = MARKS.insert(self.key(), 0, 0);
+    }
+
+    /// Whether it is set; then it is no longer.
+    #[inline(always)]
+    fn take(self) -> bool {
+        MARKS.remove(self.key()).is_ok()
+    }
+}
+
+#[inline(always)]
+fn this_task() -> u64 {
+    // SAFETY: the helper has no preconditions.
+    unsafe { generated::bpf_get_current_pid_tgid() & 0xffff_ffff }
+}
+
+/// `void common_lsm_audit(struct common_audit_data *a, ...)` (security/lsm_audit.c): notes what is logged.
+#[fentry(function = "common_lsm_audit")]
+pub fn apparmor_silent_logged(context: FEntryContext) -> i32 {
+    let data = argument_word(&context, 0);
+    let details = follow(data, layout!(audit_data_apparmor));
+    let kind = follow(details, layout!(apparmor_type)) as u32;
+    // What complain mode lets pass is no refusal where it was decided, either.
+    if kind != AUDIT_APPARMOR_DENIED && kind != AUDIT_APPARMOR_KILL {
+        return 0;
+    }
+    let object = follow(data, layout!(audit_data_type)) as u8;
+    // `aa_audit_file` alone has this pair; before 6.7, which has no classes, this object.
+    let is_file = object == ObjectKind::Task as u8
+        && (!known!(apparmor_class) || follow(details, layout!(apparmor_class)) as u16 == AA_CLASS_FILE);
+    if is_file {
+        Mark::File.set();
+    } else if object == ObjectKind::Capability as u8 {
+        Mark::Capability.set();
+    } else if mounts_have_hooks() && is_mount(details) {
+        Mark::Mount.set();
+    }
+    0
+}
+
+/// Whether mounts are not decided in `aa_check_perms`, which they are since `aa_audit_perm_error` is there (7.3).
+#[inline(always)]
+fn mounts_have_hooks() -> bool {
+    !known!(silent_mount_check)
+}
+
+#[inline(always)]
+fn is_mount(details: Address) -> bool {
+    Operation::of(follow(details, layout!(apparmor_op))) == Operation::Mount
+}
+
+/// The arguments of `aa_audit_file` (security/apparmor/file.c).
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct File {
+    profile: Address,
+    perms: Address,
+    op: Address,
+    request: u64,
+    name: Address,
+    target: Address,
+    tlabel: Address,
+    ouid: u64,
+    info: Address,
+    error: u64,
+}
+
+impl File {
+    #[inline(always)]
+    fn of(at: impl Fn(u32) -> u64) -> Self {
+        Self {
+            profile: at(layout!(aa_audit_file_profile)),
+            perms: at(layout!(aa_audit_file_perms)),
+            op: at(layout!(aa_audit_file_op)),
+            request: at(layout!(aa_audit_file_request)),
+            name: at(layout!(aa_audit_file_name)),
+            target: at(layout!(aa_audit_file_target)),
+            tlabel: at(layout!(aa_audit_file_tlabel)),
+            ouid: at(layout!(aa_audit_file_ouid)),
+            info: at(layout!(aa_audit_file_info)),
+            error: at(layout!(aa_audit_file_error)),
+        }
+    }
+}
+
+/// `int aa_audit_file(const struct cred *subj_cred, struct aa_profile *profile, const struct aa_perms *perms, ...)`:
+/// files, and changes of profile.
+#[fexit(function = "aa_audit_file")]
+pub fn apparmor_silent_file(context: FExitContext) -> i32 {
+    let at = |index| argument_word(&context, index);
+    if at(layout!(aa_audit_file_arguments)) as i32 == 0 || Mark::File.take() {
+        return 0;
+    }
+    file_refused(&File::of(at));
+    0
+}
+
+/// The start of [`apparmor_silent_file`]'s function, where the kernel's trampolines can't take it (before 6.6).
+#[kprobe(function = "aa_audit_file")]
+pub fn apparmor_silent_file_kprobe(context: ProbeContext) -> u32 {
+    if word_of(&context, layout!(aa_audit_file_error)) as i32 != 0 {
+        let file = File::of(|index| word_of(&context, index));
+        if FILES.insert(this_task(), file, 0).is_err() {
+            count(SourceId::ApparmorSilent, Counter::Seen);
+            count(SourceId::ApparmorSilent, Counter::Unreadable);
+        }
+    }
+    0
+}
+
+/// A word of a function's arguments at its start, on x86-64: six in registers, the others on the stack above the return
+/// address.
+#[inline(always)]
+fn word_of(context: &ProbeContext, index: u32) -> u64 {
+    // Where `struct pt_regs` (arch/x86/include/asm/ptrace.h) has di, si, dx, cx, then (after ax) r8, r9; and sp.
+    const FIRST: u32 = 14;
+    const STACK_POINTER: u32 = 19;
+    if index < 6 {
+        argument_word(context, FIRST - index - u32::from(index > 3))
+    } else {
+        word(argument_word(context, STACK_POINTER) + u64::from(index - 5) * 8)
+    }
+}
+
+/// The end of what [`apparmor_silent_file_kprobe`] is the start of.
+#[kretprobe(function = "aa_audit_file")]
+pub fn apparmor_silent_file_kretprobe(context: RetProbeContext) -> u32 {
+    // SAFETY: the element is this task's, and no other task's program removes it.
+    let Some(&file) = (unsafe { FILES.get(this_task()) }) else { return 0 };
+    let _gone = FILES.remove(this_task());
+    if context.ret::<i32>() != 0 && !Mark::File.take() {
+        file_refused(&file);
+    }
+    0
+}
+
+#[inline(always)]
+fn file_refused(file: &File) {
+    let Some(mut record) = reserve(AA_CLASS_FILE, file.error as i32) else { return };
+    // What `aa_audit_file` takes for denied, before it masks off what is quiet.
+    let denied = file.request as u32 & !(follow(file.perms, layout!(aa_perms_allow)) as u32);
+    let body = record.body::<Apparmor>();
+    body.requested = denied;
+    body.denied = denied;
+    // `fs.ouid`, after the pointer `fs.target`.
+    body.details[8..12].copy_from_slice(&(file.ouid as u32).to_ne_bytes());
+    label::subject_profile(&mut record, file.profile);
+    record.string_chunk(ChunkKind::Operation, file.op);
+    record.string_chunk(ChunkKind::Name, file.name);
+    record.string_chunk(ChunkKind::Info, file.info);
+    record.string_chunk(ChunkKind::Target, file.target);
+    label::profile(&mut record, ChunkKind::Peer, file.tlabel);
+    record.submit();
+}
+
+/// `int aa_check_perms(struct aa_profile *profile, struct aa_perms *perms, u32 request, struct apparmor_audit_data *ad,
+/// ...)` (security/apparmor/lib.c): sockets, signals, tracing and all that is newer.
+#[fexit(function = "aa_check_perms")]
+pub fn apparmor_silent_check(context: FExitContext) -> i32 {
+    let at = |index| argument_word(&context, index);
+    let error = at(5) as i32;
+    let (profile, perms, request, data) = (at(0), at(1), at(2) as u32, at(3));
+    // Without the data nothing is logged, but nothing is refused either: somebody only wants to know.
+    if error == 0 || data == 0 {
+        return 0;
+    }
+    let allowed = follow(perms, layout!(aa_perms_allow)) as u32;
+    let denied = request & (!allowed | follow(perms, layout!(aa_perms_deny)) as u32);
+    if denied & !(follow(perms, layout!(aa_perms_quiet)) as u32) != 0 {
+        return 0;
+    }
+    let (data, details) = both(data);
+    // Where capabilities are decided here, `aa_capable` comes after it.
+    if follow(data, layout!(audit_data_type)) as u8 == ObjectKind::Capability as u8 {
+        Mark::Capability.set();
+    }
+    let Some(mut record) = reserve(0, error) else { return 0 };
+    let body = record.body::<Apparmor>();
+    body.requested = request;
+    body.denied = denied;
+    label::subject_profile(&mut record, profile);
+    apparmor::describe(&mut record, data, details);
+    record.submit();
+    0
+}
+
+/// `int aa_audit(int type, struct aa_profile *profile, struct apparmor_audit_data *ad, ...)`
+/// (security/apparmor/audit.c): what the audit mode of all profiles keeps out of the log, and no other program sees:
+/// resource limits.
+#[fexit(function = "aa_audit")]
+pub fn apparmor_silent_mode(context: FExitContext) -> i32 {
+    let at = |index| argument_word(&context, index);
+    let error = at(4) as i32;
+    if error == 0 {
+        return 0;
+    }
+    let (data, details) = both(at(2));
+    let object = follow(data, layout!(audit_data_type)) as u8;
+    let is_others = object == ObjectKind::Task as u8
+        || object == ObjectKind::Capability as u8
+        || mounts_have_hooks() && is_mount(details);
+    // Logging sets the type.
+    if is_others || follow(details, layout!(apparmor_type)) as u32 != 0 {
+        return 0;
+    }
+    let Some(mut record) = reserve(0, error) else { return 0 };
+    record.read_body::<Apparmor, _>(|body| &mut body.requested, details, layout!(apparmor_request));
+    record.read_body::<Apparmor, _>(|body| &mut body.denied, details, layout!(apparmor_denied));
+    label::subject_profile(&mut record, at(1));
+    apparmor::describe(&mut record, data, details);
+    record.submit();
+    0
+}
+
+/// The `common_audit_data` and the `apparmor_audit_data`, of which functions take the one before 6.7 and the other since.
+#[inline(always)]
+fn both(data: Address) -> (Address, Address) {
+    if known!(silent_data_common) {
+        (data + u64::from(layout!(silent_data_common)), data)
+    } else {
+        (data, follow(data, layout!(audit_data_apparmor)))
+    }
+}
+
+/// `int aa_capable(const struct cred *subj_cred, struct aa_label *label, int cap, unsigned int opts)`
+/// (security/apparmor/capability.c).
+#[fexit(function = "aa_capable")]
+pub fn apparmor_silent_capable(context: FExitContext) -> i32 {
+    let at = |index| argument_word(&context, index);
+    let error = at(layout!(aa_capable_arguments)) as i32;
+    if error == 0 || Mark::Capability.take() || at(layout!(aa_capable_options)) & CAP_OPT_NOAUDIT != 0 {
+        return 0;
+    }
+    let Some(mut record) = reserve(AA_CLASS_CAP, error) else { return 0 };
+    let object = &mut record.body::<Apparmor>().object;
+    object.kind = ObjectKind::Capability as u8;
+    object.number = at(layout!(aa_capable_capability)) as u32;
+    label::subject_label(&mut record, at(layout!(aa_capable_label)));
+    record.literal(ChunkKind::Operation, *b"capable");
+    record.submit();
+    0
+}
+
+/// `static int apparmor_sb_mount(const char *dev_name, const struct path *path, const char *type, unsigned long flags,
+/// void *data)` (security/apparmor/lsm.c).
+#[fexit(function = "apparmor_sb_mount")]
+pub fn apparmor_silent_mount(context: FExitContext) -> i32 {
+    let at = |index| argument_word(&context, index);
+    let Some(mut record) = mount_refused(at(5)) else { return 0 };
+    // `mnt.flags`, three pointers after `mnt.type`, where the details begin.
+    record.body::<Apparmor>().details[24..32].copy_from_slice(&at(3).to_ne_bytes());
+    record.literal(ChunkKind::Operation, *b"mount");
+    record.string_chunk(ChunkKind::MountSource, at(0));
+    record.string_chunk(ChunkKind::MountType, at(2));
+    object::path_object::<Apparmor>(&mut record, at(1));
+    record.submit();
+    0
+}
+
+/// `static int apparmor_move_mount(const struct path *from_path, const struct path *to_path)`, from 6.7 on.
+#[fexit(function = "apparmor_move_mount")]
+pub fn apparmor_silent_move_mount(context: FExitContext) -> i32 {
+    let at = |index| argument_word(&context, index);
+    let Some(mut record) = mount_refused(at(2)) else { return 0 };
+    record.literal(ChunkKind::Operation, *b"mount");
+    object::path_object::<Apparmor>(&mut record, at(1));
+    record.submit();
+    0
+}
+
+/// `static int apparmor_sb_umount(struct vfsmount *mnt, int flags)`.
+#[fexit(function = "apparmor_sb_umount")]
+pub fn apparmor_silent_umount(context: FExitContext) -> i32 {
+    let at = |index| argument_word(&context, index);
+    let Some(mut record) = mount_refused(at(2)) else { return 0 };
+    record.literal(ChunkKind::Operation, *b"umount");
+    object::mount_root::<Apparmor>(&mut record, at(0));
+    record.submit();
+    0
+}
+
+/// `static int apparmor_sb_pivotroot(const struct path *old_path, const struct path *new_path)`.
+#[fexit(function = "apparmor_sb_pivotroot")]
+pub fn apparmor_silent_pivotroot(context: FExitContext) -> i32 {
+    let at = |index| argument_word(&context, index);
+    let Some(mut record) = mount_refused(at(2)) else { return 0 };
+    record.literal(ChunkKind::Operation, *b"pivotroot");
+    object::path_object::<Apparmor>(&mut record, at(1));
+    record.submit();
+    0
+}
+
+/// A record of a mount that was refused and not logged.
+#[inline(always)]
+fn mount_refused(error: u64) -> Option<Record> {
+    let error = error as i32;
+    if error == 0 || Mark::Mount.take() || error != -EACCES {
+        return None;
+    }
+    let mut record = reserve(AA_CLASS_MOUNT, error)?;
+    label::subject_label(&mut record, label::task_label());
+    Some(record)
+}
+
+/// A record of a silent denial, with the process.
+#[inline(always)]
+fn reserve(class: u16, error: i32) -> Option<Record> {
+    let mut record = Record::reserve::<Apparmor>(SourceId::ApparmorSilent)?;
+    task::describe(&mut record);
+    record.set(Flags::SILENT);
+    let body = record.body::<Apparmor>();
+    body.audit_type = AUDIT_APPARMOR_DENIED;
+    body.error = error;
+    body.class = class;
+    body.object.kind = ObjectKind::None as u8;
+    Some(record)
+}
