@@ -662,12 +662,8 @@ pub enum Runtime {
 }
 
 /// A pod.
-<<<<<<< HEAD
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-=======
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
->>>>>>> 198a7c9 (enrich: containers' and pods' names from their runtimes; containers inferred from SELinux levels)
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pod<'a> {
     /// Its UID in Kubernetes, its id in Podman; absent if the path doesn't tell it.
