@@ -95,6 +95,8 @@ fn of_kernel_log(session: &Session, event: &Value) -> Vec<String> {
         [message] => message.compare(event),
         _ => vec![format!("{} messages in the kernel's log instead of one", messages.len())],
     }
+}
+
 /// What must be said of an event that happened so many times, of which audit recorded some.
 fn repeats(event: &Expectation, times: usize, recorded: usize) -> impl Iterator<Item = Expectation> {
     (0..times).map(move |nth| event.clone().field("silent", nth >= recorded))

@@ -1,6 +1,8 @@
 //! The clients, against servers that answer as real ones do, and as broken ones might. Time stands still: it moves on
 //! only when everything waits.
 
+#![expect(clippy::unnecessary_wraps, reason = "the form of every answer that a server gives")]
+
 use std::future::pending;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -276,13 +278,13 @@ async fn cri_tells_the_container_and_its_pod() {
 
 #[tokio::test(start_paused = true)]
 async fn cri_tells_the_pod_of_a_sandbox() {
-    let server = Server::cri(|method, _| match method {
-        "ContainerStatus" => Err(NOT_FOUND),
-        _ => {
-            let metadata = PodSandboxMetadata { name: "web-0".to_owned(), namespace: "shop".to_owned() };
-            let status = PodSandboxStatus { id: ID.to_owned(), metadata: Some(metadata) };
-            Ok(framed(&PodSandboxStatusResponse { status: Some(status) }))
+    let server = Server::cri(|method, _| {
+        if method == "ContainerStatus" {
+            return Err(NOT_FOUND);
         }
+        let metadata = PodSandboxMetadata { name: "web-0".to_owned(), namespace: "shop".to_owned() };
+        let status = PodSandboxStatus { id: ID.to_owned(), metadata: Some(metadata) };
+        Ok(framed(&PodSandboxStatusResponse { status: Some(status) }))
     });
     let named = Named { pod_name: text("web-0"), pod_namespace: text("shop"), ..Named::default() };
     assert_eq!(asked(&server).await, Ok(Some(named)));
