@@ -79,7 +79,7 @@ fn this_task() -> u64 {
     unsafe { generated::bpf_get_current_pid_tgid() & 0xffff_ffff }
 }
 
-/// `void common_lsm_audit(struct common_audit_data *a, ...)` (security/lsm_audit.c): notes what is logged.
+/// `void common_lsm_audit(struct common_audit_data *a, ...)` (`security/lsm_audit.c`): notes what is logged.
 #[fentry(function = "common_lsm_audit")]
 pub fn apparmor_silent_logged(context: FEntryContext) -> i32 {
     let data = argument_word(&context, 0);

@@ -307,7 +307,8 @@ async fn what_cri_should_not_say_is_a_failure_with_its_reason() {
         let size = u32::try_from(SIZE_LIMIT).unwrap() + 1;
         Ok([&[0][..], &size.to_be_bytes(), &[0; 64]].concat().into())
     }
-    let answers: [(fn(&str, &str) -> Result<Bytes, u8>, &str); 6] = [
+    type Answer = fn(&str, &str) -> Result<Bytes, u8>;
+    let answers: [(Answer, &str); 6] = [
         (another, "the answer is about another container"),
         (nothing, "the answer is about another container"),
         (garbage, "the call failed with gRPC status Internal"),
