@@ -1,15 +1,28 @@
 //! Builds the eBPF programs of `monitor-ebpf` with the pinned stable toolchain.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use aya_build::{Package, Toolchain};
+use object::{
+    build::elf::{Builder, SectionData},
+    elf::SHT_STRTAB,
+};
 
 fn main() -> anyhow::Result<()> {
     // `-Z build-std=core` on a stable rustc. Set here and not in the environment, so that no other crate is compiled
     // as if by a nightly.
     // SAFETY: a build script's main has one thread.
     unsafe { std::env::set_var("RUSTC_BOOTSTRAP", "1") };
+    // The kernel wants to know the type of each function, which the linker finds in the debug information.
+    // SAFETY: as above.
+    unsafe { std::env::set_var("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only") };
+    // Cargo shows what the inner one prints as warnings, and again in each later build.
+    // SAFETY: as above.
+    unsafe { std::env::set_var("CARGO_TERM_QUIET", "true") };
     println!("cargo:rerun-if-changed=../monitor-common");
     let toolchain = std::env::var("RUSTUP_TOOLCHAIN").unwrap_or_else(|_| "1.95.0".to_owned());
     let build = |features: &[&str]| {
@@ -24,5 +37,27 @@ fn main() -> anyhow::Result<()> {
     let (object, bounded) = (out.join("denyd-ebpf"), out.join("denyd-ebpf-bounded"));
     fs::rename(&object, &bounded)
         .with_context(|| format!("cannot rename {} to {}", object.display(), bounded.display()))?;
-    build(&[])
+    build(&[])?;
+    strip(&object)?;
+    strip(&bounded)
+}
+
+/// Takes the DWARF sections out, three quarters of an object: the kernel and aya read only BTF.
+fn strip(object: &Path) -> anyhow::Result<()> {
+    let bytes = fs::read(object).with_context(|| format!("cannot read {}", object.display()))?;
+    let mut builder = Builder::read(&*bytes)?;
+    for section in &mut builder.sections {
+        section.delete =
+            [".debug_", ".rel.debug_"].iter().any(|start| section.name.starts_with(start.as_bytes()));
+    }
+    builder.delete_orphans();
+    // LLVM keeps the sections' names among those of the symbols.
+    let names = builder.sections.add();
+    names.name = b".shstrtab".as_slice().into();
+    names.sh_type = SHT_STRTAB;
+    names.sh_addralign = 1;
+    names.data = SectionData::SectionString;
+    let mut stripped = Vec::new();
+    builder.write(&mut stripped)?;
+    fs::write(object, stripped).with_context(|| format!("cannot write {}", object.display()))
 }

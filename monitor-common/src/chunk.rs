@@ -72,10 +72,13 @@ pub enum ChunkKind {
     CategoriesLow = 35,
     /// Raw `struct ebitmap_node`s: the categories of the high level of the context chunk before it.
     CategoriesHigh = 36,
-    /// A pair of a SID (u32) and its context as a string, as the kernel itself wrote it.
+    /// string: the subject's context that the policy doesn't know (any more), so that the kernel takes the subject for
+    /// unlabeled, which the chunk [`Self::SubjectContext`] has.
     SubjectContextText = 37,
-    /// As [`Self::SubjectContextText`], of the object.
+    /// string: as [`Self::SubjectContextText`], of the object.
     ObjectContextText = 38,
+    /// An SELinux boolean: its value (a byte: 0 or 1), then its name, ended by a NUL.
+    Boolean = 40,
 
     /// string: the operation, as AppArmor or Yama names it.
     Operation = 48,
@@ -83,9 +86,9 @@ pub enum ChunkKind {
     Profile = 49,
     /// string: the AppArmor namespace of the subject's profile.
     Namespace = 50,
-    /// string: AppArmor's name of the object.
+    /// string: AppArmor's or TOMOYO's name of the object.
     Name = 51,
-    /// string: AppArmor's second name: the new name of a link or rename, the profile after an exec.
+    /// string: AppArmor's or TOMOYO's second name: the new name of a link or rename, the profile after an exec.
     Target = 52,
     /// string: AppArmor's further information.
     Info = 53,
@@ -102,13 +105,31 @@ pub enum ChunkKind {
     /// string: the AppArmor profile of the running task.
     TaskProfile = 59,
 
+    /// A change of an AppArmor profile: its mode before and after (u8 each, `enum profile_mode`, or
+    /// [`crate::ApparmorPolicy::NONE`]), its name and its namespace's, each ended by a NUL; the latter is empty for the root
+    /// namespace.
+    ProfileChange = 60,
+
     /// Landlock domain ids (u64 each): the denying domain, then its parents.
     Domains = 64,
+
+    /// string: TOMOYO's domain of the subject.
+    TomoyoDomain = 72,
+
+    /// The properties of the rule of IPE that refused: a u32 each, `enum ipe_prop_type`.
+    IpeProperties = 76,
+    /// string: the algorithm of the digest in that rule.
+    DigestAlgorithm = 77,
+    /// That digest.
+    Digest = 78,
 
     /// The running task's kernel stack: an address (u64) each, the innermost first.
     KernelStack = 80,
     /// The running task's user stack: a `struct bpf_stack_build_id` each, the innermost first.
     UserStack = 81,
+
+    /// string: what an object manager told audit.
+    Message = 112,
 }
 
 /// A frame of a user stack, in a chunk of [`ChunkKind::UserStack`]: the kernel's `struct bpf_stack_build_id`

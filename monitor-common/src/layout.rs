@@ -45,7 +45,8 @@ pub struct Entry {
 
 macro_rules! layout {
     ($($field:ident = $($spec:ident($($arg:literal),+))|+;)+) => {
-        /// The values of the running kernel, in bytes. Each field's origin stands in [`ENTRIES`].
+        /// The values of the running kernel: bytes, except where [`Spec`] says otherwise. Each field's origin stands in
+        /// [`ENTRIES`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
         #[repr(C)]
         #[expect(missing_docs, reason = "ENTRIES says what each one is")]
@@ -187,6 +188,8 @@ layout! {
     security_class_permissions = Member("security_class_mapping", "perms");
     security_class_permissions_count = Count("security_class_mapping", "perms");
     lsm_blob_sizes_cred = Member("lsm_blob_sizes", "lbs_cred");
+    lsm_blob_sizes_inode = Member("lsm_blob_sizes", "lbs_inode");
+    lsm_blob_sizes_task = Member("lsm_blob_sizes", "lbs_task");
     selinux_ssid = Member("selinux_audit_data", "ssid");
     selinux_tsid = Member("selinux_audit_data", "tsid");
     selinux_tclass = Member("selinux_audit_data", "tclass");
@@ -196,9 +199,17 @@ layout! {
     selinux_result = Member("selinux_audit_data", "result");
     selinux_cred_sid = Member("cred_security_struct", "sid") | Member("task_security_struct", "sid");
     selinux_state_policy = Member("selinux_state", "policy");
+    selinux_state_enforcing = Member("selinux_state", "enforcing");
     selinux_policy_sidtab = Member("selinux_policy", "sidtab");
     selinux_policy_mls_enabled = Member("selinux_policy", "policydb.mls_enabled");
     selinux_policy_names = Member("selinux_policy", "policydb.sym_val_to_name");
+    selinux_policy_booleans = Member("selinux_policy", "policydb.bool_val_to_struct");
+    selinux_policy_sequence = Member("selinux_policy", "latest_granting");
+    boolean_state = Member("cond_bool_datum", "state");
+    set_booleans_len = Argument("security_set_bools", "len");
+    set_booleans_values = Argument("security_set_bools", "values");
+    policy_in_force_sequence = Argument("selinux_status_update_policyload", "seqno");
+    mode_enforcing = Argument("selinux_status_update_setenforce", "enforcing");
     sidtab_roots = Member("sidtab", "roots");
     sidtab_count = Member("sidtab", "count");
     sidtab_isids = Member("sidtab", "isids");
@@ -226,6 +237,32 @@ layout! {
     ebitmap_node_maps = Member("ebitmap_node", "maps");
     ebitmap_node_maps_count = Count("ebitmap_node", "maps");
     ebitmap_node_startbit = Member("ebitmap_node", "startbit");
+    avc_denied_ssid = Argument("avc_denied", "ssid");
+    avc_denied_tsid = Argument("avc_denied", "tsid");
+    avc_denied_tclass = Argument("avc_denied", "tclass");
+    avc_denied_requested = Argument("avc_denied", "requested");
+    avc_denied_driver = Argument("avc_denied", "driver");
+    avc_denied_xperm = Argument("avc_denied", "xperm");
+    avc_denied_flags = Argument("avc_denied", "flags");
+    avc_denied_avd = Argument("avc_denied", "avd");
+    avc_denied_result = Arguments("avc_denied");
+    av_decision_allowed = Member("av_decision", "allowed");
+    av_decision_auditdeny = Member("av_decision", "auditdeny");
+    av_decision_flags = Member("av_decision", "flags");
+    task_security = Member("task_struct", "security");
+    inode_security = Member("inode", "i_security");
+    inode_security_sid = Member("inode_security_struct", "sid");
+    inode_security_class = Member("inode_security_struct", "sclass");
+    // The directory cache of a task; through 6.16 the struct of this name was that of credentials.
+    cred_security_struct_size = Size("cred_security_struct");
+    avdcache_dir = Member("task_security_struct", "avdcache.dir");
+    avdcache_dir_count = Count("task_security_struct", "avdcache.dir");
+    avdc_entry_size = Size("avdc_entry");
+    avdc_entry_sid = Member("avdc_entry", "isid");
+    avdc_entry_allowed = Member("avdc_entry", "allowed") | Member("avdc_entry", "avd.allowed");
+    avdc_entry_audited = Member("avdc_entry", "audited") | Member("avdc_entry", "avd.auditdeny");
+    avdc_entry_audited_size = MemberSize("avdc_entry", "audited") | MemberSize("avdc_entry", "avd");
+    avdc_entry_flags = Member("avdc_entry", "permissive") | Member("avdc_entry", "avd.flags");
 
     // AppArmor.
     apparmor_error = Member("apparmor_audit_data", "error");
@@ -270,6 +307,14 @@ layout! {
     aa_profile_ns = Member("aa_profile", "ns");
     aa_ns_hname = Member("aa_ns", "base.hname");
     aa_ns_parent = Member("aa_ns", "parent");
+    aa_replace_profiles_label = Argument("aa_replace_profiles", "label");
+    aa_remove_profiles_subject = Argument("aa_remove_profiles", "subj");
+    policy_profile_list = Member("aa_profile", "base.list");
+    policy_profile_mode = Member("aa_profile", "mode");
+    policy_profile_flags = Member("aa_profile", "label.flags");
+    policy_flag_null = Value("label_flags", "FLAG_NULL");
+    policy_audit_all = Value("audit_mode", "AUDIT_ALL");
+    policy_parameter_value = Member("kernel_param", "arg");
     silent_data_common = Member("apparmor_audit_data", "common");
     silent_mount_check = Argument("aa_audit_perm_error", "ad");
 
@@ -280,6 +325,69 @@ layout! {
     seccomp_filter_previous = Member("seccomp_filter", "prev");
     seccomp_filter_listener = Member("seccomp_filter", "notif");
     seccomp_task_ptrace = Member("task_struct", "ptrace");
+
+    // What LSM hooks are called with.
+    bpf_lsm_binprm_file = Member("linux_binprm", "file");
+    bpf_lsm_socket_sock = Member("socket", "sk");
+
+    // TOMOYO.
+    tomoyo_request_object = Member("tomoyo_request_info", "obj");
+    tomoyo_request_domain = Member("tomoyo_request_info", "domain");
+    tomoyo_request_type = Member("tomoyo_request_info", "param_type");
+    tomoyo_request_granted = Member("tomoyo_request_info", "granted");
+    tomoyo_request_profile = Member("tomoyo_request_info", "profile");
+    tomoyo_request_mode = Member("tomoyo_request_info", "mode");
+    tomoyo_request_operation = Member("tomoyo_request_info", "type");
+    tomoyo_path_name = Member("tomoyo_request_info", "param.path.filename");
+    tomoyo_path_operation = Member("tomoyo_request_info", "param.path.operation");
+    tomoyo_path2_name1 = Member("tomoyo_request_info", "param.path2.filename1");
+    tomoyo_path2_name2 = Member("tomoyo_request_info", "param.path2.filename2");
+    tomoyo_path2_operation = Member("tomoyo_request_info", "param.path2.operation");
+    tomoyo_number_name = Member("tomoyo_request_info", "param.path_number.filename");
+    tomoyo_number_number = Member("tomoyo_request_info", "param.path_number.number");
+    tomoyo_number_operation = Member("tomoyo_request_info", "param.path_number.operation");
+    tomoyo_device_name = Member("tomoyo_request_info", "param.mkdev.filename");
+    tomoyo_device_mode = Member("tomoyo_request_info", "param.mkdev.mode");
+    tomoyo_device_major = Member("tomoyo_request_info", "param.mkdev.major");
+    tomoyo_device_minor = Member("tomoyo_request_info", "param.mkdev.minor");
+    tomoyo_device_operation = Member("tomoyo_request_info", "param.mkdev.operation");
+    tomoyo_mount_type = Member("tomoyo_request_info", "param.mount.type");
+    tomoyo_mount_directory = Member("tomoyo_request_info", "param.mount.dir");
+    tomoyo_mount_device = Member("tomoyo_request_info", "param.mount.dev");
+    tomoyo_mount_flags = Member("tomoyo_request_info", "param.mount.flags");
+    tomoyo_inet_address = Member("tomoyo_request_info", "param.inet_network.address");
+    tomoyo_inet_port = Member("tomoyo_request_info", "param.inet_network.port");
+    tomoyo_inet_protocol = Member("tomoyo_request_info", "param.inet_network.protocol");
+    tomoyo_inet_operation = Member("tomoyo_request_info", "param.inet_network.operation");
+    tomoyo_inet_is_ipv6 = Member("tomoyo_request_info", "param.inet_network.is_ipv6");
+    tomoyo_unix_address = Member("tomoyo_request_info", "param.unix_network.address");
+    tomoyo_unix_protocol = Member("tomoyo_request_info", "param.unix_network.protocol");
+    tomoyo_unix_operation = Member("tomoyo_request_info", "param.unix_network.operation");
+    tomoyo_environment_name = Member("tomoyo_request_info", "param.environ.name");
+    tomoyo_object_path1 = Member("tomoyo_obj_info", "path1");
+    tomoyo_object_path2 = Member("tomoyo_obj_info", "path2");
+    tomoyo_domain_name = Member("tomoyo_domain_info", "domainname");
+    tomoyo_domain_namespace = Member("tomoyo_domain_info", "ns");
+    tomoyo_namespace_profiles = Member("tomoyo_policy_namespace", "profile_ptr");
+    tomoyo_profile_config = Member("tomoyo_profile", "config");
+    tomoyo_profile_default_config = Member("tomoyo_profile", "default_config");
+    tomoyo_operations = Value("tomoyo_mac_index", "TOMOYO_MAX_MAC_INDEX");
+    tomoyo_path_info_name = Member("tomoyo_path_info", "name");
+    tomoyo_path_info_len = Member("tomoyo_path_info", "const_len");
+    ipe_deny = Value("ipe_action_type", "IPE_ACTION_DENY");
+    ipe_matched_rule = Value("ipe_match", "IPE_MATCH_RULE");
+    ipe_context_operation = Member("ipe_eval_ctx", "op");
+    ipe_context_hook = Member("ipe_eval_ctx", "hook");
+    ipe_context_file = Member("ipe_eval_ctx", "file");
+    ipe_rule_properties = Member("ipe_rule", "props");
+    ipe_property_next = Member("ipe_prop", "next");
+    ipe_property_type = Member("ipe_prop", "type");
+    ipe_property_value = Member("ipe_prop", "value");
+    ipe_root_hash = Value("ipe_prop_type", "IPE_PROP_DMV_ROOTHASH");
+    ipe_file_digest = Value("ipe_prop_type", "IPE_PROP_FSV_DIGEST");
+    ipe_digest_algorithm = Member("digest_info", "alg");
+    ipe_digest_bytes = Member("digest_info", "digest");
+    ipe_digest_len = Member("digest_info", "digest_len");
 
     // Landlock.
     landlock_request_type = Member("landlock_request", "type");
@@ -303,41 +411,73 @@ layout! {
     landlock_blockers_type = Member("landlock_blockers", "type");
 }
 
-/// What else the programs need to know of the running kernel: addresses from kallsyms, values of kernel variables,
-/// and denyd's own settings. 0 where unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct Settings {
-    /// The address of `selinux_state` (security/selinux/hooks.c).
-    pub selinux_state: u64,
-    /// The address of Yama's `ptrace_scope` (`security/yama/yama_lsm.c`).
-    pub yama_ptrace_scope: u64,
-    /// `selinux_blob_sizes.lbs_cred`: where SELinux's part of `cred->security` starts, plus 1.
-    pub selinux_cred_blob_plus_one: u32,
-    /// `apparmor_blob_sizes.lbs_cred`: where AppArmor's part of `cred->security` starts, plus 1.
-    pub apparmor_cred_blob_plus_one: u32,
-    /// 1: report capability checks that are mere probes, too.
-    pub capability_probes: u32,
-    /// 1: report denials that the policy keeps out of the log, too.
-    pub silent: u32,
-    /// 1: report the task's stacks, too.
-    pub stack: u32,
-    /// Unused, zero.
-    pub reserved: u32,
+macro_rules! settings {
+    ($($(#[$meta:meta])* $field:ident: $kind:ty;)+) => {
+        /// What else the programs need to know of the running kernel: addresses from kallsyms, values of kernel
+        /// variables, and denyd's own settings. 0 where unknown.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+        #[repr(C)]
+        pub struct Settings {
+            $($(#[$meta])* pub $field: $kind,)+
+        }
+
+        impl Settings {
+            /// Nothing known.
+            pub const UNKNOWN: Self = Self { $($field: 0,)+ };
+
+            /// Each field's name, and whether it is known.
+            pub fn known(&self) -> impl Iterator<Item = (&'static str, bool)> {
+                [$((stringify!($field), self.$field != 0)),+].into_iter()
+            }
+        }
+    };
 }
 
-impl Settings {
-    /// Nothing known.
-    pub const UNKNOWN: Self = Self {
-        selinux_state: 0,
-        selinux_cred_blob_plus_one: 0,
-        apparmor_cred_blob_plus_one: 0,
-        yama_ptrace_scope: 0,
-        capability_probes: 0,
-        silent: 0,
-        stack: 0,
-        reserved: 0,
-    };
+settings! {
+    /// The address of `selinux_state` (security/selinux/hooks.c).
+    selinux_state: u64;
+    /// The address of Yama's `ptrace_scope` (`security/yama/yama_lsm.c`).
+    yama_ptrace_scope: u64;
+    /// The address of TOMOYO's `tomoyo_query_observers` (security/tomoyo/common.c).
+    tomoyo_query_observers: u64;
+    /// The address of IPE's `enforce` (security/ipe/eval.c).
+    ipe_enforce: u64;
+    /// The address of `selinux_inode_permission` (security/selinux/hooks.c).
+    selinux_inode_permission: u64;
+    /// Where its code ends.
+    selinux_inode_permission_end: u64;
+    /// The address of `security_vm_enough_memory_mm` (security/security.c).
+    vm_enough_memory: u64;
+    /// Where its code ends.
+    vm_enough_memory_end: u64;
+    /// `selinux_blob_sizes.lbs_cred`: where SELinux's part of `cred->security` starts, plus 1.
+    selinux_cred_blob_plus_one: u32;
+    /// `selinux_blob_sizes.lbs_inode`: where SELinux's part of `inode->i_security` starts, plus 1.
+    selinux_inode_blob_plus_one: u32;
+    /// `selinux_blob_sizes.lbs_task`: where SELinux's part of `task->security` starts, plus 1.
+    selinux_task_blob_plus_one: u32;
+    /// The number of SELinux's class `dir`.
+    selinux_dir: u32;
+    /// The bit of its permission `read`.
+    selinux_dir_read: u32;
+    /// The bit of its permission `write`.
+    selinux_dir_write: u32;
+    /// The bit of its permission `search`.
+    selinux_dir_search: u32;
+    /// The bit of the permission `audit_access` of SELinux's classes of files.
+    selinux_audit_access: u32;
+    /// The number of SELinux's class `capability`.
+    selinux_capability: u32;
+    /// `apparmor_blob_sizes.lbs_cred`: where AppArmor's part of `cred->security` starts, plus 1.
+    apparmor_cred_blob_plus_one: u32;
+    /// 1: report capability checks that are mere probes, too.
+    capability_probes: u32;
+    /// 1: report denials that the policy keeps out of the log, too.
+    silent: u32;
+    /// 1: report the task's stacks, too.
+    stack: u32;
+    /// Unused, zero.
+    reserved: u32;
 }
 
 const _: () = assert!(size_of::<Layout>() == ENTRIES.len() * size_of::<u32>(), "one u32 for each entry");

@@ -9,22 +9,33 @@
 
 #![no_std]
 
+mod bpf_lsm;
 pub mod chunk;
 pub mod counter;
+mod ipe;
 pub mod layout;
 mod lockdown;
 mod object;
 mod record;
 mod seccomp;
 mod source;
+mod tomoyo;
+mod userspace;
 mod yama;
 
 pub use crate::{
+    bpf_lsm::{BPF_LSM_SLOTS, BpfLsm, HookArgument, HookCall},
+    ipe::Ipe,
     lockdown::Lockdown,
     object::{Object, ObjectKind, Socket},
-    record::{Ancestor, Apparmor, Capability, Flags, Head, Landlock, LandlockRequest, Selinux, Task},
+    record::{
+        Ancestor, Apparmor, ApparmorPolicy, BOOLEANS, Capability, Flags, Head, Landlock, LandlockRequest,
+        ParameterId, PolicyChange, Selinux, SelinuxPolicy, Task,
+    },
     seccomp::{Seccomp, SeccompAction, SeccompCall, SeccompUnlogged, SeccompWay},
     source::SourceId,
+    tomoyo::{Tomoyo, TomoyoRequest},
+    userspace::Userspace,
     yama::Yama,
 };
 

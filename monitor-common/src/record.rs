@@ -1,6 +1,6 @@
 //! The fixed part of a record: the head that all have, and the body of each source.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 use crate::Object;
 
@@ -117,16 +117,49 @@ pub struct Selinux {
     pub tclass: u32,
     /// The permissions asked for, in the kernel's own numbering.
     pub requested: u32,
-    /// The permissions that audit would print.
+    /// The permissions that audit would print; 0 if the policy asks for no log.
     pub audited: u32,
     /// The permissions refused.
     pub denied: u32,
     /// 0 in permissive mode, else a negative errno.
     pub result: i32,
-    /// Unused, zero.
-    pub reserved: u32,
+    /// The ioctl command or the netlink message type, plus 1, where the object doesn't have it; 0 for none.
+    pub extended_plus_one: u32,
     /// What was asked for.
     pub object: Object,
+}
+
+/// What of SELinux's policy changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Immutable, KnownLayout, TryFromBytes)]
+#[repr(u32)]
+pub enum PolicyChange {
+    /// It was switched between enforcing (1) and permissive (0).
+    Mode = 1,
+    /// A policy was loaded: its sequence number; 0 for none.
+    Load = 2,
+    /// Booleans were set; sequence numbers, too.
+    Booleans = 3,
+}
+
+/// Booleans that a record has, at most. A power of two.
+pub const BOOLEANS: usize = 64;
+
+/// The body of a record of a change of SELinux's policy.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SelinuxPolicy {
+    /// A [`PolicyChange`].
+    pub change: u32,
+    /// What it was, as the change says.
+    pub before: u32,
+    /// What it is.
+    pub after: u32,
+    /// How many booleans changed; as many chunks [`crate::chunk::ChunkKind::Boolean`] as there is room for say which.
+    pub booleans: u32,
+    /// The SID of the task.
+    pub ssid: u32,
+    /// Unused, zero.
+    pub reserved: u32,
 }
 
 /// The body of AppArmor's record, from `struct apparmor_audit_data` (security/apparmor/include/audit.h).
@@ -149,6 +182,39 @@ pub struct Apparmor {
     pub details: [u8; 64],
     /// What was asked for.
     pub object: Object,
+}
+
+/// The body of a record of a change of AppArmor's policy.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ApparmorPolicy {
+    /// Profiles that changed; there is a chunk for each, as far as they find room.
+    pub changes: u32,
+    /// A [`ParameterId`]; 0 if none changed.
+    pub parameter: u32,
+    /// What the parameter was.
+    pub before: u32,
+    /// What it is.
+    pub after: u32,
+    /// The number of `AUDIT_ALL`, the last of `enum audit_mode`, which tells the numbers of the others.
+    pub audit_all: u32,
+    /// Unused, zero.
+    pub reserved: u32,
+}
+
+impl ApparmorPolicy {
+    /// Stands for the mode of a profile that is not there.
+    pub const NONE: u8 = u8::MAX;
+}
+
+/// A parameter that holds for all of AppArmor's profiles (`/sys/module/apparmor/parameters`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ParameterId {
+    /// `mode`: enforce, complain, ...
+    Mode = 1,
+    /// `audit`: what is logged.
+    Audit = 2,
 }
 
 /// Which check Landlock made (`enum landlock_request_type`, security/landlock/audit.h).

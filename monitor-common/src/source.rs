@@ -37,6 +37,22 @@ sources! {
     Lockdown = 7,
     /// AppArmor's denials that its policy keeps out of the log.
     ApparmorSilent = 8,
+    /// SELinux's denials that the policy keeps out of the log.
+    SelinuxSilent = 9,
+    /// Changes of SELinux's policy.
+    SelinuxPolicy = 10,
+    /// Changes of AppArmor's policy.
+    ApparmorPolicy = 11,
+    /// What SELinux's object managers in user space refuse.
+    SelinuxUserspace = 12,
+    /// What AppArmor's object managers in user space refuse.
+    ApparmorUserspace = 13,
+    /// What TOMOYO refused, or would have.
+    Tomoyo = 14,
+    /// What other BPF LSM programs refused.
+    BpfLsm = 15,
+    /// What IPE refused, or would have.
+    Ipe = 16,
 }
 
 const _: () = {

@@ -16,6 +16,9 @@ const SYM_TYPES: u64 = 3;
 const SYM_USERS: u64 = 4;
 const SYM_LEVELS: u64 = 6;
 
+/// The initial SID of what has no label, or none that the policy knows (security/selinux/include/flask.h).
+const SECINITSID_UNLABELED: u32 = 3;
+
 /// Nodes of a category bitmap that are taken: each holds 384 categories, and a policy has at most 1024 in practice.
 const CATEGORY_NODES: u32 = 4;
 /// Profiles of a compound AppArmor label that are taken.
@@ -64,6 +67,14 @@ pub fn context(record: &mut Record, kind: ChunkKind, sid: u32) {
     // 0 before the first policy is loaded; then nothing below can be read either.
     let policy = word(setting!(selinux_state) + u64::from(layout!(selinux_state_policy)));
     let Some(context) = find_sid(policy, sid) else { return record.fault() };
+    // A context that the policy doesn't know (any more) is kept as text, and taken for another
+    // (`sidtab_search`, security/selinux/ss/sidtab.c).
+    let known = word(context + u64::from(layout!(context_len))) as u32 == 0;
+    if !known {
+        unknown(record, kind, word(context + u64::from(layout!(context_str))));
+    }
+    let sid_in_force = if known { sid } else { SECINITSID_UNLABELED };
+    let Some(context) = find_sid(policy, sid_in_force) else { return record.fault() };
     let Some(chunk) = record.begin(kind) else { return };
     record.value(sid);
     if names(record, policy, context).is_err() {
@@ -74,6 +85,16 @@ pub fn context(record: &mut Record, kind: ChunkKind, sid: u32) {
     let low = context + u64::from(layout!(context_range));
     categories(record, ChunkKind::CategoriesLow, low);
     categories(record, ChunkKind::CategoriesHigh, low + u64::from(layout!(mls_level_size)));
+}
+
+/// Appends the text of a context that the policy doesn't know.
+#[inline(always)]
+fn unknown(record: &mut Record, kind: ChunkKind, text: Address) {
+    if kind as u8 == ChunkKind::SubjectContext as u8 {
+        record.string_chunk(ChunkKind::SubjectContextText, text);
+    } else if kind as u8 == ChunkKind::ObjectContext as u8 {
+        record.string_chunk(ChunkKind::ObjectContextText, text);
+    }
 }
 
 /// The `struct context` of a SID (`sidtab_search_entry`, security/selinux/ss/sidtab.c).
@@ -117,11 +138,6 @@ fn find_sid(policy: Address, sid: u32) -> Option<Address> {
 /// Appends the names that a context is made of, each with its NUL.
 #[inline(always)]
 fn names(record: &mut Record, policy: Address, context: Address) -> Result<(), Fault> {
-    // A context that the policy doesn't know (any more) is kept as text.
-    if word(context + u64::from(layout!(context_len))) as u32 != 0 {
-        record.string(word(context + u64::from(layout!(context_str))))?;
-        return Ok(());
-    }
     symbol(record, policy, SYM_USERS, context + u64::from(layout!(context_user)))?;
     symbol(record, policy, SYM_ROLES, context + u64::from(layout!(context_role)))?;
     symbol(record, policy, SYM_TYPES, context + u64::from(layout!(context_type)))?;

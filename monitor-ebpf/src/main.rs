@@ -24,8 +24,12 @@
 )]
 
 mod apparmor;
+mod apparmor_policy;
 mod apparmor_silent;
+mod bpf_lsm;
+mod callers;
 mod capability;
+mod ipe;
 mod label;
 mod landlock;
 mod layout;
@@ -39,8 +43,12 @@ mod repeat;
 mod seccomp;
 mod seccomp_unlogged;
 mod selinux;
+mod selinux_policy;
+mod selinux_silent;
 mod stack;
 mod task;
+mod tomoyo;
+mod userspace;
 mod yama;
 
 /// The kernel lets only GPL-compatible programs call `bpf_probe_read_kernel`.

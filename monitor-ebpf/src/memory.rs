@@ -5,6 +5,7 @@ use core::ffi::c_void;
 use aya_ebpf::{
     EbpfContext,
     helpers::{self, generated},
+    programs::{FEntryContext, FExitContext, ProbeContext},
 };
 use monitor_common::layout::ABSENT;
 
@@ -67,4 +68,55 @@ pub fn argument(context: &impl EbpfContext, index: u32) -> Result<u64, Fault> {
 pub fn argument_word(context: &impl EbpfContext, index: u32) -> u64 {
     let words: *mut u64 = context.as_ptr().cast();
     word(words.wrapping_add(index as usize) as Address)
+}
+
+/// The arguments of the function that a program is attached to.
+pub trait Arguments {
+    /// The `index`th, counted from 0. Of one that is narrower than a word, the rest is undefined.
+    fn get(&self, index: u32) -> Result<u64, Fault>;
+
+    /// As [`Self::get`]; 0 if it can't be read.
+    #[inline(always)]
+    fn word(&self, index: u32) -> u64 {
+        self.get(index).unwrap_or(0)
+    }
+}
+
+impl Arguments for FEntryContext {
+    #[inline(always)]
+    fn get(&self, index: u32) -> Result<u64, Fault> {
+        argument(self, index)
+    }
+
+    #[inline(always)]
+    fn word(&self, index: u32) -> u64 {
+        argument_word(self, index)
+    }
+}
+
+impl Arguments for FExitContext {
+    #[inline(always)]
+    fn get(&self, index: u32) -> Result<u64, Fault> {
+        argument(self, index)
+    }
+
+    #[inline(always)]
+    fn word(&self, index: u32) -> u64 {
+        argument_word(self, index)
+    }
+}
+
+/// By the calling convention of x86-64 (System V ABI, 3.2.3): six in registers, the others on the stack, above the return
+/// address. On other machines user space attaches no program that asks.
+impl Arguments for ProbeContext {
+    #[inline(always)]
+    fn get(&self, index: u32) -> Result<u64, Fault> {
+        // Words of `struct pt_regs` (arch/x86/include/asm/ptrace.h): di is 14, then down to cx; r8 is 9, and r9 is 8.
+        const STACK_POINTER: u32 = 19;
+        match index {
+            0..4 => argument(self, 14 - index),
+            4..6 => argument(self, 13 - index),
+            _ => read(argument(self, STACK_POINTER)? + u64::from(index - 5) * 8),
+        }
+    }
 }

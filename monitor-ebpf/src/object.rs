@@ -40,13 +40,9 @@ pub fn describe<B: WithObject>(record: &mut Record, data: Address, net: bool) {
         record.object::<B>().number = follow(operation, layout!(ioctl_command)) as u32 & 0xffff;
         path_object::<B>(record, operation.wrapping_add(u64::from(layout!(ioctl_path))));
     } else if is(ObjectKind::Dentry) {
-        let dentry = word(union);
-        dentry_fields::<B>(record, dentry);
-        path::dentry(record, ChunkKind::ObjectPath, dentry, task::current());
+        dentry_object::<B>(record, word(union));
     } else if is(ObjectKind::Inode) {
-        let inode = word(union);
-        inode_fields::<B>(record, inode);
-        path::inode(record, ChunkKind::ObjectPath, inode, task::current());
+        inode::<B>(record, word(union));
     } else if is(ObjectKind::Net) {
         network::<B>(record, word(union));
     } else if is(ObjectKind::Task) {
@@ -63,11 +59,26 @@ pub fn describe<B: WithObject>(record: &mut Record, data: Address, net: bool) {
     }
 }
 
+/// Fills the object from a `struct inode`.
+#[inline(always)]
+pub fn inode<B: WithObject>(record: &mut Record, inode: Address) {
+    record.object::<B>().kind = ObjectKind::Inode as u8;
+    inode_fields::<B>(record, inode);
+    path::inode(record, ChunkKind::ObjectPath, inode, task::current());
+}
+
 /// Fills the object from a `struct path`.
 #[inline(never)]
 pub fn path_object<B: WithObject>(record: &mut Record, path: Address) {
     dentry_fields::<B>(record, follow(path, layout!(path_dentry)));
     path::path(record, ChunkKind::ObjectPath, path);
+}
+
+/// Fills the object from a `struct dentry`.
+#[inline(always)]
+pub fn dentry_object<B: WithObject>(record: &mut Record, dentry: Address) {
+    dentry_fields::<B>(record, dentry);
+    path::dentry(record, ChunkKind::ObjectPath, dentry, task::current());
 }
 
 /// Fills the object from the root of a mount, a `struct vfsmount`.
@@ -218,6 +229,16 @@ pub fn socket_address<B: WithObject>(record: &mut Record, address: Address, len:
         record.read_object::<B, _>(|object| end(object, is_source), address, 8);
     } else if family == AF_INET {
         record.read_object::<B, _>(|object| v4(end(object, is_source)), address, 4);
+    }
+}
+
+/// Fills the request's source or destination from an IPv4 or IPv6 address alone.
+#[inline(always)]
+pub fn address<B: WithObject>(record: &mut Record, address: Address, is_ipv6: bool, is_source: bool) {
+    if is_ipv6 {
+        record.read_object::<B, _>(|object| end(object, is_source), address, 0);
+    } else {
+        record.read_object::<B, _>(|object| v4(end(object, is_source)), address, 0);
     }
 }
 

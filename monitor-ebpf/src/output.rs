@@ -13,7 +13,8 @@ use aya_ebpf::{
     maps::{Array, RingBuf, ring_buf::RingBufEntry},
 };
 use monitor_common::{
-    Apparmor, Flags, Head, Landlock, OFFSET_MASK, Object, RECORD_SIZE, Selinux, SourceId, WRITE_MAX, Yama,
+    Apparmor, BpfLsm, Flags, Head, Ipe, Landlock, OFFSET_MASK, Object, RECORD_SIZE, Selinux, SourceId,
+    Tomoyo, WRITE_MAX, Yama,
     chunk::{self, ChunkKind},
     counter::{self, Counter, CpuCounters, ROWS},
     layout::ABSENT,
@@ -77,7 +78,7 @@ macro_rules! with_object {
     };
 }
 
-with_object!(Selinux, Apparmor, Landlock, Yama);
+with_object!(Selinux, Apparmor, Landlock, Yama, Tomoyo, BpfLsm, Ipe);
 
 /// A chunk under construction: where its head is.
 #[derive(Clone, Copy)]
@@ -411,7 +412,7 @@ fn read_to<T>(to: &mut T, base: Address, offset: u32) -> u64 {
 /// `number & MASK`, which must not change it: so that the verifier sees the bound right where it matters, whatever the
 /// compiler knows or has forgotten.
 #[inline(always)]
-fn masked<const MASK: usize>(number: u64) -> usize {
+pub fn masked<const MASK: usize>(number: u64) -> usize {
     let mut number = number;
     // SAFETY: changes only the register.
     unsafe { core::arch::asm!("{0} &= {1}", inout(reg) number, const MASK) };

@@ -4,13 +4,13 @@ use aya_ebpf::{
     macros::{fentry, kprobe},
     programs::{FEntryContext, ProbeContext},
 };
-use monitor_common::{Flags, Seccomp, SeccompAction, SeccompCall, SourceId, counter::Counter};
+use monitor_common::{Flags, Seccomp, SeccompAction, SeccompCall, SourceId};
 
 use crate::{
     label,
     layout::{known, layout},
-    memory::{Fault, argument},
-    output::{Record, count},
+    memory::Arguments,
+    output::Record,
     task,
 };
 
@@ -18,25 +18,20 @@ use crate::{
 /// filter's flags and `kernel.seccomp.actions_logged` want logged, also with `audit=0`.
 #[fentry(function = "audit_seccomp")]
 pub fn seccomp_fentry(context: FEntryContext) -> i32 {
-    logged(argument(&context, 0), argument(&context, 1), argument(&context, 2));
+    logged(&context);
     0
 }
 
 /// As [`seccomp_fentry`], where the kernel refuses trampolines.
 #[kprobe(function = "audit_seccomp")]
 pub fn seccomp_kprobe(context: ProbeContext) -> u32 {
-    let argument = |index| context.arg::<u64>(index).ok_or(Fault);
-    logged(argument(0), argument(1), argument(2));
+    logged(&context);
     0
 }
 
 #[inline(always)]
-fn logged(syscall: Result<u64, Fault>, signal: Result<u64, Fault>, action: Result<u64, Fault>) {
-    let (Ok(syscall), Ok(signal), Ok(action)) = (syscall, signal, action) else {
-        count(SourceId::Seccomp, Counter::Seen);
-        count(SourceId::Seccomp, Counter::Unreadable);
-        return;
-    };
+fn logged(arguments: &impl Arguments) {
+    let (syscall, signal, action) = (arguments.word(0), arguments.word(1), arguments.word(2));
     let Some(mut record) = Record::reserve::<Seccomp>(SourceId::Seccomp) else { return };
     task::describe(&mut record);
     label::task(&mut record);

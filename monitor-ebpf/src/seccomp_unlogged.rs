@@ -9,15 +9,13 @@ use aya_ebpf::{
     maps::LruHashMap,
     programs::{FEntryContext, FExitContext},
 };
-use monitor_common::{
-    Flags, SeccompAction, SeccompCall, SeccompUnlogged, SeccompWay, SourceId, counter::Counter,
-};
+use monitor_common::{Flags, SeccompAction, SeccompCall, SeccompUnlogged, SeccompWay, SourceId};
 
 use crate::{
     label,
     layout::layout,
-    memory::{Address, Fault, argument, follow},
-    output::{Record, count},
+    memory::{Address, Arguments, follow},
+    output::Record,
     repeat::{Next, Step, repeat},
     seccomp, task,
 };
@@ -41,6 +39,8 @@ struct UnderWay {
 
 /// It is in a record already: in the kernel's, or in one of this source's.
 const TOLD: u64 = 100;
+/// Nothing was noted of it.
+const NOTHING: u64 = u64::MAX;
 
 /// By process and thread id.
 #[map]
@@ -53,12 +53,16 @@ fn note(what: u64) {
     let _full = UNDER_WAY.insert(thread(), noted, 0);
 }
 
-/// What was noted of the running thread's refusal.
+/// What was noted of the running thread's refusal: [`TOLD`], a [`SeccompWay`] or [`NOTHING`].
 #[inline(always)]
-fn noted() -> Option<u64> {
+fn noted() -> u64 {
     // SAFETY: nothing but the running thread writes its entry.
-    let noted = unsafe { UNDER_WAY.get(thread()) }?;
-    (noted.start_time == follow(task::current(), layout!(task_start_boottime))).then_some(noted.what)
+    let Some(noted) = (unsafe { UNDER_WAY.get(thread()) }) else { return NOTHING };
+    if noted.start_time == follow(task::current(), layout!(task_start_boottime)) {
+        noted.what
+    } else {
+        NOTHING
+    }
 }
 
 #[inline(always)]
@@ -71,7 +75,7 @@ fn thread() -> u64 {
 #[fentry(function = "audit_seccomp")]
 pub fn seccomp_unlogged_but_logged(context: FEntryContext) -> i32 {
     // A call that only is logged goes on.
-    if argument(&context, 2).map(|action| action as u32) != Ok(SeccompAction::Log as u32) {
+    if context.word(2) as u32 != SeccompAction::Log as u32 {
         note(TOLD);
     }
     0
@@ -81,8 +85,8 @@ pub fn seccomp_unlogged_but_logged(context: FEntryContext) -> i32 {
 /// logged, and after a kill is.
 #[fentry(function = "force_sig_seccomp")]
 pub fn seccomp_unlogged_signal(context: FEntryContext) -> i32 {
-    if noted() != Some(TOLD) {
-        let kills = argument(&context, 2).unwrap_or(0) & 0xff != 0;
+    if noted() != TOLD {
+        let kills = context.word(2) & 0xff != 0;
         note(if kills { SeccompWay::Killed as u64 } else { SeccompWay::Trapped as u64 });
     }
     0
@@ -93,18 +97,18 @@ pub fn seccomp_unlogged_signal(context: FEntryContext) -> i32 {
 #[fexit(function = "__seccomp_filter")]
 pub fn seccomp_unlogged_fexit(context: FExitContext) -> i32 {
     let arguments = layout!(seccomp_filter_arguments);
-    let returned = argument(&context, arguments).unwrap_or(0);
+    let returned = context.word(arguments);
     let refused =
         if layout!(seccomp_filter_return_size) == 1 { returned as u8 == 0 } else { returned as i32 != 0 };
     if refused {
-        let again = argument(&context, arguments.wrapping_sub(1)).unwrap_or(0) & 0xff != 0;
-        unlogged(argument(&context, 0), again);
+        let again = context.word(arguments.wrapping_sub(1)) & 0xff != 0;
+        unlogged(context.word(0), again);
     }
     0
 }
 
 #[inline(always)]
-fn unlogged(syscall: Result<u64, Fault>, again: bool) {
+fn unlogged(syscall: u64, again: bool) {
     let way = noted();
     if again {
         // The call within which this one was made is refused for the same reason.
@@ -112,30 +116,24 @@ fn unlogged(syscall: Result<u64, Fault>, again: bool) {
     } else {
         let _absent = UNDER_WAY.remove(thread());
     }
-    if way == Some(TOLD) {
+    if way == TOLD {
         return;
     }
-    let Ok(syscall) = syscall else {
-        count(SourceId::SeccompUnlogged, Counter::Seen);
-        count(SourceId::SeccompUnlogged, Counter::Unreadable);
-        return;
-    };
-    let mut search = Supervisor { filter: follow(task::current(), layout!(seccomp_filters)), found: 0 };
-    repeat(FILTERS, &mut search);
-    let traced = u32::from(follow(task::current(), layout!(seccomp_task_ptrace)) & PT_TRACE_SECCOMP != 0);
     let Some(mut record) = Record::reserve::<SeccompUnlogged>(SourceId::SeccompUnlogged) else { return };
     task::describe(&mut record);
     label::task(&mut record);
     seccomp::describe_call(&mut record, syscall);
     record.set(Flags::SILENT);
+    let mut search = Supervisor { filter: follow(task::current(), layout!(seccomp_filters)), found: 0 };
+    repeat(FILTERS, &mut search);
     let body: &mut SeccompUnlogged = record.body();
-    body.way = way.unwrap_or(SeccompWay::Skipped as u64) as u32;
+    body.way = if way == NOTHING { SeccompWay::Skipped as u32 } else { way as u32 };
     body.supervised = search.found;
-    body.traced = traced;
-    let asked = search.found | traced != 0;
+    body.traced = u32::from(follow(task::current(), layout!(seccomp_task_ptrace)) & PT_TRACE_SECCOMP != 0);
+    let asked = body.supervised | body.traced != 0;
     let SeccompCall { has_registers, result, .. } = body.call;
     // Who was asked may have done in the call's place what was wanted.
-    if way.is_none() && asked && has_registers != 0 && result >= 0 {
+    if way == NOTHING && asked && has_registers != 0 && result >= 0 {
         record.set(Flags::PERMITTED);
     }
     record.submit();

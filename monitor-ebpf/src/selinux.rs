@@ -56,17 +56,23 @@ fn denial(data: Result<Address, Fault>) {
     record.read_body::<Selinux, _>(|body| &mut body.audited, details, layout!(selinux_audited));
     record.read_body::<Selinux, _>(|body| &mut body.result, details, layout!(selinux_result));
     record.body::<Selinux>().tclass = follow(details, layout!(selinux_tclass)) as u32 & 0xffff;
-    let (ssid, tsid) = (record.body::<Selinux>().ssid, record.body::<Selinux>().tsid);
     if record.body::<Selinux>().result == 0 {
         record.set(Flags::PERMITTED);
     }
-    label::context(&mut record, ChunkKind::SubjectContext, ssid);
-    label::context(&mut record, ChunkKind::ObjectContext, tsid);
+    labels(&mut record);
+    object::describe::<Selinux>(&mut record, data, false);
+    record.submit();
+}
+
+/// Appends the contexts of the body's subject and object, and the running task's, if that is another.
+#[inline(always)]
+pub fn labels(record: &mut Record) {
+    let (ssid, tsid) = (record.body::<Selinux>().ssid, record.body::<Selinux>().tsid);
+    label::context(record, ChunkKind::SubjectContext, ssid);
+    label::context(record, ChunkKind::ObjectContext, tsid);
     let sid = label::task_sid();
     if sid != 0 && sid != ssid {
         record.set(Flags::NOT_SUBJECT);
-        label::context(&mut record, ChunkKind::TaskContext, sid);
+        label::context(record, ChunkKind::TaskContext, sid);
     }
-    object::describe::<Selinux>(&mut record, data, false);
-    record.submit();
 }

@@ -1,11 +1,14 @@
 //! Where every denial went.
 //!
-//! For each source, at any time: `seen = emitted + lost{reason}`. `seen` is counted in the kernel before anything can
+//! For each source, at any time: `seen = emitted + own + lost{reason}`. `seen` is counted in the kernel before anything can
 //! fail, the losses where they happen, and `emitted` when an event goes to the outputs; so an [`Account`] that doesn't
 //! balance shows a loss that nobody counted. While records are under way it doesn't either: the difference is what the
 //! ring buffer holds.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use monitor_common::SourceId;
 
@@ -35,32 +38,43 @@ pub struct Tally {
     pub emitted: u64,
     /// Records that could not be decoded.
     pub undecodable: u64,
+    /// Denials of denyd's own, which are not handed on: an output that is refused something would feed itself.
+    pub own: u64,
 }
 
-/// What user space counted for all sources.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What user space counts for all sources: the pipeline counts, anyone may read.
+#[derive(Debug, Default)]
 pub struct Tallies {
-    sources: [Tally; SourceId::ALL.len()],
-    /// Records so damaged that not even their source can be told.
-    pub unattributed: u64,
+    emitted: [AtomicU64; SourceId::ALL.len()],
+    undecodable: [AtomicU64; SourceId::ALL.len()],
+    own: [AtomicU64; SourceId::ALL.len()],
+    unattributed: AtomicU64,
 }
 
 impl Tallies {
     /// What was counted for one source.
     #[must_use]
-    pub fn of(&self, source: SourceId) -> &Tally {
-        &self.sources[source as usize]
+    pub fn of(&self, source: SourceId) -> Tally {
+        let read = |counts: &[AtomicU64]| counts[source as usize].load(Relaxed);
+        Tally { emitted: read(&self.emitted), undecodable: read(&self.undecodable), own: read(&self.own) }
     }
 
-    pub(crate) fn emitted(&mut self, source: SourceId) {
-        self.sources[source as usize].emitted += 1;
+    /// Records so damaged that not even their source can be told.
+    #[must_use]
+    pub fn unattributed(&self) -> u64 {
+        self.unattributed.load(Relaxed)
     }
 
-    pub(crate) fn undecodable(&mut self, source: Option<SourceId>) {
-        match source {
-            Some(source) => self.sources[source as usize].undecodable += 1,
-            None => self.unattributed += 1,
-        }
+    pub(crate) fn emitted(&self, source: SourceId) {
+        self.emitted[source as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn own(&self, source: SourceId) {
+        self.own[source as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn undecodable(&self, source: Option<SourceId>) {
+        source.map_or(&self.unattributed, |source| &self.undecodable[source as usize]).fetch_add(1, Relaxed);
     }
 }
 
@@ -78,6 +92,9 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::RingFull, Self::Unreadable, Self::Recursion, Self::Undecodable];
+
     /// Its name, as summaries and metrics write it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -99,8 +116,10 @@ pub struct Account {
     pub seen: u64,
     /// Events handed to the outputs.
     pub emitted: u64,
+    /// Denials of denyd's own, which are not handed on.
+    pub own: u64,
     /// Denials that became no event, by reason.
-    pub lost: [(Loss, u64); 4],
+    pub lost: [(Loss, u64); Loss::ALL.len()],
     /// Runs that the kernel skipped of a source whose programs run for grants too: what was decided in them, mostly to
     /// grant, is not known, so they are neither seen nor lost.
     pub unexamined: u64,
@@ -122,6 +141,7 @@ impl Account {
             // A run that the kernel skipped did not get as far as to count itself.
             seen: kernel.seen + missed,
             emitted: user.emitted,
+            own: user.own,
             lost: [
                 (Loss::RingFull, kernel.ring_full),
                 (Loss::Unreadable, kernel.unreadable),
@@ -140,10 +160,13 @@ impl Account {
         self.lost.iter().map(|(_, count)| count).sum()
     }
 
-    /// `seen - emitted - lost`: 0 once nothing is under way.
+    /// `seen - emitted - own - lost`: 0 once nothing is under way.
     #[must_use]
     pub fn difference(&self) -> i128 {
-        i128::from(self.seen) - i128::from(self.emitted) - i128::from(self.lost_in_all())
+        i128::from(self.seen)
+            - i128::from(self.emitted)
+            - i128::from(self.own)
+            - i128::from(self.lost_in_all())
     }
 }
 
@@ -153,6 +176,7 @@ impl fmt::Display for Account {
         write!(f, "{name}: seen {}, emitted {}, ", self.seen, self.emitted)?;
         write_lost(f, self.lost.iter().map(|&(loss, count)| (loss.name(), count)))?;
         for (name, count) in [
+            ("denyd's own", self.own.into()),
             ("unaccounted for", self.difference()),
             ("not examined", self.unexamined.into()),
             ("cut", self.cut.into()),
@@ -167,9 +191,9 @@ impl fmt::Display for Account {
 }
 
 /// Writes `lost 3 (ring_full 2, recursion 1)`, and `lost 0` alone.
-pub(crate) fn write_lost(
+pub(crate) fn write_lost<N: fmt::Display>(
     f: &mut fmt::Formatter<'_>,
-    lost: impl Iterator<Item = (&'static str, u64)> + Clone,
+    lost: impl Iterator<Item = (N, u64)> + Clone,
 ) -> fmt::Result {
     write!(f, "lost {}", lost.clone().map(|(_, count)| count).sum::<u64>())?;
     let mut opened = false;
@@ -192,8 +216,11 @@ mod tests {
 
     #[test]
     fn every_loss_is_named_with_its_reason() {
-        let account =
-            Account::of(SourceId::Selinux, &kernel(10, 2, 0, 1), &Tally { emitted: 7, undecodable: 1 });
+        let account = Account::of(
+            SourceId::Selinux,
+            &kernel(10, 2, 0, 1),
+            &Tally { emitted: 7, undecodable: 1, own: 0 },
+        );
         assert_eq!(
             account.to_string(),
             "selinux: seen 11, emitted 7, lost 4 (ring_full 2, recursion 1, undecodable 1)",
@@ -202,16 +229,25 @@ mod tests {
 
     #[test]
     fn a_skipped_run_of_a_source_that_runs_for_grants_is_no_denial() {
-        let account =
-            Account::of(SourceId::Capability, &kernel(12, 0, 0, 2), &Tally { emitted: 12, undecodable: 0 });
+        let account = Account::of(
+            SourceId::Capability,
+            &kernel(12, 0, 0, 2),
+            &Tally { emitted: 12, ..Tally::default() },
+        );
         assert_eq!(account.to_string(), "capability: seen 12, emitted 12, lost 0, not examined 2");
     }
 
     #[test]
     fn a_loss_that_nobody_counted_shows() {
-        let account =
-            Account::of(SourceId::Landlock, &kernel(10, 0, 0, 0), &Tally { emitted: 9, undecodable: 0 });
-        assert_eq!(account.to_string(), "landlock: seen 10, emitted 9, lost 0, unaccounted for 1");
+        let account = Account::of(
+            SourceId::Landlock,
+            &kernel(10, 0, 0, 0),
+            &Tally { emitted: 8, undecodable: 0, own: 1 },
+        );
+        assert_eq!(
+            account.to_string(),
+            "landlock: seen 10, emitted 8, lost 0, denyd's own 1, unaccounted for 1"
+        );
     }
 
     proptest! {
@@ -222,12 +258,13 @@ mod tests {
             unreadable in 0..u64::from(u32::MAX),
             recursion in 0..u64::from(u32::MAX),
             undecodable in 0..u64::from(u32::MAX),
+            own in 0..u64::from(u32::MAX),
         ) {
-            let seen = emitted + ring_full + unreadable + undecodable;
+            let seen = emitted + ring_full + unreadable + undecodable + own;
             let kernel = kernel(seen, ring_full, unreadable, recursion);
-            let account = Account::of(SourceId::Apparmor, &kernel, &Tally { emitted, undecodable });
+            let account = Account::of(SourceId::Apparmor, &kernel, &Tally { emitted, undecodable, own });
             prop_assert_eq!(account.difference(), 0);
-            prop_assert_eq!(account.seen, account.emitted + account.lost_in_all());
+            prop_assert_eq!(account.seen, account.emitted + account.own + account.lost_in_all());
         }
     }
 }

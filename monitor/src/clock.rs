@@ -56,6 +56,12 @@ impl Clock {
     /// How far the wall clock may be from what was measured.
     const TOLERANCE: SignedDuration = SignedDuration::from_millis(1);
 
+    /// The time of day, by the clock that times events.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.boot.saturating_add(duration(clock_gettime(ClockId::Boottime))).unwrap_or(Timestamp::MAX)
+    }
+
     /// The time of day of a time since boot (`CLOCK_BOOTTIME`) in nanoseconds.
     #[must_use]
     pub fn time_of_day(&self, since_boot: u64) -> Timestamp {

@@ -8,11 +8,14 @@
 
 #[cfg(test)]
 mod schema;
+mod stack;
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use self::stack::{Frame, Stack};
 
 /// The version of the event's form. It grows when a field changes its name or meaning, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -51,8 +54,13 @@ pub struct Event<'a> {
     pub subject: Subject<'a>,
     /// What it was asked for.
     pub object: Object<'a>,
-    /// The process that asked.
+    /// The process that asked; absent if nothing is known of it.
+    #[serde(default, skip_serializing_if = "Process::is_unknown")]
     pub process: Process<'a>,
+    /// The object manager that refused: a program that asks the module before it does something for others, such as
+    /// dbus-daemon or systemd. Absent where the kernel itself refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<Box<Process<'a>>>,
     /// The systemd unit that the process belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Unit<'a>>,
@@ -103,13 +111,24 @@ pub struct Change<'a> {
     pub after: Option<Text<'a>>,
 }
 
+impl Change<'_> {
+    /// A change of this kind of which nothing else is known.
+    #[must_use]
+    pub fn of(what: ChangeKind) -> Self {
+        Self { what, name: None, namespace: None, before: None, after: None }
+    }
+}
+
 /// What of a module's policy changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// SELinux was switched between enforcing and permissive.
+    /// SELinux was switched between enforcing and permissive; or the mode that all of AppArmor's profiles have was set
+    /// (`/sys/module/apparmor/parameters/mode`).
     Mode,
+    /// What all of AppArmor's profiles log was set (`/sys/module/apparmor/parameters/audit`).
+    AuditMode,
     /// SELinux's whole policy was loaded.
     Policy,
     /// An SELinux boolean was set.
@@ -137,6 +156,45 @@ pub enum Module {
     Yama,
     /// Lockdown.
     Lockdown,
+    /// TOMOYO.
+    Tomoyo,
+    /// A BPF LSM program.
+    Bpf,
+    /// IPE (Integrity Policy Enforcement).
+    Ipe,
+}
+
+impl Module {
+    /// Every module, in the order of their numbers.
+    pub const ALL: [Self; 10] = [
+        Self::Selinux,
+        Self::Apparmor,
+        Self::Landlock,
+        Self::Capability,
+        Self::Seccomp,
+        Self::Yama,
+        Self::Lockdown,
+        Self::Tomoyo,
+        Self::Bpf,
+        Self::Ipe,
+    ];
+
+    /// Its name, as everywhere.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Selinux => "selinux",
+            Self::Apparmor => "apparmor",
+            Self::Landlock => "landlock",
+            Self::Capability => "capability",
+            Self::Seccomp => "seccomp",
+            Self::Yama => "yama",
+            Self::Lockdown => "lockdown",
+            Self::Tomoyo => "tomoyo",
+            Self::Bpf => "bpf",
+            Self::Ipe => "ipe",
+        }
+    }
 }
 
 /// What the module decided.
@@ -157,10 +215,12 @@ pub enum Verdict {
 pub struct Action<'a> {
     /// The object class: SELinux `file`, `tcp_socket`; AppArmor `file`, `net`, `cap`; Landlock `fs`, `net`, `scope`,
     /// `ptrace`; `capability`; seccomp `syscall`; Yama `ptrace`;
-    /// `lockdown`.
+    /// `lockdown`; TOMOYO `file`, `network`, `misc`;
+    /// `bpf_lsm`; `ipe`.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub class: Option<Text<'a>>,
-    /// AppArmor's operation (`open`, `exec`, `connect`); Yama's (`attach`, `traceme`).
+    /// AppArmor's operation (`open`, `exec`, `connect`); Yama's (`attach`, `traceme`); the LSM hook on
+    /// which a BPF program is (`file_open`); the hook of IPE, as audit names it (`BPRM_CHECK`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Text<'a>>,
     /// The permissions that were refused, by name.
@@ -207,13 +267,34 @@ pub struct Action<'a> {
     /// The error that the caller got, a positive errno.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errno: Option<u32>,
+    /// The BPF LSM programs that were on the hook when denyd started: one of them refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bpf_programs: Vec<BpfProgram<'a>>,
+    /// What an object manager told audit, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Text<'a>>,
     /// Yama: `kernel.yama.ptrace_scope` at that time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ptrace_scope: Option<u32>,
     /// AppArmor's further information (`Failed name lookup - disconnected path`); lockdown's reason as the kernel logs
-    /// it (`/dev/mem,kmem,port`).
+    /// it (`/dev/mem,kmem,port`); the request as TOMOYO's policy would allow it (`file write /srv/ledger`); IPE's rule
+    /// that refused (`DEFAULT op=EXECUTE action=DENY`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub info: Option<Text<'a>>,
+}
+
+/// A BPF program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BpfProgram<'a> {
+    /// Its id, as `bpftool prog` shows it; another each time that it is loaded.
+    pub id: u32,
+    /// Its name, up to 15 bytes; absent if it has none.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Text<'a>>,
+    /// Its tag, a hash of its instructions, in hexadecimal.
+    pub tag: Text<'a>,
 }
 
 /// Who asked, in the module's own terms.
@@ -221,12 +302,22 @@ pub struct Action<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Subject<'a> {
-    /// The label: an SELinux context or an AppArmor profile.
+    /// The label: an SELinux context, an AppArmor profile or a TOMOYO domain.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub label: Option<Text<'a>>,
+    /// The SELinux context that it carries and the policy doesn't know (any more), so that it is taken for unlabeled,
+    /// which [`Self::label`] says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_label: Option<Text<'a>>,
     /// The namespace of the AppArmor profile, absent for the root namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Text<'a>>,
+    /// The number of the TOMOYO domain's profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<u8>,
+    /// The mode in which TOMOYO's profile has the operation: `enforcing`, `permissive`, `learning`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Text<'a>>,
     /// The Landlock domain, in hexadecimal as audit prints it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<Text<'a>>,
@@ -255,6 +346,9 @@ pub struct Object<'a> {
     /// Its label: an SELinux context or the peer's AppArmor label.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub label: Option<Text<'a>>,
+    /// As [`Subject::unknown_label`], of the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_label: Option<Text<'a>>,
     /// The path of a file or of a unix socket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<Text<'a>>,
@@ -270,7 +364,7 @@ pub struct Object<'a> {
     /// True if the file had been unlinked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
-    /// AppArmor's name of the object, if it is not the path.
+    /// AppArmor's or TOMOYO's name of the object, if it is not the path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Text<'a>>,
     /// The second name: the new path of a link or rename, the profile that an exec asked for.
@@ -354,6 +448,37 @@ pub struct Object<'a> {
     /// The file system type of a mount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mount_type: Option<Text<'a>>,
+    /// What was asked for over D-Bus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dbus: Option<Dbus<'a>>,
+}
+
+/// A message of D-Bus, or a name on the bus.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Dbus<'a> {
+    /// The bus: `system`.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub bus: Option<Text<'a>>,
+    /// What kind of message it is: `method_call`, `signal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_type: Option<Text<'a>>,
+    /// The path of the object that it is for, or from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Text<'a>>,
+    /// The interface that the member belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<Text<'a>>,
+    /// The method or signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Text<'a>>,
+    /// The name of the error that the message tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_name: Option<Text<'a>>,
+    /// The other side's name on the bus, or the name that was to be owned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Text<'a>>,
 }
 
 /// What kind of thing an object is.
@@ -384,6 +509,10 @@ pub enum ObjectKind {
     Rlimit,
     /// The running kernel itself.
     Kernel,
+    /// A message of D-Bus, or a name on the bus.
+    Dbus,
+    /// A unit of systemd; its path is that of the unit file.
+    Unit,
     /// Something else, of which [`Object`] has what the kernel gave.
     Other,
 }
@@ -422,10 +551,11 @@ pub struct TargetProcess<'a> {
     /// Process id, in the initial namespace.
     pub pid: u32,
     /// Thread id, in the initial namespace.
-    pub tid: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tid: Option<u32>,
     /// The thread's name.
-    #[serde(borrow)]
-    pub comm: Text<'a>,
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub comm: Option<Text<'a>>,
     /// Path of its executable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exe: Option<Text<'a>>,
@@ -440,15 +570,17 @@ pub struct TargetProcess<'a> {
 #[serde(deny_unknown_fields)]
 pub struct Process<'a> {
     /// Process id, in the initial namespace.
-    pub pid: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
     /// Thread id, in the initial namespace.
-    pub tid: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tid: Option<u32>,
     /// Process id in the process's own pid namespace, if it is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ns_pid: Option<u32>,
     /// The thread's name.
-    #[serde(borrow)]
-    pub comm: Text<'a>,
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub comm: Option<Text<'a>>,
     /// Path of the executable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exe: Option<Text<'a>>,
@@ -521,6 +653,14 @@ pub struct Process<'a> {
     /// The parent, its parent, and so on, as many as the probe could read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestors: Vec<Ancestor<'a>>,
+}
+
+impl Process<'_> {
+    /// Whether nothing is known of it.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Inode numbers of namespaces, as in `/proc/PID/ns`.
@@ -702,48 +842,6 @@ pub enum FoundBy {
     Cgroup,
     /// Inferred: a process of the subject's SELinux level was in it earlier.
     SelinuxLevel,
-}
-
-/// The stacks of the thread that asked, the innermost frame first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Stack<'a> {
-    /// In the kernel, from the system call to the refusal and denyd's own program.
-    #[serde(default, borrow, skip_serializing_if = "Vec::is_empty")]
-    pub kernel: Vec<Frame<'a>>,
-    /// In the program and its libraries. The kernel finds callers by frame pointers: in code built without them there
-    /// are few frames.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub user: Vec<Frame<'a>>,
-}
-
-/// One frame of a stack.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Frame<'a> {
-    /// The function.
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
-    pub function: Option<Text<'a>>,
-    /// Bytes from the function's start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub offset: Option<u64>,
-    /// The source file and line, `file:line`, where the program has debug information.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<Text<'a>>,
-    /// The program's or library's file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<Text<'a>>,
-    /// The build id of that file, in hexadecimal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub build_id: Option<Text<'a>>,
-    /// The offset in that file, in hexadecimal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file_offset: Option<Text<'a>>,
-    /// The address, in hexadecimal, where the file is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<Text<'a>>,
 }
 
 /// The audit record of the same denial.

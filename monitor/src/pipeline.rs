@@ -1,14 +1,17 @@
 //! From the ring buffer to the outputs: read, decode, enrich, hand on. Nothing here waits for an output, and while
 //! events wait for names, the ring buffer is read on.
 
-use std::{io, ops::Deref};
+use std::{io, ops::Deref, sync::Arc};
 
 use tokio::time::Instant;
 
 use crate::{
     accounting::Tallies,
+    clock::Clock,
     enrich::{self, Enricher, hold::Hold},
     event::Event,
+    format,
+    metrics::Observer,
     output::Hub,
     record,
     source::{self, Tables},
@@ -49,14 +52,40 @@ struct Desk {
     enricher: Enricher,
     hold: Hold,
     hub: Hub,
-    tallies: Tallies,
+    observer: Option<Observer>,
+    tallies: Arc<Tallies>,
+    own: Own,
+}
+
+/// Knows denyd's own denials. They are told once and not handed on: an output that is refused something, a file say,
+/// would have denyd write an event about it, and be refused again, without end.
+#[derive(Debug)]
+struct Own {
+    pid: u32,
+    told: bool,
+}
+
+impl Own {
+    /// Whether it is one.
+    fn is(&mut self, event: &Event<'_>) -> bool {
+        let own = event.process.pid == Some(self.pid);
+        if own && !self.told {
+            self.told = true;
+            let what = format::message(event).to_string();
+            tracing::warn!(
+                what,
+                "denyd itself is refused something; such denials are counted and not reported"
+            );
+        }
+        own
+    }
 }
 
 /// What a pipeline leaves when it is done.
 #[derive(Debug)]
 pub struct Done {
     /// What was counted, by source.
-    pub tallies: Tallies,
+    pub tallies: Arc<Tallies>,
     /// What became of the questions for names, by what they were about.
     pub names: Vec<(&'static str, enrich::Counts)>,
 }
@@ -64,8 +93,29 @@ pub struct Done {
 impl<R: Records> Pipeline<R> {
     /// A pipeline from these records to these outputs.
     pub fn new(records: R, tables: Tables, enricher: Enricher, hub: Hub) -> Self {
-        let desk = Desk { tables, enricher, hold: Hold::default(), hub, tallies: Tallies::default() };
+        let desk = Desk {
+            tables,
+            enricher,
+            hold: Hold::default(),
+            hub,
+            observer: None,
+            tallies: Arc::default(),
+            own: Own { pid: std::process::id(), told: false },
+        };
         Self { records, desk }
+    }
+
+    /// The same, whose events are also counted by their properties.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Observer) -> Self {
+        self.desk.observer = Some(observer);
+        self
+    }
+
+    /// What is counted, by source, while it runs.
+    #[must_use]
+    pub fn tallies(&self) -> Arc<Tallies> {
+        Arc::clone(&self.desk.tallies)
     }
 
     /// Handles records as they come, until `stop` is ready.
@@ -93,6 +143,11 @@ impl<R: Records> Pipeline<R> {
         }
     }
 
+    /// The outputs, to change them between two runs.
+    pub fn hub(&mut self) -> &mut Hub {
+        &mut self.desk.hub
+    }
+
     /// Handles the records that are there, when no more can come; lets events wait for their names as long as they may,
     /// closes the outputs' queues, and gives what was counted.
     pub async fn finish(mut self) -> Done {
@@ -115,11 +170,17 @@ impl<R: Records> Pipeline<R> {
         self.desk.tables.clock.follow();
         self.desk.enricher.take_answers();
         self.desk.release(now);
-        for count in 0..BATCH {
-            let Some(record) = self.records.next() else { return count };
+        let mut count = 0;
+        while count < BATCH
+            && let Some(record) = self.records.next()
+        {
             self.desk.take(&record, now);
+            count += 1;
         }
-        BATCH
+        if let Some(observer) = &self.desk.observer {
+            observer.held(self.desk.hold.len());
+        }
+        count
     }
 }
 
@@ -127,12 +188,19 @@ impl Desk {
     /// Turns a record into an event, which goes on at once if it needs no name that is still to come, and if none waits
     /// before it.
     fn take(&mut self, record: &[u8], now: Instant) {
-        let Self { tables, enricher, hold, hub, tallies } = self;
+        let Self { tables, enricher, hold, hub, observer, tallies, own } = self;
         match (record::source_of(record), source::decode(record, tables)) {
+            (Some(source), Ok(event)) if own.is(&event) => tallies.own(source),
             (Some(source), Ok(event)) => enrich::located(event, |event| {
                 let wanted = enricher.want(&event, now);
                 if wanted.is_empty() && hold.is_empty() {
-                    send(event, enricher, now, hub);
+                    send(
+                        event,
+                        enricher,
+                        now,
+                        hub,
+                        observer.as_mut().map(|observer| (observer, &tables.clock)),
+                    );
                     tallies.emitted(source);
                 } else {
                     hold.push(record, wanted);
@@ -167,10 +235,11 @@ impl Desk {
 
     /// Sends an event that waited.
     fn send_held(&mut self, record: &[u8], now: Instant) {
-        let Self { tables, enricher, hub, tallies, .. } = self;
+        let Self { tables, enricher, hub, observer, tallies, .. } = self;
         match (record::source_of(record), source::decode(record, tables)) {
             (Some(source), Ok(event)) => {
-                enrich::located(event, |event| send(event, enricher, now, hub));
+                let observer = observer.as_mut().map(|observer| (observer, &tables.clock));
+                enrich::located(event, |event| send(event, enricher, now, hub, observer));
                 tallies.emitted(source);
             }
             // It was decoded once, so it is again.
@@ -179,9 +248,18 @@ impl Desk {
     }
 }
 
-/// Adds names, and hands the event to the outputs.
-fn send(event: Event<'_>, enricher: &Enricher, now: Instant, hub: &mut Hub) {
+/// Adds names, hands the event to the outputs, and has it counted.
+fn send(
+    event: Event<'_>,
+    enricher: &Enricher,
+    now: Instant,
+    hub: &mut Hub,
+    observer: Option<(&mut Observer, &Clock)>,
+) {
     let mut event: Event<'_> = event;
     enricher.complete(&mut event, now);
     hub.send(&event);
+    if let Some((observer, clock)) = observer {
+        observer.observe(&event, clock.now());
+    }
 }

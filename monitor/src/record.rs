@@ -37,6 +37,9 @@ pub enum RecordError {
         /// How many there are.
         len: usize,
     },
+    /// No change of a policy has this number.
+    #[error("no change of a policy has number {0}")]
+    UnknownChange(u32),
     /// A chunk's head or bytes reach beyond the record.
     #[error("a chunk reaches beyond the record's end")]
     ChunkCut,

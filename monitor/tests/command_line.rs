@@ -28,9 +28,7 @@ fn help_shows_examples_and_the_exit_statuses() {
     let output = denyd(&["--help"]);
     assert_eq!(status(&output), 0);
     let help = String::from_utf8(output.stdout).unwrap();
-    for part in
-        ["Examples:\n  denyd check", "Exit status:", "  3  denyd lacks the privilege", "check   Say what"]
-    {
+    for part in ["Examples:\n  denyd check", "Exit status:", "  3  denyd lacks the privilege", "  check  "] {
         assert!(help.contains(part), "{part:?} is not in:\n{help}");
     }
     let output = denyd(&["run", "--help"]);
@@ -59,6 +57,43 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
 }
 
 #[test]
+fn the_default_configuration_is_printed_and_right() {
+    let output = denyd(&["config", "default"]);
+    assert_eq!((stderr(&output), status(&output)), ("", 0));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, output.stdout).unwrap();
+    let path = file.path().to_str().unwrap();
+    let output = denyd(&["config", "check", path]);
+    assert_eq!((stderr(&output), status(&output)), ("", 0));
+    assert_eq!(output.stdout, format!("{path}: no mistakes found\n").into_bytes());
+}
+
+#[test]
+fn a_wrong_configuration_is_one_line_and_status_2() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, "\nringsize = 1\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let message = format!(
+        "denyd: {path}, line 2: unknown key `ringsize`: did you mean `ring_size`?: see `denyd config default`\n"
+    );
+    for args in [["config", "check", path], ["run", "--config", path]] {
+        let output = denyd(&args);
+        assert_eq!((stderr(&output), status(&output)), (message.as_str(), 2));
+    }
+    let output = denyd(&["run", "--config", "/nonexistent"]);
+    assert_eq!(status(&output), 2);
+    assert!(stderr(&output).contains("cannot read the configuration /nonexistent: "), "{output:?}");
+}
+
+#[test]
+fn a_wrong_filter_says_where_and_what_is_near() {
+    let output = denyd(&["run", "--filter", "process.com == \"x\""]);
+    assert_eq!(status(&output), 2);
+    let nearest = "an event has no field `process.com`: did you mean `process.comm`?";
+    assert!(stderr(&output).contains(nearest), "{output:?}");
+}
+
+#[test]
 fn without_a_verb_it_shows_its_help_and_status_2() {
     let output = denyd(&[]);
     assert_eq!(status(&output), 2);
@@ -75,12 +110,72 @@ fn without_privilege_it_says_what_it_needs_and_status_3() {
         if rustix::process::geteuid().is_root() {
             command.uid(65534).gid(65534);
         }
-        let output = command.output().unwrap();
+        let output = run(&mut command);
         assert_eq!(status(&output), 3, "{output:?}");
         let message = stderr(&output);
         assert!(message.starts_with("denyd: may not load eBPF programs: run as root"), "{message}");
         assert_eq!(message.lines().count(), 1, "{message}");
         assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn selftest_without_a_daemon_and_privilege_says_who_may_and_status_3() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(for_anyone(folder.path()).unwrap());
+    let socket = folder.path().join("denyd.sock");
+    command.arg("selftest").arg("--socket").arg(&socket);
+    if rustix::process::geteuid().is_root() {
+        command.uid(65534).gid(65534);
+    }
+    let output = run(&mut command);
+    let message = format!(
+        "denyd: no denyd listens on {}, and to watch without one takes root: start the daemon (systemctl start denyd), or run \
+         this as root\n",
+        socket.display()
+    );
+    assert_eq!((stderr(&output), status(&output)), (&*message, 3));
+}
+
+#[test]
+fn the_man_pages_are_written_where_they_belong() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = denyd(&["man", folder.path().to_str().unwrap()]);
+    assert_eq!(status(&output), 0, "{output:?}");
+    for (page, part) in [
+        ("man1/denyd.1", "denyd\\-tail(1)"),
+        ("man1/denyd-tail.1", ".SH EXAMPLES"),
+        ("man5/denyd.toml.5", "\\fBring_size = \"4M\"\\fR"),
+    ] {
+        let text = fs::read_to_string(folder.path().join(page)).unwrap();
+        assert!(text.contains(part), "{page}: {part}\n{text}");
+    }
+    let output = denyd(&["man", "/dev/null"]);
+    let message = stderr(&output);
+    assert!(message.starts_with("denyd: cannot write /dev/null/man1/denyd.1: Not a directory"), "{message}");
+    assert_eq!(status(&output), 1);
+}
+
+#[test]
+fn bash_takes_the_completions() {
+    let output = denyd(&["completions", "bash"]);
+    assert_eq!(status(&output), 0);
+    let script = String::from_utf8(output.stdout).unwrap();
+    let ask = "COMP_WORDS=(denyd tail --no); COMP_CWORD=2; _denyd denyd --no tail; echo \"${COMPREPLY[@]}\"";
+    let bash = Command::new("bash").args(["--norc", "-c", &format!("{script}\n{ask}")]).output();
+    // Where there is no bash, nobody completes with it.
+    let Ok(bash) = bash else { return };
+    assert_eq!(String::from_utf8_lossy(&bash.stdout).trim(), "--no-fold", "{bash:?}");
+}
+
+/// Runs a program that was just copied. As long as a process that another test was starting meanwhile has the file open to
+/// write, it can't be run.
+fn run(command: &mut Command) -> Output {
+    loop {
+        match command.output() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            output => return output.unwrap(),
+        }
     }
 }
 

@@ -4,13 +4,16 @@ use std::{
     fs,
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     process::{Command, Output, Stdio},
-    sync::OnceLock,
+    sync::Arc,
 };
 
 use libtest_mimic::{Failed, Trial};
 use xtask::vm;
 
-use crate::group::{denyd, run_in_guest};
+use crate::{
+    group::{denyd, run_in_guest},
+    plan::{Booted, Plan},
+};
 
 /// Exit statuses, as `denyd --help` lists them.
 const USAGE: i32 = 2;
@@ -21,22 +24,27 @@ const FAILED: i32 = 1;
 /// Nobody in particular.
 const USER: u32 = 65_534;
 
-pub fn trials() -> Vec<Trial> {
-    let mut trials = vec![
+/// Trials on this machine, and a guest for what it can't show.
+pub fn plan(plan: &mut Plan) {
+    plan.add([
         Trial::test("command/unknown_flag", || refuses(&["run", "--sauce"], USAGE, "--sauce")),
         Trial::test("command/unknown_verb", || refuses(&["runn"], USAGE, "run")),
         Trial::test("command/unknown_source", || refuses(&["run", "--source", "selinx"], USAGE, "selinux")),
         Trial::test("command/help_lists_the_exit_statuses", help_lists_the_exit_statuses),
         Trial::test("command/no_root", no_root),
-    ];
-    for (name, status, cause) in [
+    ]);
+    let guest = Booted::new("7-command", || run_in_guest("7", vm::Module::None, "", SCRIPT));
+    let trial = |(name, status, cause)| {
+        let guest = Arc::clone(&guest);
+        Trial::test(format!("7/command/{name}"), move || in_guest(guest.outcome()?, name, status, cause))
+    };
+    let trials = [
         ("closed_stdout", FAILED, "standard output"),
         ("no_btf", KERNEL_UNFIT, "BTF"),
         ("module_not_in_force", KERNEL_UNFIT, "selinux"),
-    ] {
-        trials.push(Trial::test(format!("7/command/{name}"), move || in_guest(name, status, cause)));
-    }
-    trials
+    ];
+    let trials = trials.into_iter().map(trial).collect();
+    plan.add_guest(&guest, trials);
 }
 
 /// A shell script that prints, for each of its trials, `=== NAME STATUS` and then denyd's standard error.
@@ -48,9 +56,7 @@ mount -t tmpfs none /sys/kernel/btf
 denyd run >/run/out 2>/run/err; echo $? >/run/status; say no_btf
 "#;
 
-fn in_guest(name: &str, status: i32, cause: &str) -> Result<(), Failed> {
-    static OUTPUT: OnceLock<Result<String, String>> = OnceLock::new();
-    let output = OUTPUT.get_or_init(|| run_in_guest("7", vm::Module::None, "", SCRIPT)).as_ref()?;
+fn in_guest(output: &str, name: &str, status: i32, cause: &str) -> Result<(), Failed> {
     let mut parts = output.split("=== ").map(|part| part.split_once('\n').unwrap_or((part, "")));
     let part = parts.find_map(|(head, errors)| Some((head.strip_prefix(name)?.trim().parse().ok()?, errors)));
     let (got, errors) = part.ok_or_else(|| format!("no {name} in the output:\n{output}"))?;

@@ -1,13 +1,14 @@
 //! Trials in full guests: Debian with systemd, its real policy and profiles, and the administrator's tools.
 //!
-//! One guest boots for each module in force, runs the scripts of all its steps in order while denyd watches, and is
-//! asked by each step's trial. A step does something that an administrator does and says what must have come of it:
+//! One guest boots for each module in force, runs the scripts of the steps that are asked for in order while denyd
+//! watches, and is asked by each step's trial. A step does something that an administrator does and says what must have come of it:
 //!
 //! ```ignore
 //! pub const STEPS: [Step; 1] = [Step {
 //!     name: "setenforce_is_a_policy_event",
 //!     module: Module::Selinux,
 //!     script: "known setter setenforce 0; setenforce 1",
+//!     files: &[],
 //!     check: |seen| {
 //!         seen.all_agree("setter", 1, &Expectation::default().field("process.comm", "setenforce"))
 //!     },
@@ -21,15 +22,17 @@
 //!    know; `fact NAME VALUE` tells it anything else. What the script prints is shown if the check fails, and a
 //!    script that fails is a fault by itself. Its common indentation is taken off. It must leave the guest as the later steps need it.
 //! 3. A package that it needs goes into `PACKAGES` in `xtask/src/vm/full.rs`.
-//! 4. Run it: `cargo xtask test --only e2e -- full-selinux/setenforce`. The guest then runs all steps of its module.
+//! 4. Run it: `cargo xtask test --only e2e -- full-selinux/setenforce`.
 
+mod apparmor_policy;
 mod distribution;
+mod installed;
+mod posture;
+mod selinux_policy;
+mod services;
+mod userspace;
 
-use std::{
-    fs,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fs, sync::Arc, time::Duration};
 
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -42,13 +45,16 @@ use xtask::{
 
 use crate::{
     group::{Session, boot, guest},
+    plan::{Booted, Plan},
     verdict,
 };
 
 /// The kernel that full guests boot.
 const KERNEL: &str = "7";
 /// How denyd is started.
-const DENYD: &str = "denyd run --source default";
+const DENYD: &str = "denyd run --config /share/by-hand.toml --source default --metrics 127.0.0.1:9935";
+/// What belongs to the service (`installed`) is left to it.
+const BY_HAND: &str = "[tail]\nserve = false\n";
 
 /// How long a guest has for all its steps; a busy machine may need minutes.
 const TIMEOUT: Duration = Duration::from_mins(20);
@@ -62,62 +68,67 @@ pub struct Step {
     pub module: Module,
     /// A shell script.
     pub script: &'static str,
+    /// Files for the script, by their names in `/share`.
+    pub files: &'static [(&'static str, &'static str)],
     /// Whether that came of it which must.
     pub check: fn(&Seen<'_>) -> Result<(), String>,
 }
 
 /// All steps, in the order in which they run.
 fn steps() -> impl Iterator<Item = Step> {
-    distribution::STEPS.into_iter()
+    let denials = distribution::STEPS.into_iter().chain(userspace::STEPS).chain(services::STEPS);
+    denials
+        .chain(posture::steps())
+        .chain(selinux_policy::STEPS)
+        .chain(apparmor_policy::STEPS)
+        .chain(installed::STEPS)
 }
 
-pub fn trials() -> Vec<Trial> {
-    let mut trials = Vec::new();
+/// The steps that are asked for, in a guest for each module.
+pub fn plan(plan: &mut Plan) {
     for module in [Module::Selinux, Module::Apparmor] {
-        let steps: Vec<_> = steps().filter(|step| step.module == module).collect();
-        let guest = Arc::new(FullGuest { module, steps: steps.clone(), session: OnceLock::new() });
-        for step in steps {
+        let name = |step: &Step| format!("{KERNEL}/full-{module}/{}", step.name);
+        let steps: Vec<_> =
+            steps().filter(|step| step.module == module && plan.is_asked(&name(step))).collect();
+        let guest = Booted::new(format!("{KERNEL}-full-{module}"), {
+            let steps = steps.clone();
+            move || run(module, &steps)
+        });
+        let trial = |step: Step| {
             let guest = Arc::clone(&guest);
-            trials.push(Trial::test(format!("{KERNEL}/full-{module}/{}", step.name), move || {
-                Ok(guest.check(&step)?)
-            }));
-        }
+            Trial::test(name(&step), move || Ok(check(&step, guest.outcome()?)?))
+        };
+        let trials = steps.into_iter().map(trial).collect();
+        plan.add_guest(&guest, trials);
     }
-    trials
 }
 
-/// A guest that boots when it is first needed.
-struct FullGuest {
-    module: Module,
-    steps: Vec<Step>,
-    session: OnceLock<Result<Session, String>>,
+fn check(step: &Step, session: &Session) -> Result<(), String> {
+    let report = session.steps.iter().find(|report| report.step == step.name);
+    let report = report.ok_or_else(|| format!("{} was not run", step.name))?;
+    let seen = Seen { report, session };
+    let done = if report.status == "exit status: 0" { Ok(()) } else { Err(report.status.clone()) };
+    done.and_then(|()| (step.check)(&seen)).map_err(|fault| seen.explain(&fault))
 }
 
-impl FullGuest {
-    fn check(&self, step: &Step) -> Result<(), String> {
-        let session = self.session.get_or_init(|| self.run()).as_ref().map_err(Clone::clone)?;
-        let report = session.steps.iter().find(|report| report.step == step.name);
-        let report = report.ok_or_else(|| format!("{} was not run", step.name))?;
-        let seen = Seen { report, session };
-        let done = if report.status == "exit status: 0" { Ok(()) } else { Err(report.status.clone()) };
-        done.and_then(|()| (step.check)(&seen)).map_err(|fault| seen.explain(&fault))
-    }
-
-    fn run(&self) -> Result<Session, String> {
-        let fault = |error: &dyn std::error::Error| error.to_string();
-        let scripts = tempfile::tempdir().map_err(|error| fault(&error))?;
-        for step in &self.steps {
-            fs::write(scripts.path().join(step.name), unindented(step.script))
-                .map_err(|error| fault(&error))?;
+fn run(module: Module, steps: &[Step]) -> Result<Session, String> {
+    let fault = |error: &dyn std::error::Error| error.to_string();
+    let scripts = tempfile::tempdir().map_err(|error| fault(&error))?;
+    fs::write(scripts.path().join("by-hand.toml"), BY_HAND).map_err(|error| fault(&error))?;
+    for step in steps {
+        let script = unindented(step.script);
+        let files = step.files.iter().copied().chain([(step.name, script.as_str())]);
+        for (name, text) in files {
+            fs::write(scripts.path().join(name), text).map_err(|error| fault(&error))?;
         }
-        let cache = Cache::open().map_err(|error| fault(&error))?;
-        let image = setup::full_image(&cache).map_err(|error| fault(&error))?;
-        let guest = guest(KERNEL, self.module)?.userland(Userland::Full(image)).share(scripts.path());
-        let guest = guest.timeout(TIMEOUT);
-        let names: Vec<_> = self.steps.iter().map(|step| format!("/share/{}", step.name)).collect();
-        let output = boot(&guest, &format!("actor steps --watch '{DENYD}' {}", names.join(" ")))?;
-        Session::read(&output, &format!("{KERNEL}-full-{}", self.module))
     }
+    let cache = Cache::open().map_err(|error| fault(&error))?;
+    let image = setup::full_image(&cache).map_err(|error| fault(&error))?;
+    let guest = guest(KERNEL, module)?.userland(Userland::Full(image)).share(scripts.path());
+    let guest = guest.timeout(TIMEOUT);
+    let names: Vec<_> = steps.iter().map(|step| format!("/share/{}", step.name)).collect();
+    let output = boot(&guest, &format!("actor steps --watch '{DENYD}' {}", names.join(" ")))?;
+    Session::read(&output, &format!("{KERNEL}-full-{module}"))
 }
 
 /// A script without the indentation that all its lines share, so that here-documents end where they should.
@@ -175,6 +186,16 @@ impl<'a> Seen<'a> {
         }
         faults.extend(events.iter().map(|event| format!("event: {event}")));
         Err(faults.join("\n"))
+    }
+
+    /// The changes of a policy by what `known` ran, and by what that ran.
+    pub fn changes_below(&self, known: &str) -> Result<Vec<&'a Value>, String> {
+        let pid = Value::from(self.number(known)?);
+        let below = |event: &&Value| {
+            let ancestors = event["process"]["ancestors"].as_array().into_iter().flatten();
+            ancestors.chain([&event["process"]]).any(|process| process["pid"] == pid)
+        };
+        Ok(self.session.events.iter().filter(|event| event["kind"] == "policy").filter(below).collect())
     }
 
     fn explain(&self, fault: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::{LazyLock, Mutex, OnceLock},
+    sync::{Arc, LazyLock},
 };
 
 use serde_json::Value;
@@ -22,10 +22,10 @@ use xtask::{
     cache::Cache,
     kernel::Kernel,
     vm::{self, Guest, Policy},
-    workspace,
+    workspace::{self, Profile},
 };
 
-use crate::stage::Stage;
+use crate::{plan::Booted, signed::Signed, stage::Stage};
 
 /// The environment variable that names a folder for everything that guests print.
 const KEEP: &str = "DENYD_E2E_KEEP";
@@ -45,11 +45,10 @@ pub struct Setting {
     pub append: &'static str,
 }
 
-/// A guest that boots when it is first needed.
+/// The cases that run in one guest.
 pub struct Group {
     setting: Setting,
-    cases: Vec<&'static str>,
-    output: OnceLock<Result<Session, String>>,
+    guest: Arc<Booted<Session>>,
 }
 
 /// What came out of a guest.
@@ -57,6 +56,12 @@ pub struct Group {
 pub struct Session {
     /// The cases, as they went.
     pub reports: Vec<Report>,
+    /// The processes that had one number, one after another.
+    pub heirs: Vec<Report>,
+    /// The process in namespaces of its own.
+    pub nested: Option<Report>,
+    /// The process that told audit of refusals.
+    pub manager: Option<Report>,
     /// The steps, as they went.
     pub steps: Vec<StepReport>,
     /// The processes of the storm.
@@ -80,12 +85,18 @@ pub struct Session {
 impl Group {
     /// A group that has not run yet.
     pub fn new(setting: Setting, cases: Vec<&'static str>) -> Self {
-        Self { setting, cases, output: OnceLock::new() }
+        let guest = Booted::new(setting.name(), move || setting.run(&cases));
+        Self { setting, guest }
     }
 
-    /// What came out of the guest, which boots if it has not yet.
+    /// The guest that it runs in.
+    pub fn guest(&self) -> &Arc<Booted<Session>> {
+        &self.guest
+    }
+
+    /// What came out of the guest.
     pub fn session(&self) -> Result<&Session, String> {
-        self.output.get_or_init(|| self.run()).as_ref().map_err(Clone::clone)
+        self.guest.outcome()
     }
 
     /// The modules whose cases ran.
@@ -97,33 +108,51 @@ impl Group {
     pub fn silent(&self) -> bool {
         self.setting.silent
     }
+}
 
-    fn run(&self) -> Result<Session, String> {
-        let Setting { kernel, stage, audit, silent, append } = self.setting;
-        let words = format!("{} {append}", stage.append);
-        let asked = if silent { "-silent" } else { "" };
-        let output = run_in_guest(kernel, stage.in_force, &words, &self.script())?;
-        Session::read(&output, &format!("{kernel}-{}-{audit:?}{append}{asked}", stage.name))
+impl Setting {
+    /// Its guest's name.
+    fn name(&self) -> String {
+        let Self { kernel, stage, audit, silent, append } = self;
+        let asked = if *silent { "-silent" } else { "" };
+        format!("{kernel}-{}-{audit:?}{append}{asked}", stage.name)
     }
 
-    /// The cases; then, where audit is as usual, a storm and a time of quiet.
-    fn script(&self) -> String {
-        let Setting { stage, audit, silent, .. } = self.setting;
+    fn run(&self, cases: &[&str]) -> Result<Session, String> {
+        let Self { kernel, stage, append, .. } = self;
+        let words = format!("{} {append}", stage.append);
+        let kernel = resolve(kernel)?;
+        let signed = stage.ipe.map(|policy| Signed::policy(&kernel, policy)).transpose()?;
+        let guest = match &signed {
+            None => with_programs(kernel, stage.in_force)?,
+            Some(signed) => with_programs(signed.kernel.clone(), stage.in_force)?.share(signed.shared()),
+        };
+        let output = boot(&with_policy(guest).append(words), &self.script(cases))?;
+        Session::read(&output, &self.name())
+    }
+
+    /// The cases; then, where audit is as usual, what no case can do (unless silent denials are asked for) and a time of quiet.
+    fn script(&self, cases: &[&str]) -> String {
+        let Self { stage, audit, silent, .. } = *self;
         let audit_word = match audit {
             AuditMode::Record => "record",
             AuditMode::Exclude => "exclude",
             AuditMode::Leave => "leave",
         };
-        let (module, sources) = (stage.modules[0], stage.sources);
+        let (module, sources, before) = (stage.modules[0], stage.sources, stage.before);
         let silent_word = if silent { " --silent" } else { "" };
-        let more = if audit == AuditMode::Record && !silent && stage.is_quiet() {
-            format!("--storm {} --allowed", crate::STORM)
-        } else {
-            String::new()
+        let more = match audit {
+            AuditMode::Record if !stage.is_quiet() => String::new(),
+            AuditMode::Record if silent => "--allowed".to_owned(),
+            AuditMode::Record => {
+                let manager = if stage.in_force == vm::Module::None { "" } else { "--manager" };
+                format!("--storm {} --reuse {} --nested {manager} --allowed", crate::STORM, crate::HEIRS)
+            }
+            AuditMode::Exclude | AuditMode::Leave => String::new(),
         };
-        let cases = self.cases.join(" ");
+        let cases = cases.join(" ");
         format!(
-            "actor run --module {module} --audit {audit_word} {more} --watch 'denyd run --name-wait 10s --source {sources}{silent_word}' {cases}"
+            "{before}actor run --module {module} --audit {audit_word} {more} --watch 'denyd run --name-wait 10s --source {sources}{silent_word}' {cases}"
         )
     }
 }
@@ -131,7 +160,7 @@ impl Group {
 /// denyd, built once.
 pub fn denyd() -> Result<&'static str, String> {
     static DENYD: LazyLock<Result<String, String>> = LazyLock::new(|| {
-        let path = workspace::build_denyd().map_err(|error| error.to_string())?;
+        let path = workspace::build_denyd(Profile::Dev).map_err(|error| error.to_string())?;
         Ok(path.to_string_lossy().into_owned())
     });
     DENYD.as_deref().map_err(Clone::clone)
@@ -139,27 +168,37 @@ pub fn denyd() -> Result<&'static str, String> {
 
 /// Boots a guest with the tests' policy and programs, runs a shell script in it, and returns what it prints.
 pub fn run_in_guest(kernel: &str, module: vm::Module, append: &str, script: &str) -> Result<String, String> {
+    boot(&with_policy(guest(kernel, module)?).append(append), script)
+}
+
+/// The guest with the tests' policy.
+fn with_policy(guest: Guest) -> Guest {
     let sources = workspace::root().join("tests");
     let policy = Policy {
         selinux: Some(sources.join("policy/selinux.cil")),
         apparmor: Some(sources.join("profiles")),
         prepare: None,
     };
-    boot(&guest(kernel, module)?.policy(policy).append(append), script)
+    guest.policy(policy)
 }
 
 /// A guest with the tests' programs.
 pub fn guest(kernel: &str, module: vm::Module) -> Result<Guest, String> {
-    let cache = Cache::open().map_err(|error| error.to_string())?;
-    let kernel = Kernel::resolve(kernel, &cache).map_err(|error| error.to_string())?;
+    with_programs(resolve(kernel)?, module)
+}
+
+fn with_programs(kernel: Kernel, module: vm::Module) -> Result<Guest, String> {
     let guest = Guest::new(kernel, module).binary(denyd()?).binary(env!("CARGO_BIN_EXE_actor"));
     Ok(guest.append("log_buf_len=16M"))
 }
 
+fn resolve(kernel: &str) -> Result<Kernel, String> {
+    let cache = Cache::open().map_err(|error| error.to_string())?;
+    Kernel::resolve(kernel, &cache).map_err(|error| error.to_string())
+}
+
 /// Boots a guest, runs a shell script in it, and returns what it prints.
 pub fn boot(guest: &Guest, script: &str) -> Result<String, String> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _one = ONE_AT_A_TIME.lock().map_err(|error| error.to_string())?;
     let outcome = guest.run(["sh", "-c", script], &mut std::io::sink()).map_err(|error| error.to_string())?;
     Ok(String::from_utf8_lossy(&outcome.output).into_owned())
 }
@@ -168,6 +207,7 @@ impl Session {
     /// Takes the output of a guest apart, and keeps it under `name` if it is asked for.
     pub fn read(output: &str, name: &str) -> Result<Self, String> {
         if let Some(folder) = std::env::var_os(KEEP) {
+            std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
             let file = Path::new(&folder).join(format!("{name}.jsonl").to_lowercase());
             std::fs::write(file, output).map_err(|error| error.to_string())?;
         }
@@ -180,6 +220,9 @@ impl Session {
         for text in output.lines() {
             match serde_json::from_str(text).unwrap_or_else(|_| Line::Message(text.to_owned())) {
                 Line::Report(report) => session.reports.push(*report),
+                Line::Heir(report) => session.heirs.push(*report),
+                Line::Nested(report) => session.nested = Some(*report),
+                Line::Manager(report) => session.manager = Some(*report),
                 Line::Step(step) => session.steps.push(step),
                 Line::Drop(drop) => session.drops.push(drop),
                 Line::Quiet(quiet) => session.quiet = Some(quiet),

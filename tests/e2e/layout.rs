@@ -42,6 +42,9 @@ const ABSENCES: [(&str, &[&str]); 3] = [
             "landlock_log_",
             "landlock_subject_domain_exec",
             "landlock_blockers_",
+            "cred_security_struct_size",
+            "avdc",
+            "ipe_",
         ],
     ),
     (
@@ -54,6 +57,8 @@ const ABSENCES: [(&str, &[&str]); 3] = [
             "landlock_log_",
             "landlock_subject_domain_exec",
             "landlock_blockers_",
+            "cred_security_struct_size",
+            "avdc",
         ],
     ),
     ("7", &["landlock_request_layer_masks_size"]),

@@ -1,7 +1,7 @@
 //! What is in force in a guest, and which modules' cases run there: a boot costs more than a case, so that modules which
 //! don't get in each other's way share one.
 
-use tests::case::Module;
+use tests::{case::Module, cases::ipe};
 use xtask::vm;
 
 /// A kind of guest.
@@ -17,10 +17,14 @@ pub struct Stage {
     pub sources: &'static str,
     /// More words for the kernel's command line.
     pub append: &'static str,
+    /// A policy of IPE, which the guest finds signed in `/share/ipe.p7b`.
+    pub ipe: Option<&'static str>,
+    /// What is done before denyd starts: shell commands.
+    pub before: &'static str,
 }
 
 /// All of them.
-pub static STAGES: [Stage; 5] = [
+pub static STAGES: [Stage; 8] = [
     of_one("selinux", &[Module::Selinux], vm::Module::Selinux, "default"),
     of_one("apparmor", &[Module::Apparmor], vm::Module::Apparmor, "default"),
     of_one("landlock", &[Module::Landlock], vm::Module::None, "default"),
@@ -31,6 +35,38 @@ pub static STAGES: [Stage; 5] = [
         in_force: vm::Module::None,
         sources: "default,seccomp-unlogged,lockdown",
         append: "lockdown=integrity",
+        ipe: None,
+        before: "",
+    },
+    Stage {
+        name: "tomoyo",
+        modules: &[Module::Tomoyo],
+        in_force: vm::Module::None,
+        sources: "default,tomoyo",
+        append: "lsm=landlock,lockdown,yama,integrity,tomoyo,bpf TOMOYO_trigger=/bin/true TOMOYO_loader=/bin/true",
+        ipe: None,
+        before: "",
+    },
+    Stage {
+        name: "bpf",
+        modules: &[Module::Bpf],
+        in_force: vm::Module::None,
+        sources: "default,bpf-lsm",
+        append: "",
+        ipe: None,
+        before: "actor refuse file_open 7001 && actor refuse inode_unlink 7002 && \
+                 actor refuse socket_connect 7003 && actor refuse task_kill 7004 && \
+                 actor refuse bprm_check_security 7005 && ",
+    },
+    Stage {
+        name: "ipe",
+        modules: &[Module::Ipe],
+        in_force: vm::Module::None,
+        sources: "default,ipe",
+        append: "lsm=landlock,lockdown,yama,integrity,bpf,ipe",
+        ipe: Some(ipe::POLICY),
+        before: "cat /share/ipe.p7b >/sys/kernel/security/ipe/new_policy && \
+                 echo 1 >/sys/kernel/security/ipe/policies/denyd/active && ",
     },
 ];
 
@@ -40,7 +76,7 @@ const fn of_one(
     in_force: vm::Module,
     sources: &'static str,
 ) -> Stage {
-    Stage { name, modules, in_force, sources, append: "" }
+    Stage { name, modules, in_force, sources, append: "", ipe: None, before: "" }
 }
 
 impl Stage {

@@ -8,9 +8,9 @@ use std::{
 use monitor::source;
 use serde_json::Value;
 use tests::{
-    actor::{allowed::Quiet, storm},
+    actor::{allowed::Quiet, manager, standing, storm},
     audit::{self, Kind, Record},
-    case::Case,
+    case::{Case, Record as CaseRecord},
     expectation::{Expectation, lookup},
     report::Report,
 };
@@ -55,11 +55,15 @@ pub fn case(case: &Case, group: &Group) -> Result<(), String> {
         faults.extend(mismatches);
     }
     faults.extend(compare_with_audit(&records, &events, session));
+    if !matches!(case.record, CaseRecord::None(_)) {
+        faults.extend(compare_changes_with_audit(session, report.process.pid, &events));
+    }
     for event in &events {
         faults.extend(identity::mismatches(event, report));
     }
     if case.module.writes_messages() {
-        faults.extend(events.iter().flat_map(|event| of_kernel_log(session, event)));
+        let logged = events.iter().filter(|event| event["silent"] != true);
+        faults.extend(logged.flat_map(|event| of_kernel_log(session, event)));
     }
     if faults.is_empty() { Ok(()) } else { Err(explain(&faults, report, &events, &records, session)) }
 }
@@ -68,7 +72,9 @@ pub fn case(case: &Case, group: &Group) -> Result<(), String> {
 pub fn disagreements_with_audit(session: &Session, pid: u32, events: &[&Value]) -> Vec<String> {
     let records = records_of(&session.records, pid);
     let mut faults = compare_with_audit(&records, events, session);
-    if records.len() != events.len() {
+    // A boolean has a record of its own; events tell of all that were set together.
+    let told = events.iter().map(|event| event["changes"].as_array().map_or(1, Vec::len)).sum::<usize>();
+    if records.len() != told {
         faults.push(format!("{} events and {} audit records", events.len(), records.len()));
         faults.extend(records.into_iter().map(|record| record.line));
     }
@@ -78,7 +84,12 @@ pub fn disagreements_with_audit(session: &Session, pid: u32, events: &[&Value]) 
 /// What the records say, and what the records of their system calls say, that the events don't.
 fn compare_with_audit(records: &[Record], events: &[&Value], session: &Session) -> Vec<String> {
     let mut faults = Vec::new();
-    for (record, event, mismatches) in pair(records, events, audit::compare) {
+    let (changes, denials): (Vec<_>, Vec<_>) =
+        records.iter().cloned().partition(|record| record.kind == Kind::Change);
+    // One event may tell what several records do.
+    let of_changes =
+        changes.iter().flat_map(|record| pair(std::slice::from_ref(record), events, audit::compare));
+    for (record, event, mismatches) in of_changes.chain(pair(&denials, events, audit::compare)) {
         faults.extend(mismatches);
         let calls = session.records.iter();
         let call =
@@ -95,6 +106,13 @@ fn of_kernel_log(session: &Session, event: &Value) -> Vec<String> {
         [message] => message.compare(event),
         _ => vec![format!("{} messages in the kernel's log instead of one", messages.len())],
     }
+}
+
+/// What the events of a process and audit's records of its changes of policy don't agree in.
+pub fn compare_changes_with_audit(session: &Session, pid: u32, events: &[&Value]) -> Vec<String> {
+    let of_process = |record: &&Record| record.is_change() && record.number("pid") == Some(pid.into());
+    let records: Vec<_> = session.records.iter().filter(of_process).collect();
+    audit::compare_changes(&records, events)
 }
 
 /// What must be said of an event that happened so many times, of which audit recorded some.
@@ -131,11 +149,12 @@ fn events_of<'a>(session: &'a Session, module: &str, pid: u32) -> Vec<&'a Value>
     session.events.iter().filter(of_process).collect()
 }
 
-/// The denials of a process. Landlock's records don't name it, but the system call's of the same serial number does.
+/// The denials of a process, and the changes that it made. Landlock's records and those of changes don't name it, but
+/// the system call's of the same serial number does.
 fn records_of(records: &[Record], pid: u32) -> Vec<Record> {
     let callers = callers(records);
-    let denials = records.iter().filter(|record| record.is_denial());
-    denials.filter(|record| caller(record, &callers) == Some(pid.into())).cloned().collect()
+    let told = records.iter().filter(|record| record.is_told());
+    told.filter(|record| caller(record, &callers) == Some(pid.into())).cloned().collect()
 }
 
 fn callers(records: &[Record]) -> BTreeMap<u64, i64> {
@@ -154,16 +173,21 @@ pub fn nothing_else(group: &Group) -> Result<(), String> {
     let callers = callers(&session.records);
     let mut strangers = String::new();
     let of_modules = |event: &&Value| {
-        group.modules().iter().any(|module| event["module"] == module.name()) && !of_storm(event)
+        let elsewhere =
+            of_storm(event) || of_standing(event) || of_preparation(event) || event.get("manager").is_some();
+        group.modules().iter().any(|module| event["module"] == module.name()) && !elsewhere
     };
     for event in session.events.iter().filter(of_modules) {
         if !event["process"]["pid"].as_u64().is_some_and(|pid| pids.contains(&pid)) {
             let _infallible = writeln!(strangers, "event {event}");
         }
     }
-    for record in session.records.iter().filter(|record| record.is_denial()) {
+    for record in session.records.iter().filter(|record| record.is_told()) {
         let pid = caller(record, &callers).and_then(|pid| u64::try_from(pid).ok());
-        if !pid.is_some_and(|pid| pids.contains(&pid)) {
+        // The actor's system calls are not audited, so nothing says whose change it was.
+        let prepared =
+            record.kind == Kind::Change && pid.is_none() && session.events.iter().any(of_preparation);
+        if !prepared && !pid.is_some_and(|pid| pids.contains(&pid)) {
             let _infallible = writeln!(strangers, "record {}", record.line);
         }
     }
@@ -173,6 +197,13 @@ pub fn nothing_else(group: &Group) -> Result<(), String> {
         }
     }
     if strangers.is_empty() { Ok(()) } else { Err(strangers) }
+}
+
+/// Whether it tells of a policy that the actor changed to prepare a case.
+fn of_preparation(event: &Value) -> bool {
+    event["kind"] == "policy"
+        && event["process"]["cmdline"][1] == "run"
+        && event["process"]["comm"] == "actor"
 }
 
 /// Whether denyd ended in order and lost nothing.
@@ -224,7 +255,8 @@ fn balanced(account: &str) -> Option<usize> {
 /// process.
 pub fn one_start_each(group: &Group) -> Result<(), String> {
     let mut starts: BTreeMap<u64, HashSet<&str>> = BTreeMap::new();
-    for event in &group.session()?.events {
+    // A process id that many have, on purpose, is another matter.
+    for event in group.session()?.events.iter().filter(|event| !of_standing(event)) {
         let ancestors = event["process"]["ancestors"].as_array().into_iter().flatten();
         for process in ancestors.chain([&event["process"]]) {
             if let (Some(pid), Some(start)) = (process["pid"].as_u64(), process["start_time"].as_str()) {
@@ -244,8 +276,79 @@ pub fn one_start_each(group: &Group) -> Result<(), String> {
     }
 }
 
+/// Whether it is of a process of the storm.
 fn of_storm(event: &Value) -> bool {
     event["object"]["path"] == storm::PATH
+}
+
+/// Whether it is of a process that stood still before it was refused.
+fn of_standing(event: &Value) -> bool {
+    event["object"]["path"] == standing::PATH
+}
+
+/// Whether each of the processes that had one number has its one event, in which all is its own.
+pub fn reuse(group: &Group, count: u32) -> Result<(), String> {
+    let session = group.session()?;
+    let heirs = &session.heirs;
+    let Some(first) = heirs.first() else { return Err(nothing_done(session)) };
+    let of_number = |event: &&Value| of_standing(event) && event["process"]["pid"] == first.process.pid;
+    let events: Vec<_> = session.events.iter().filter(of_number).collect();
+    let mut faults = Vec::new();
+    if u32::try_from(heirs.len()) != Ok(count) || events.len() != heirs.len() {
+        faults.push(format!("{} processes instead of {count}, and {} events", heirs.len(), events.len()));
+    }
+    if heirs.iter().any(|heir| heir.process.pid != first.process.pid) {
+        faults.push("they did not have one process id".to_owned());
+    }
+    for (heir, event) in heirs.iter().zip(&events) {
+        faults.extend(identity::mismatches(event, heir));
+    }
+    let starts: HashSet<_> = events.iter().map(|event| event["process"]["start_time"].as_str()).collect();
+    if starts.len() != events.len() {
+        faults.push(format!("{} events with {} start times", events.len(), starts.len()));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(first_lines(&faults.join("\n"), LOG_TAIL)) }
+}
+
+/// Whether the event of a process in namespaces of its own says all of it as the initial ones see it.
+pub fn nested(group: &Group) -> Result<(), String> {
+    let session = group.session()?;
+    let Some(report) = &session.nested else { return Err(nothing_done(session)) };
+    let of_process = |event: &&Value| of_standing(event) && event["process"]["pid"] == report.process.pid;
+    let events: Vec<_> = session.events.iter().filter(of_process).collect();
+    let [event] = events[..] else { return Err(format!("{} events instead of one", events.len())) };
+    let faults = identity::mismatches(event, report);
+    if faults.is_empty() { Ok(()) } else { Err(format!("{}\nin {event:#}", faults.join("\n"))) }
+}
+
+fn nothing_done(session: &Session) -> String {
+    format!("it was not done:\n{}", session.messages.join("\n"))
+}
+
+/// Whether what the object manager told is an event, of which the kernel knows the manager; and nothing else that was
+/// told is.
+pub fn manager(group: &Group) -> Result<(), String> {
+    let session = group.session()?;
+    let Some(report) = &session.manager else { return Err(nothing_done(session)) };
+    let told: Vec<_> = session.events.iter().filter(|event| event.get("manager").is_some()).collect();
+    let [event] = told[..] else { return Err(format!("{} events instead of one: {told:#?}", told.len())) };
+    let module = group.modules()[0];
+    let mut faults = identity::mismatches_of("manager", event, report);
+    let message = manager::refusal(module, manager::REFUSED);
+    for (field, wanted) in [
+        ("module", module.name().into()),
+        ("verdict", "denied".into()),
+        ("action.message", message.into()),
+        ("process", serde_json::json!({ "pid": manager::ASKED })),
+        ("object.process", serde_json::json!({ "pid": 1 })),
+        ("object.dbus.member", manager::REFUSED.into()),
+    ] {
+        let wanted: Value = wanted;
+        if lookup(event, field) != Some(&wanted) {
+            faults.push(format!("{field} is not {wanted}"));
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(format!("{}\nin {event:#}", faults.join("\n"))) }
 }
 
 /// Whether each process of a storm has its one event, with its own user and program.
@@ -285,16 +388,17 @@ pub fn storm(group: &Group, count: u32) -> Result<(), String> {
     if faults.is_empty() { Ok(()) } else { Err(first_lines(&faults, LOG_TAIL)) }
 }
 
-/// Whether no program ran.
-pub fn quiet(group: &Group) -> Result<(), String> {
+/// Whether no program ran, except some whose names start so.
+pub fn quiet(group: &Group, except: Option<&str>) -> Result<(), String> {
     let session = group.session()?;
     let Some(Quiet { operations, runs }) = &session.quiet else {
-        return Err(format!("the workload was not done:\n{}", session.messages.join("\n")));
+        return Err(nothing_done(session));
     };
     if *operations < 1000 || runs.is_empty() {
         return Err(format!("{operations} operations and the programs {runs:?} prove nothing"));
     }
-    let ran: Vec<_> = runs.iter().filter(|(_, runs)| **runs > 0).collect();
+    let excepted = |name: &str| except.is_some_and(|except| name.starts_with(except));
+    let ran: Vec<_> = runs.iter().filter(|(name, runs)| **runs > 0 && !excepted(name)).collect();
     if ran.is_empty() { Ok(()) } else { Err(format!("in {operations} allowed operations ran {ran:?}")) }
 }
 

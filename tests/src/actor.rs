@@ -4,8 +4,21 @@ pub mod act;
 pub mod allowed;
 pub mod audit_control;
 pub mod kernel_log;
+pub mod manager;
+pub mod nested;
 pub mod part;
+pub mod reuse;
 pub mod run;
 pub mod session;
+pub mod standing;
 pub mod step;
 pub mod storm;
+
+use std::{fs, io, path::Path};
+
+/// Copies this program, so that another is run.
+fn copy_self(to: &Path) -> io::Result<()> {
+    to.parent().map_or(Ok(()), fs::create_dir_all)?;
+    fs::copy(std::env::current_exe()?, to)?;
+    Ok(())
+}

@@ -24,11 +24,17 @@ pub enum Module {
     Yama,
     /// Lockdown.
     Lockdown,
+    /// TOMOYO.
+    Tomoyo,
+    /// A BPF LSM program.
+    Bpf,
+    /// IPE.
+    Ipe,
 }
 
 impl Module {
     /// Every module that has cases.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Selinux,
         Self::Apparmor,
         Self::Landlock,
@@ -36,12 +42,15 @@ impl Module {
         Self::Seccomp,
         Self::Yama,
         Self::Lockdown,
+        Self::Tomoyo,
+        Self::Bpf,
+        Self::Ipe,
     ];
 
-    /// Whether the module itself writes each of its denials into the kernel's log, and audit nothing.
+    /// Whether the module itself writes each of its denials into the kernel's log or its own, and audit nothing.
     #[must_use]
     pub const fn writes_messages(self) -> bool {
-        matches!(self, Self::Yama | Self::Lockdown)
+        matches!(self, Self::Yama | Self::Lockdown | Self::Tomoyo)
     }
 
     /// The name that events and the command line use.
@@ -55,6 +64,9 @@ impl Module {
             Self::Seccomp => "seccomp",
             Self::Yama => "yama",
             Self::Lockdown => "lockdown",
+            Self::Tomoyo => "tomoyo",
+            Self::Bpf => "bpf",
+            Self::Ipe => "ipe",
         }
     }
 }
@@ -105,10 +117,10 @@ pub enum Outcome {
 /// What audit has to say about the case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// One record for each event.
+    /// One record for each denial, and one for each profile that was changed.
     EachEvent,
-    /// Fewer records than events, and why.
-    Fewer(usize, &'static str),
+    /// Another number of records, and why.
+    Number(usize, &'static str),
     /// No record, and why.
     None(&'static str),
 }
@@ -146,6 +158,8 @@ pub struct Case {
     /// How often the operation is refused, if audit records only some of these times, which the module chooses. Each time
     /// is the one event of [`Self::events`]: silent if audit has no record of it.
     pub repeats: Option<usize>,
+    /// Whether it runs also where denyd is asked for silent denials, though none of its own is silent.
+    pub with_silent: bool,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is a step")]
@@ -171,6 +185,7 @@ impl Case {
             events: Vec::new(),
             record: Record::EachEvent,
             repeats: None,
+            with_silent: false,
         }
     }
 
@@ -251,10 +266,17 @@ impl Case {
         self
     }
 
-    /// Audit has fewer records than there are events, for this reason.
+    /// An event that must follow so many times.
     #[must_use]
-    pub const fn with_fewer_records(mut self, records: usize, why: &'static str) -> Self {
-        self.record = Record::Fewer(records, why);
+    pub fn expect_times(mut self, times: usize, event: &Expectation) -> Self {
+        self.events.extend(std::iter::repeat_n(event.clone(), times));
+        self
+    }
+
+    /// Audit has not one record for each event, but so many, for this reason.
+    #[must_use]
+    pub const fn with_records(mut self, records: usize, why: &'static str) -> Self {
+        self.record = Record::Number(records, why);
         self
     }
 
@@ -272,10 +294,10 @@ impl Case {
         self
     }
 
-    /// The event follows so many times.
+    /// The case runs also where denyd is asked for silent denials: what it shows is that nothing is reported twice.
     #[must_use]
-    pub fn expect_times(mut self, times: usize, event: &Expectation) -> Self {
-        self.events.extend(std::iter::repeat_n(event.clone(), times));
+    pub const fn also_with_silent(mut self) -> Self {
+        self.with_silent = true;
         self
     }
 
@@ -291,12 +313,16 @@ impl Case {
         self.repeats.is_some() || self.events.iter().any(Expectation::is_silent)
     }
 
-    /// How many audit records there must be.
+    /// How many audit records there must be, but for AppArmor's of changes.
     #[must_use]
-    pub const fn records(&self) -> usize {
+    pub fn records(&self) -> usize {
         match self.record {
+            // AppArmor's records of changes are compared with what changed, not with events.
+            Record::EachEvent if self.module == Module::Apparmor => {
+                self.events.iter().filter(|event| !event.is_of_change()).count()
+            }
             Record::EachEvent => self.events.len(),
-            Record::Fewer(count, _) => count,
+            Record::Number(count, _) => count,
             Record::None(_) => 0,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{landlock::Layer, operation::file, seccomp::Filter};
+use crate::{landlock::Layer, operation::file, seccomp::Filter, tomoyo};
 
 /// What confines a process.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub enum Confinement {
     ApparmorExec(&'static str),
     /// These Landlock domains, the outermost first.
     Landlock(Vec<Layer>),
+    /// This profile of TOMOYO's, which all processes get that came to be as this one did.
+    Tomoyo(tomoyo::Profile),
     /// This seccomp filter.
     Seccomp(Filter),
     /// These Landlock domains, of which the process is still part after it executed a program.
@@ -43,6 +45,7 @@ impl Confinement {
             Self::SelinuxExec(context) => file::overwrite("/proc/thread-self/attr/exec", context),
             Self::Apparmor(profile) => apparmor("current", &format!("changeprofile {profile}")),
             Self::ApparmorExec(profile) => apparmor("exec", &format!("exec {profile}")),
+            Self::Tomoyo(profile) => tomoyo::enter(*profile),
             Self::Seccomp(filter) => filter.install(),
             Self::Landlock(layers) | Self::LandlockExec(layers) => layers.iter().try_for_each(Layer::enforce),
         }

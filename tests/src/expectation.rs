@@ -53,10 +53,43 @@ impl Expectation {
         !self.by_its_own_source && self.fields.iter().any(silent)
     }
 
+    /// The value that a field must have, if it must have a certain one.
+    #[must_use]
+    pub fn value(&self, field: &str) -> Option<&Value> {
+        self.fields.iter().find_map(|(known, want)| match want {
+            Want::Value(value) if *known == field => Some(value),
+            _ => None,
+        })
+    }
+
     /// The operation passed, because the module only reports.
     #[must_use]
     pub fn permitted() -> Self {
         Self::default().field("verdict", "permitted").field("silent", false)
+    }
+
+    /// The module's policy was changed, in one respect.
+    #[must_use]
+    pub fn changed(what: &'static str, before: &'static str, after: &'static str) -> Self {
+        Self::policy_changed()
+            .field("changes.0.what", what)
+            .field("changes.0.before", before)
+            .field("changes.0.after", after)
+            .absent("changes.1")
+    }
+
+    /// The module's policy was changed.
+    #[must_use]
+    pub fn policy_changed() -> Self {
+        Self::default().field("kind", "policy").field("silent", false).absent("verdict")
+    }
+
+    /// Whether it is one of a change, not of a denial.
+    #[must_use]
+    pub fn is_of_change(&self) -> bool {
+        self.fields
+            .iter()
+            .any(|(field, want)| *field == "kind" && matches!(want, Want::Value(value) if value == "policy"))
     }
 
     /// The field has this value.

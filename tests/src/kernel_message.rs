@@ -1,5 +1,7 @@
 //! What modules without audit records write into the kernel's log, and its comparison with events.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::expectation::lookup;
@@ -23,13 +25,22 @@ pub enum Message {
         /// That of the process that was to trace it; `None` if the kernel cut the line, in which are command lines.
         agent: Option<u32>,
     },
+    /// A record of TOMOYO's own log: a line of fields, the domain, the request.
+    Tomoyo {
+        /// The fields, those in braces after the name that stands before these: `task.uid`.
+        fields: BTreeMap<String, String>,
+        /// The domain.
+        domain: String,
+        /// What was asked.
+        request: String,
+    },
 }
 
 impl Message {
     /// Reads a line of the kernel's log; `None` if it is about something else.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
-        Self::lockdown(line).or_else(|| Self::ptrace(line))
+        Self::lockdown(line).or_else(|| Self::ptrace(line)).or_else(|| Self::tomoyo(line))
     }
 
     fn lockdown(line: &str) -> Option<Self> {
@@ -45,6 +56,22 @@ impl Message {
         Some(Self::Ptrace { access: access.to_owned(), target: process(target)?, agent: process(agent) })
     }
 
+    fn tomoyo(record: &str) -> Option<Self> {
+        let mut lines = record.strip_prefix('#')?.lines();
+        let (_time, header) = lines.next()?.split_once("# ")?;
+        let (domain, request) = (lines.next()?.to_owned(), lines.next()?.to_owned());
+        let mut fields = BTreeMap::new();
+        let mut group = String::new();
+        for word in header.split_whitespace() {
+            match word.trim_matches(['(', ')']).split_once('=') {
+                Some((name, "{")) => group = format!("{name}."),
+                Some((name, value)) => drop(fields.insert(format!("{group}{name}"), value.to_owned())),
+                None => group.clear(),
+            }
+        }
+        Some(Self::Tomoyo { fields, domain, request })
+    }
+
     /// Whether it is about this event, as far as the message says who it is about.
     #[must_use]
     pub fn is_of(&self, event: &Value) -> bool {
@@ -54,6 +81,11 @@ impl Message {
             }
             Self::Ptrace { target, .. } => {
                 event["module"] == "yama" && lookup(event, "object.process.pid") == Some(&json!(target))
+            }
+            Self::Tomoyo { fields, request, .. } => {
+                event["module"] == "tomoyo"
+                    && lookup(event, "process.tid").map(Value::to_string).as_ref() == fields.get("global-pid")
+                    && lookup(event, "action.info") == Some(&json!(request.replace('\\', r"\\")))
             }
         }
     }
@@ -74,6 +106,11 @@ impl Message {
                     .chain(agent)
                     .collect()
             }
+            Self::Tomoyo { fields, domain, .. } => {
+                let mut wanted = tomoyo_fields(fields, lookup(event, "object.inode").is_some());
+                wanted.push(("subject.label", json!(domain)));
+                wanted
+            }
         };
         let differing = fields.iter().filter(|(field, wanted)| lookup(event, field) != Some(wanted));
         differing
@@ -82,6 +119,44 @@ impl Message {
             })
             .collect()
     }
+}
+
+/// What TOMOYO's fields say of an event; those of the file only if it is one that was there.
+fn tomoyo_fields(fields: &BTreeMap<String, String>, has_file: bool) -> Vec<(&'static str, Value)> {
+    let number = |name: &str| {
+        let value = fields.get(name)?;
+        value.parse::<u64>().ok().map(|number| json!(number))
+    };
+    let mut wanted = vec![("subject.mode", json!(fields.get("mode")))];
+    wanted.push((
+        "verdict",
+        if fields.get("mode").is_some_and(|mode| mode == "enforcing") {
+            json!("denied")
+        } else {
+            json!("permitted")
+        },
+    ));
+    for (field, name) in [
+        ("subject.profile", "profile"),
+        ("process.ppid", "task.ppid"),
+        ("process.pid", "task.pid"),
+        ("process.uid", "task.uid"),
+        ("process.gid", "task.gid"),
+        ("process.euid", "task.euid"),
+        ("process.egid", "task.egid"),
+        ("process.fsuid", "task.fsuid"),
+    ] {
+        wanted.push((field, json!(number(name))));
+    }
+    // Of a mount, the second path is the place; the first is there only if it is of a device.
+    let path = if fields.contains_key("path1.ino") { "path1" } else { "path2" };
+    if has_file {
+        wanted.push(("object.inode", json!(number(&format!("{path}.ino")))));
+        wanted.push(("object.owner", json!(number(&format!("{path}.uid")))));
+        let part = |name| fields.get(&format!("{path}.{name}")).map_or("", String::as_str);
+        wanted.push(("object.device_number", json!(format!("{}:{}", part("major"), part("minor")))));
+    }
+    wanted
 }
 
 /// Reads the id in `"COMMAND"[PID]`.
@@ -121,5 +196,25 @@ mod tests {
         assert_eq!(message.compare(&event), Vec::<String>::new());
         assert_eq!(message.compare(&json!({})).len(), 3);
         assert_eq!(Message::parse("audit: type=1326 audit(1.2:3): pid=7"), None);
+    }
+
+    #[test]
+    fn reads_what_tomoyo_writes() {
+        let record = "#2026/11/22 11:05:00# profile=12 mode=enforcing granted=no (global-pid=99) task={ pid=99 \
+            ppid=98 uid=0 gid=0 euid=0 egid=0 suid=0 sgid=0 fsuid=0 fsgid=0 } path1={ uid=7 gid=0 ino=3 major=0 \
+            minor=24 perm=0644 type=file } path1.parent={ uid=0 gid=0 ino=2 perm=0755 }\n\
+            <kernel> /init /usr/local/bin/actor\nfile unlink /srv/open/ledger";
+        let message = Message::parse(record).unwrap();
+        let event = json!({
+            "module": "tomoyo",
+            "verdict": "denied",
+            "subject": {"label": "<kernel> /init /usr/local/bin/actor", "profile": 12, "mode": "enforcing"},
+            "process": {"pid": 99, "tid": 99, "ppid": 98, "uid": 0, "gid": 0, "euid": 0, "egid": 0, "fsuid": 0},
+            "action": {"info": "file unlink /srv/open/ledger"},
+            "object": {"inode": 3, "owner": 7, "device_number": "0:24"},
+        });
+        assert!(message.is_of(&event));
+        assert_eq!(message.compare(&event), Vec::<String>::new());
+        assert_eq!(message.compare(&json!({})).len(), 11);
     }
 }

@@ -14,6 +14,8 @@ pub mod expectation;
 pub mod kernel_message;
 pub mod landlock;
 pub mod operation;
+pub mod refuser;
 pub mod report;
 pub mod scene;
 pub mod seccomp;
+pub mod tomoyo;

@@ -3,8 +3,10 @@
 //! Names follow the system calls. What is common is taken from rustix and the standard library; here is what neither
 //! has, or what takes more words there than a case should spend.
 
+pub mod apparmor;
 pub mod file;
 pub mod ipc;
+pub mod policy;
 pub mod process;
 pub mod socket;
 pub mod system;

@@ -38,6 +38,8 @@ pub struct Report {
 pub struct ProcessFacts {
     /// Process id.
     pub pid: u32,
+    /// Process id in its own pid namespace.
+    pub ns_pid: u32,
     /// The parent's process id.
     pub ppid: u32,
     /// Name.
@@ -92,6 +94,7 @@ impl ProcessFacts {
         let loginuid = read_audit_id(&proc.join("loginuid"))?;
         Ok(Self {
             pid,
+            ns_pid: status.last_number("NSpid")?,
             ppid: status.number("PPid")?,
             comm: escape(fs::read(proc.join("comm"))?.trim_ascii_end()),
             exe: read_link(&proc.join("exe")),
@@ -154,6 +157,12 @@ impl Status {
     fn numbers<const N: usize>(&self, name: &str) -> io::Result<[u32; N]> {
         let numbers: Result<Vec<u32>, _> = self.field(name)?.split_whitespace().map(str::parse).collect();
         numbers.ok().and_then(|numbers| numbers.try_into().ok()).ok_or_else(|| malformed("status", name))
+    }
+
+    /// The last of a list: that of the innermost namespace.
+    fn last_number(&self, name: &str) -> io::Result<u32> {
+        let last = self.field(name)?.split_whitespace().next_back();
+        last.and_then(|number| number.parse().ok()).ok_or_else(|| malformed("status", name))
     }
 
     fn number(&self, name: &str) -> io::Result<u32> {

@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod deny;
+pub mod pictures;
 pub mod run;
 pub mod setup;
 pub mod test;

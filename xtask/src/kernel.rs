@@ -11,11 +11,12 @@ use std::{
 use crate::{
     apt::{self, Apt, AptError},
     cache::{Cache, CacheError},
-    kernel::bzimage::ImageError,
+    kernel::{bzimage::ImageError, certificate::CertificateError},
     progress,
 };
 
 pub mod bzimage;
+pub mod certificate;
 
 /// The kernel lines that the project cares for and the Debian suite that keeps each up to date.
 const LINES: [(&str, &str); 4] =
@@ -75,6 +76,17 @@ pub enum KernelError {
         path: PathBuf,
         /// Why.
         source: ImageError,
+    },
+    /// It can't be made to trust a certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// A file can't be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
     },
     /// A file can't be read.
     #[error("cannot read {path}: {source}")]
@@ -154,6 +166,18 @@ impl Kernel {
             cache.publish(&bytes, &elf)?;
         }
         Ok(Self { name, elf })
+    }
+
+    /// The same kernel, but for the certificate that it trusts: this one, in DER. Its file is put into `folder`.
+    ///
+    /// # Errors
+    /// When it has no room for the certificate, or files can't be read or written.
+    pub fn trusting(&self, certificate: &[u8], folder: &Path) -> Result<Self, KernelError> {
+        let mut bytes = read(&self.elf)?;
+        certificate::replace(&mut bytes, certificate)?;
+        let elf = folder.join("trusting.elf");
+        fs::write(&elf, bytes).map_err(|source| KernelError::Write { path: elf.clone(), source })?;
+        Ok(Self { name: self.name.clone(), elf })
     }
 
     /// What it was asked for as.

@@ -21,6 +21,7 @@ enum Command {
     Test(commands::test::Test),
     Vm(commands::vm::Vm),
     Demo(commands::demo::Demo),
+    Pictures(commands::pictures::Pictures),
     Deny(commands::deny::Deny),
 }
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Test(command) => command.run(),
         Command::Vm(command) => command.run(),
         Command::Demo(command) => command.run(),
+        Command::Pictures(command) => command.run(),
         Command::Deny(command) => command.run(),
     };
     result.unwrap_or_else(|error| {

@@ -8,24 +8,27 @@ use crate::{
     cache::{Cache, CacheError},
     kernel::{Kernel, KernelError},
     progress,
-    setup::{rust_src::RustSrcError, tools::ToolError},
+    setup::{prometheus::PrometheusError, rust_src::RustSrcError, tools::ToolError},
     vm::full::{self, ImageError},
 };
 
+pub mod prometheus;
 pub mod rust_src;
 pub mod tools;
 
 /// What compiling needs: a linker and the C library's headers.
 const BUILD_PACKAGES: [&str; 2] = ["gcc", "libc6-dev"];
 
-/// What tiny guests need: the emulator, what unpacks kernels, and what goes into the guest.
-const GUEST_PACKAGES: [&str; 12] = [
+/// What tiny guests need: the emulator, what unpacks kernels and signs for them, and what goes into the
+/// guest.
+const GUEST_PACKAGES: [&str; 13] = [
     "apparmor",
     "busybox-static",
     "coreutils",
     "dash",
     "gzip",
     "lz4",
+    "openssl",
     "qemu-system-x86",
     "secilc",
     "selinux-utils",
@@ -52,6 +55,9 @@ pub enum SetupError {
     /// A tool from the package registry.
     #[error(transparent)]
     Tool(#[from] ToolError),
+    /// Prometheus.
+    #[error(transparent)]
+    Prometheus(#[from] PrometheusError),
     /// A kernel.
     #[error(transparent)]
     Kernel(#[from] KernelError),

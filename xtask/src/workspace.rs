@@ -44,21 +44,39 @@ pub fn cargo() -> Command {
     command
 }
 
-/// Builds the release form of `denyd` and returns where it is.
-///
-/// # Errors
-/// When it can't be built.
-pub fn build_denyd() -> Result<PathBuf, BuildError> {
-    build_program("monitor", "denyd")
+/// How a program is compiled: the names of cargo's profiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// As it is shipped.
+    Release,
+    /// As it is tested: in half the time, and with checks for overflows. The eBPF programs are the same.
+    Dev,
 }
 
-/// Builds the release form of the program `name` of `package` and returns where it is.
+impl Profile {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dev => "dev",
+        }
+    }
+}
+
+/// Builds `denyd` and returns where it is.
 ///
 /// # Errors
 /// When it can't be built.
-pub fn build_program(package: &str, name: &str) -> Result<PathBuf, BuildError> {
+pub fn build_denyd(profile: Profile) -> Result<PathBuf, BuildError> {
+    build_program("monitor", "denyd", profile)
+}
+
+/// Builds the program `name` of `package` and returns where it is.
+///
+/// # Errors
+/// When it can't be built.
+pub fn build_program(package: &str, name: &str, profile: Profile) -> Result<PathBuf, BuildError> {
     let output = cargo()
-        .args(["build", "--release", "--package", package, "--bin", name])
+        .args(["build", "--profile", profile.name(), "--package", package, "--bin", name])
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())

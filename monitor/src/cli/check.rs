@@ -6,8 +6,9 @@ use clap::Args;
 use monitor_common::SourceId;
 use tokio::runtime;
 
-use super::{failure::Failure, print, size};
+use super::{failure::Failure, print};
 use crate::{
+    config::RING_MIN,
     kernel::{self, KernelError, Report, SourceReport, State},
     source, text,
 };
@@ -17,7 +18,14 @@ Examples:
   denyd check                                  for people
   denyd check --json | jq '.sources[].state'   for programs
 
-It attaches every source for a moment, also those that `denyd run` watches only when asked to.";
+It attaches every source for a moment, also those that `denyd run` watches only when asked to.
+
+Exit status:
+  0  at least one source can be watched
+  1  standard output was closed or full
+  2  the command line is wrong
+  3  denyd lacks the privilege to load eBPF programs
+  4  nothing can be watched on this kernel";
 
 /// Say what can be watched on this machine, and why not.
 #[derive(Debug, Args)]
@@ -39,7 +47,7 @@ impl Check {
             sources: SourceId::ALL.to_vec(),
             silent: true,
             stack: false,
-            ring_size: size::RING_MIN,
+            ring_size: RING_MIN,
         };
         match kernel::attach(&options) {
             Ok(attached) => self.print(&attached.report),

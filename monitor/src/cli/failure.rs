@@ -1,8 +1,15 @@
 //! Why denyd ended, in one line, and the exit status.
 
-use std::{io, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
-use crate::kernel::KernelError;
+use crate::{
+    config::ConfigError,
+    kernel::KernelError,
+    metrics::web::WebError,
+    output::StartError,
+    privilege::PrivilegeError,
+    tail::{client::ClientError, selection::SelectionError, server},
+};
 
 /// Why denyd ended: the cause, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -10,9 +17,21 @@ pub(super) enum Failure {
     /// The kernel side could not be set up.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// The configuration can't be used.
+    #[error("{0}: see `denyd config default`")]
+    Config(#[from] ConfigError),
+    /// Privileges could not be given up.
+    #[error("{0}: start denyd again")]
+    Privileges(#[from] PrivilegeError),
+    /// An output could not be started.
+    #[error("{0}: raise the limits of threads and open files")]
+    Output(#[from] StartError),
     /// The runtime could not be started.
     #[error("cannot wait for events: {0}: raise the limit of open files")]
     Runtime(#[source] io::Error),
+    /// Metrics can't be served.
+    #[error(transparent)]
+    Metrics(#[from] WebError),
     /// The ring buffer can't be waited for any more.
     #[error("cannot wait for denials any more: {0}: start denyd again")]
     Ring(#[source] io::Error),
@@ -22,13 +41,58 @@ pub(super) enum Failure {
     /// Standard output can't be written.
     #[error("cannot write to standard output: {0}: make room there, or send the events elsewhere")]
     Stdout(#[source] io::Error),
+    /// Clients can't be served.
+    #[error(transparent)]
+    Serve(#[from] server::StartError),
+    /// What was asked for can't be.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// The daemon gives no events.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// No denial could be caused.
+    #[error(
+        "cannot have a child process refused something: {0}: is /proc mounted, and may this program run itself?"
+    )]
+    Selftest(#[source] io::Error),
+    /// A man page could not be written.
+    #[error("cannot write {path}: {error}: name a folder that can be written")]
+    Man {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// There is nothing to draw on.
+    #[error("this needs a terminal: use `denyd tail -f` in a pipe or file")]
+    NoTerminal,
+    /// No daemon runs, and to watch without one takes privileges.
+    #[error(
+        "no denyd listens on {0}, and to watch without one takes root: start the daemon (systemctl start denyd), or run this as root"
+    )]
+    NoDaemon(PathBuf),
+    /// No daemon runs, and none has left anything.
+    #[error(
+        "no denyd listens on {socket}, and there is no history in {history}: start the daemon (systemctl start denyd), \
+         or watch what happens from now on with -f, as root"
+    )]
+    NoHistory {
+        /// Where a daemon would listen.
+        socket: PathBuf,
+        /// Where its history would be.
+        history: PathBuf,
+    },
 }
 
 impl Failure {
     /// The exit status, as `denyd --help` lists them.
     pub(super) fn exit_code(&self) -> ExitCode {
         let status = match self {
-            Self::Kernel(KernelError::NotPrivileged) => 3,
+            Self::Config(_) | Self::Selection(_) => 2,
+            Self::Kernel(KernelError::NotPrivileged)
+            | Self::NoDaemon(_)
+            | Self::Client(ClientError::NotAllowed(_)) => 3,
             Self::Kernel(
                 KernelError::Types(_)
                 | KernelError::Modules(_)

@@ -1,13 +1,22 @@
 //! The `denyd` command: one file a verb.
 
+mod alone;
 mod check;
+mod completions;
+mod config;
 mod failure;
+mod listen;
+mod log;
+mod man;
 mod run;
 mod schema;
-mod size;
-mod sources;
+mod select;
+mod selftest;
+mod status;
+mod summary;
+mod tail;
+mod top;
 mod usage;
-mod wait;
 
 use std::{
     fmt,
@@ -15,24 +24,28 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
-
 use self::failure::Failure;
+use clap::{Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
 Examples:
   denyd check                     what can be watched on this machine, and why not
+  denyd selftest                  does a denial get to every output?
+  denyd tail -f                   what is refused, as it happens
+  denyd top                       what is refused most
   denyd run                       one JSON line for each denial, until Ctrl-C
   denyd run | jq .object.path     what was refused, and nothing else
+  denyd status                    what is enforced here, and how denyd does
   denyd schema                    the JSON Schema of those lines
+  denyd config default            every key of the configuration, explained
 
 Exit status:
   0  all went well
-  1  it failed while running: standard output was closed or full
-  2  the command line is wrong
-  3  denyd lacks the privilege to load eBPF programs
+  1  it failed while running: standard output was closed or full, or the port for metrics was taken
+  2  the command line or the configuration is wrong
+  3  denyd lacks the privilege to load eBPF programs, or may not ask the daemon
   4  nothing can be watched on this kernel
+`denyd status` and `denyd selftest` have more, see their --help.
 
 DENYD_LOG=debug makes denyd tell on standard error what it does.";
 
@@ -47,32 +60,51 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Run),
+    Tail(tail::Tail),
+    Top(top::Top),
     Check(check::Check),
+    Config(config::Configuration),
+    Status(status::Status),
+    Selftest(selftest::Selftest),
     Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Runs the command line, and gives the exit status.
 #[must_use]
 pub fn main() -> ExitCode {
-    log_to_stderr();
-    let result = match Cli::try_parse() {
-        Ok(Cli { command: Command::Run(run) }) => run.run(),
-        Ok(Cli { command: Command::Check(check) }) => check.run(),
-        Ok(Cli { command: Command::Schema(schema) }) => schema.run(),
+    log::start();
+    if let Some(status) = selftest::child() {
+        return status;
+    }
+    let Cli { command } = match Cli::try_parse() {
+        Ok(cli) => cli,
         Err(error) => return usage::report(&error),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            say(&failure);
-            failure.exit_code()
-        }
-    }
+    command.run().unwrap_or_else(|failure| {
+        say(&failure);
+        failure.exit_code()
+    })
 }
 
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("DENYD_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+impl Command {
+    /// Does what was asked for, and gives the exit status.
+    fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Run(run) => run.run(),
+            Self::Tail(tail) => tail.run(),
+            Self::Top(top) => top.run(),
+            Self::Check(check) => check.run(),
+            Self::Config(config) => config.run(),
+            Self::Status(status) => return status.run(),
+            Self::Selftest(selftest) => return selftest.run(),
+            Self::Schema(schema) => schema.run(),
+            Self::Completions(completions) => completions.run(),
+            Self::Man(man) => man.run(),
+        }
+        .map(|()| ExitCode::SUCCESS)
+    }
 }
 
 /// Writes what was asked for to standard output.
@@ -90,3 +122,6 @@ fn say(message: impl fmt::Display) {
     // Where standard error is closed, nobody listens.
     let _unheard = writeln!(io::stderr(), "denyd: {}", crate::text::printable(&message));
 }
+
+#[cfg(test)]
+mod tests;

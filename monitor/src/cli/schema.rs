@@ -8,7 +8,12 @@ const AFTER_HELP: &str = "\
 Example:
   denyd schema >event.schema.json
 
-It is that of this version of denyd. A newer one may know more fields.";
+It is that of this version of denyd. A newer one may know more fields.
+
+Exit status:
+  0  it was printed
+  1  standard output was closed or full
+  2  the command line is wrong";
 
 /// Print the JSON Schema of the lines that `denyd run` prints.
 #[derive(Debug, Args)]

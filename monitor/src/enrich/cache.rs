@@ -74,13 +74,18 @@ struct Known<V> {
     until: Instant,
 }
 
-impl<K: Copy + Eq + Hash, V> Cache<K, V> {
-    /// A cache that lets an event wait this long, and the end where its names are looked up.
+impl<K: Clone + Eq + Hash, V> Cache<K, V> {
+    /// A cache of [`KNOWN_LIMIT`] names that lets an event wait this long, and the end where its names are looked up.
     pub(super) fn new(wait: Duration) -> (Self, Desk<K, V>) {
+        Self::of(KNOWN_LIMIT, wait)
+    }
+
+    /// As [`Self::new`], of so many names.
+    pub(super) fn of(known: NonZeroUsize, wait: Duration) -> (Self, Desk<K, V>) {
         let (ask, questions) = mpsc::channel(PENDING_LIMIT);
         let (answer, answers) = mpsc::channel(PENDING_LIMIT);
         let cache = Self {
-            known: LruCache::new(KNOWN_LIMIT),
+            known: LruCache::new(known),
             pending: HashMap::new(),
             questions: ask,
             answers,
@@ -94,21 +99,21 @@ impl<K: Copy + Eq + Hash, V> Cache<K, V> {
     ///
     /// No event waits for longer than the set time. While an answer is late, none waits for any: what is slow for one
     /// name is slow for all.
-    pub(super) fn want(&mut self, key: K, now: Instant) -> bool {
-        if self.pending.contains_key(&key) {
-            return self.is_worth_waiting(&key, now);
+    pub(super) fn want(&mut self, key: &K, now: Instant) -> bool {
+        if self.pending.contains_key(key) {
+            return self.is_worth_waiting(key, now);
         }
-        if self.known.get(&key).is_some_and(|known| now < known.until) {
+        if self.known.get(key).is_some_and(|known| now < known.until) {
             return false;
         }
-        self.known.pop(&key);
-        if self.pending.len() >= PENDING_LIMIT || self.questions.try_send(key).is_err() {
+        self.known.pop(key);
+        if self.pending.len() >= PENDING_LIMIT || self.questions.try_send(key.clone()).is_err() {
             self.counts.refused += 1;
             return false;
         }
         self.counts.asked += 1;
-        self.pending.insert(key, now);
-        self.is_worth_waiting(&key, now)
+        self.pending.insert(key.clone(), now);
+        self.is_worth_waiting(key, now)
     }
 
     fn is_worth_waiting(&self, key: &K, now: Instant) -> bool {
@@ -191,7 +196,7 @@ mod tests {
     }
 
     fn want(cache: &mut Cache<u32, &'static str>, key: u32) -> bool {
-        cache.want(key, Instant::now())
+        cache.want(&key, Instant::now())
     }
 
     /// Asks for a name, and answers.

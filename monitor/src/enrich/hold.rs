@@ -25,6 +25,12 @@ struct Held {
 }
 
 impl Hold {
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
     /// Whether none waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -23,16 +23,19 @@ use self::{
     cache::Cache,
     levels::Levels,
     runtime::{ContainerId, Named, Question, Socket},
+    symbols::Asked,
 };
-use crate::event::{Container, Event, Missing, Process, Text};
+use crate::event::{Container, Event, Missing, Process, Stack, Text};
 
 /// A name that an event waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// That of a user or group.
     Account(Id),
     /// Those of a container and its pod.
     Container(Question),
+    /// Those of the functions on a stack.
+    Stack(Asked),
 }
 
 /// Knows names, and asks for those it doesn't.
@@ -42,6 +45,7 @@ pub struct Enricher {
     levels: Levels,
     accounts: Option<Cache<Id, Box<str>>>,
     containers: Option<Containers>,
+    stacks: Option<Cache<Asked, Stack<'static>>>,
 }
 
 /// Names of containers, and where they are asked for.
@@ -55,7 +59,7 @@ impl Enricher {
     /// One that looks nothing up, for events that wait this long at most.
     #[must_use]
     pub fn new(wait: Duration) -> Self {
-        Self { wait, levels: Levels::default(), accounts: None, containers: None }
+        Self { wait, levels: Levels::default(), accounts: None, containers: None, stacks: None }
     }
 
     /// Has it name users and groups. The desk is where they are looked up ([`accounts::start`]).
@@ -73,6 +77,13 @@ impl Enricher {
         desk
     }
 
+    /// Has it name the functions on stacks. The desk is where they are looked up ([`symbols::start`]).
+    pub fn look_up_functions(&mut self) -> Desk<Asked, Stack<'static>> {
+        let (cache, desk) = Cache::of(symbols::KNOWN_LIMIT, self.wait);
+        self.stacks = Some(cache);
+        desk
+    }
+
     /// Takes what an event teaches about others, and asks for the names that it needs and that are not known. Gives
     /// those to wait for.
     pub fn want(&mut self, event: &Event<'_>, now: Instant) -> Vec<Wanted> {
@@ -80,7 +91,7 @@ impl Enricher {
         let mut wanted = Vec::new();
         if let Some(accounts) = &mut self.accounts {
             for id in ids(&event.process).into_iter().flatten() {
-                if accounts.want(id, now) {
+                if accounts.want(&id, now) {
                     wanted.push(Wanted::Account(id));
                 }
             }
@@ -91,10 +102,16 @@ impl Enricher {
                 None => self.levels.infer(event, now).and_then(|container| containers.question(&container)),
             };
             if let Some(question) = question
-                && containers.names.want(question, now)
+                && containers.names.want(&question, now)
             {
                 wanted.push(Wanted::Container(question));
             }
+        }
+        if let Some(stacks) = &mut self.stacks
+            && let Some(asked) = Asked::of(event)
+            && stacks.want(&asked, now)
+        {
+            wanted.push(Wanted::Stack(asked));
         }
         wanted
     }
@@ -110,6 +127,9 @@ impl Enricher {
         if let Some(containers) = &self.containers {
             containers.name(event);
         }
+        if let Some(stacks) = &self.stacks {
+            name_functions(stacks, event);
+        }
     }
 
     /// Whether there is nothing to wait for any more.
@@ -124,6 +144,7 @@ impl Enricher {
         match wanted {
             Wanted::Account(id) => self.accounts.as_ref()?.waits_until(id),
             Wanted::Container(question) => self.containers.as_ref()?.names.waits_until(question),
+            Wanted::Stack(asked) => self.stacks.as_ref()?.waits_until(asked),
         }
     }
 
@@ -133,6 +154,7 @@ impl Enricher {
             biased;
             () = answered(self.accounts.as_mut()) => {}
             () = answered(self.containers.as_mut().map(|containers| &mut containers.names)) => {}
+            () = answered(self.stacks.as_mut()) => {}
             () = until_then(until) => {}
         }
     }
@@ -145,13 +167,17 @@ impl Enricher {
         if let Some(containers) = &mut self.containers {
             containers.names.take_answers();
         }
+        if let Some(stacks) = &mut self.stacks {
+            stacks.take_answers();
+        }
     }
 
     /// What became of the questions, by what they were about.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, Counts)> {
         let accounts = self.accounts.as_ref().map(|names| ("users and groups", names.counts()));
         let containers = self.containers.as_ref().map(|containers| ("containers", containers.names.counts()));
-        accounts.into_iter().chain(containers)
+        let stacks = self.stacks.as_ref().map(|stacks| ("functions on stacks", stacks.counts()));
+        [accounts, containers, stacks].into_iter().flatten()
     }
 }
 
@@ -199,7 +225,19 @@ fn name_accounts<'a>(accounts: &'a Cache<Id, Box<str>>, event: &mut Event<'a>) {
     }
 }
 
-async fn answered<K: Copy + Eq + std::hash::Hash, V>(cache: Option<&mut Cache<K, V>>) {
+/// Adds the names of the functions on an event's stacks.
+fn name_functions<'a>(stacks: &'a Cache<Asked, Stack<'static>>, event: &mut Event<'a>) {
+    let Some(asked) = Asked::of(event) else { return };
+    match stacks.get(&asked) {
+        Ok(Some(named)) => event.stack = Some(named.borrowed()),
+        Ok(None) => {}
+        Err(reason) => {
+            event.missing.push(Missing { field: "stack.function".into(), reason: reason.into() });
+        }
+    }
+}
+
+async fn answered<K: Clone + Eq + std::hash::Hash, V>(cache: Option<&mut Cache<K, V>>) {
     match cache {
         Some(cache) => cache.answered().await,
         None => pending().await,

@@ -1,6 +1,7 @@
-//! Names for the frames of stacks, by `blazesym`.
+//! Names for the frames of stacks, by `blazesym`, looked up on a thread of their own.
 //!
-//! The kernel's frames are looked up in `/proc/kallsyms`. A user frame names its file by build id; the file is looked for
+//! The kernel's frames are looked up in `/proc/kallsyms`, which shows addresses only to the privileged: it is copied before
+//! denyd gives its privileges up. A user frame names its file by build id; the file is looked for
 //! in the process's own mappings while it lives, and is its executable else. What was found is kept, so that a library
 //! is known when the next process that uses it is gone already.
 //!
@@ -12,14 +13,17 @@ use std::{
     ffi::OsStr,
     fs::{self, File, Metadata},
     io,
+    num::NonZeroUsize,
     os::{
-        fd::AsRawFd as _,
+        fd::{AsRawFd as _, OwnedFd},
         unix::{
             ffi::OsStrExt as _,
             fs::{MetadataExt as _, OpenOptionsExt as _},
         },
     },
     path::{Path, PathBuf},
+    sync::Arc,
+    thread,
 };
 
 use blazesym::{
@@ -30,16 +34,98 @@ use blazesym::{
         source::{Elf, Kernel, Source},
     },
 };
+use rustix::fs::{MemfdFlags, memfd_create};
 
+use super::cache::Desk;
 use crate::{
     event::{Event, Frame, Process, Stack, Text},
     text,
 };
 
+/// Stacks whose names are kept.
+pub(super) const KNOWN_LIMIT: NonZeroUsize = NonZeroUsize::new(256).expect("it is not 0");
+
+/// The stacks of an event, and what is needed of its process to find the files.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Asked(Arc<Stacks>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Stacks {
+    pid: Option<u32>,
+    exe: Option<Box<str>>,
+    mount_namespace: Option<u32>,
+    frames: Stack<'static>,
+}
+
+impl Asked {
+    /// Those of this event, if it has any.
+    pub(super) fn of(event: &Event<'_>) -> Option<Self> {
+        let Process { pid, exe, namespaces, .. } = &event.process;
+        Some(Self(Arc::new(Stacks {
+            pid: *pid,
+            exe: exe.as_deref().map(Into::into),
+            mount_namespace: namespaces.map(|namespaces| namespaces.mnt),
+            frames: event.stack.clone()?.into_owned(),
+        })))
+    }
+}
+
+/// What `/proc/kallsyms` said when it was copied; empty if it could not be.
+#[derive(Debug)]
+pub struct KernelSymbols {
+    /// Kept open, so that `readable` stays this copy.
+    _copy: Option<OwnedFd>,
+    readable: PathBuf,
+}
+
+impl KernelSymbols {
+    /// Copies them into memory. Needs `CAP_SYSLOG`.
+    #[must_use]
+    pub fn copy() -> Self {
+        let copy = memfd_create("kallsyms", MemfdFlags::CLOEXEC).map_err(io::Error::from).and_then(|copy| {
+            let mut copy = File::from(copy);
+            io::copy(&mut File::open("/proc/kallsyms")?, &mut copy)?;
+            Ok(OwnedFd::from(copy))
+        });
+        match copy {
+            Ok(copy) => {
+                let readable = PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd()));
+                Self { _copy: Some(copy), readable }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "/proc/kallsyms: the kernel's functions will have no names");
+                Self { _copy: None, readable: PathBuf::from("/dev/null") }
+            }
+        }
+    }
+}
+
+/// Starts the thread that reads the kernel's and the files' symbols. It ends when nobody asks any more.
+///
+/// # Errors
+///
+/// If the thread can't be started.
+pub fn start(mut desk: Desk<Asked, Stack<'static>>, kernel: KernelSymbols) -> io::Result<()> {
+    thread::Builder::new().name("symbols".to_owned()).spawn(move || {
+        let mut symbols = Symbols::new(kernel);
+        // The kernel's symbols are read with the first answer. That should not be in the way of the first event.
+        let _read = symbols.symbolizer.symbolize(&symbols.kernel, Input::AbsAddr(&[]));
+        while let Some(asked) = desk.questions.blocking_recv() {
+            let named = symbols.name(&asked);
+            if desk.answers.blocking_send((asked, Ok(Some(named)))).is_err() {
+                break;
+            }
+        }
+    })?;
+    Ok(())
+}
+
 /// Finds the functions of frames.
-pub struct Symbols {
+struct Symbols {
     symbolizer: Symbolizer,
     kernel: Source<'static>,
+    /// What [`Self::kernel`] reads.
+    _kallsyms: KernelSymbols,
     /// By build id, as events write it.
     files: HashMap<String, Option<Binary>>,
     /// Inode number of denyd's own mount namespace.
@@ -56,26 +142,27 @@ struct Binary {
 
 impl Symbols {
     /// Files that are kept open, at most.
-    pub const FILES: usize = 256;
+    const FILES: usize = 256;
 
     /// Nothing looked up yet.
-    #[must_use]
-    pub fn new() -> Self {
-        let kernel = Kernel { vmlinux: MaybeDefault::None, debug_syms: false, ..Kernel::default() };
+    fn new(symbols: KernelSymbols) -> Self {
+        let kallsyms = MaybeDefault::Some(symbols.readable.clone());
+        let kernel = Kernel { kallsyms, vmlinux: MaybeDefault::None, debug_syms: false, ..Kernel::default() };
         Self {
             symbolizer: symbolizer(),
             kernel: kernel.into(),
+            _kallsyms: symbols,
             files: HashMap::new(),
             mount_namespace: fs::metadata("/proc/self/ns/mnt").ok().map(|metadata| metadata.ino()),
         }
     }
 
-    /// Names the functions in an event's stacks. This reads files: not for the reader's thread.
-    pub fn name(&mut self, event: &mut Event<'_>) {
-        let Some(mut stack) = event.stack.take() else { return };
+    /// Names the functions on these stacks.
+    fn name(&mut self, Asked(asked): &Asked) -> Stack<'static> {
+        let mut stack = asked.frames.clone();
         self.name_kernel(&mut stack);
-        self.name_user(&mut stack, &event.process);
-        event.stack = Some(stack);
+        self.name_user(&mut stack, asked);
+        stack
     }
 
     fn name_kernel(&self, stack: &mut Stack<'_>) {
@@ -96,7 +183,7 @@ impl Symbols {
         }
     }
 
-    fn name_user(&mut self, stack: &mut Stack<'_>, process: &Process<'_>) {
+    fn name_user(&mut self, stack: &mut Stack<'_>, process: &Stacks) {
         for (n, frame) in stack.user.iter_mut().enumerate() {
             let (Some(build_id), Some(offset)) = (&frame.build_id, &frame.file_offset) else { continue };
             let offset = call(n, number(Some(offset)));
@@ -112,7 +199,7 @@ impl Symbols {
     }
 
     /// Looks for the file with this build id, if that was not done.
-    fn find(&mut self, build_id: &str, process: &Process<'_>) {
+    fn find(&mut self, build_id: &str, process: &Stacks) {
         if self.files.contains_key(build_id) {
             return;
         }
@@ -131,14 +218,16 @@ impl Symbols {
     }
 
     /// The files that the process runs, or ran: empty if they are in another mount namespace.
-    fn candidates(&self, process: &Process<'_>) -> Vec<PathBuf> {
-        let namespace = process.namespaces.map(|namespaces| namespaces.mnt.into());
+    fn candidates(&self, process: &Stacks) -> Vec<PathBuf> {
+        let namespace = process.mount_namespace.map(u64::from);
         if namespace.is_none() || namespace != self.mount_namespace {
             return Vec::new();
         }
         // Another process may have the number by now. That does no harm: its files are taken by their own build ids.
-        let maps = fs::read_to_string(format!("/proc/{}/maps", process.pid)).unwrap_or_default();
+        let maps = process.pid.map(|pid| fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default());
         let mut files: Vec<PathBuf> = maps
+            .as_deref()
+            .unwrap_or_default()
             .lines()
             .filter_map(|line| Some(Path::new(&line[line.find('/')?..]).to_owned()))
             .chain(process.exe.as_deref().and_then(path))
@@ -147,12 +236,6 @@ impl Symbols {
         files.dedup();
         files.truncate(Self::FILES / 2);
         files
-    }
-}
-
-impl Default for Symbols {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -208,4 +291,77 @@ fn name(frame: &mut Frame<'_>, n: usize, found: Symbolized<'_>) {
         let path: Text<'_> = text::escape(path.as_os_str().as_encoded_bytes());
         code.line.map_or_else(|| path.to_string(), |line| format!("{path}:{line}")).into()
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// The C library's file as this process maps it, and where `getpid` is in it.
+    fn getpid() -> (PathBuf, u64) {
+        let address = libc::getpid as *const () as u64;
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        maps.lines()
+            .find_map(|line| {
+                let mut words = line.split_ascii_whitespace();
+                let (start, end) = words.next()?.split_once('-')?;
+                let (start, end) = (hex(start), hex(end));
+                let offset = hex(words.nth(1)?);
+                let path = words.nth(2)?;
+                (start..end).contains(&address).then(|| (path.into(), address - start + offset))
+            })
+            .unwrap()
+    }
+
+    fn hex(text: &str) -> u64 {
+        u64::from_str_radix(text, 16).unwrap()
+    }
+
+    /// What is asked about one frame of this process, in a file.
+    fn asked(exe: &Path, file_offset: u64) -> Asked {
+        let (build_id, _binary) = Binary::open(&getpid().0).unwrap().unwrap();
+        let frame = Frame {
+            build_id: Some(build_id.into()),
+            file_offset: Some(format!("{file_offset:#x}").into()),
+            ..Frame::default()
+        };
+        let namespace = fs::metadata("/proc/self/ns/mnt").unwrap().ino();
+        Asked(Arc::new(Stacks {
+            pid: None,
+            exe: Some(exe.to_str().unwrap().into()),
+            mount_namespace: Some(namespace.try_into().unwrap()),
+            frames: Stack { kernel: Vec::new(), user: vec![frame] },
+        }))
+    }
+
+    #[test]
+    fn a_function_of_a_file_that_is_roots_alone_is_named() {
+        let (path, offset) = getpid();
+        let named = Symbols::new(KernelSymbols::copy()).name(&asked(&path, offset + 3));
+        let frame = &named.user[0];
+        assert!(frame.function.as_deref().unwrap().ends_with("getpid"), "{frame:?}");
+        assert_eq!((frame.offset, frame.file.as_deref()), (Some(3), path.to_str()));
+    }
+
+    #[test]
+    fn a_file_that_others_can_write_is_not_read() {
+        let (path, offset) = getpid();
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("libc");
+        fs::copy(path, &copy).unwrap();
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o777)).unwrap();
+        let asked = asked(&copy, offset);
+        assert_eq!(Symbols::new(KernelSymbols::copy()).name(&asked), asked.0.frames);
+    }
+
+    #[test]
+    fn a_process_of_another_mount_namespace_names_no_file() {
+        let (path, offset) = getpid();
+        let Asked(own) = asked(&path, offset);
+        let stacks =
+            Stacks { pid: None, exe: own.exe.clone(), mount_namespace: Some(1), frames: own.frames.clone() };
+        assert_eq!(Symbols::new(KernelSymbols::copy()).name(&Asked(Arc::new(stacks))), own.frames);
+    }
 }

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
 use schemars::{Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::Value;
 
-use super::{Event, SCHEMA_VERSION};
+use super::{Event, Module, SCHEMA_VERSION};
 
 const RENEW: &str = "UPDATE_GOLDEN=1 cargo test -p monitor --lib event::schema";
 
@@ -206,7 +206,16 @@ fn the_list_has_fields_of_lists_and_values_of_enums() {
     let kind = |name: &str| names.get(name).map(String::as_str);
     assert_eq!(kind("process.ancestors[].start_time"), Some("string (date-time)"));
     assert_eq!(kind("process.cmdline"), Some("list of string"));
-    assert_eq!(kind("process.pid"), Some("integer (uint32), always"));
+    assert_eq!(kind("process.pid"), Some("integer (uint32)"));
+    assert_eq!(kind("silent"), Some("boolean, always"));
     assert_eq!(kind("verdict=permitted"), Some("value"));
     assert_eq!(parse(&listed(&names)), (SCHEMA_VERSION, names.clone()), "the file can be read back");
+}
+
+#[test]
+fn a_modules_name_and_number_are_those_of_events_and_of_the_list() {
+    for (number, module) in Module::ALL.into_iter().enumerate() {
+        assert_eq!(serde_json::to_value(module).unwrap(), module.name());
+        assert_eq!(module as usize, number, "{}", module.name());
+    }
 }

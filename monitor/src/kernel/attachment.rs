@@ -13,6 +13,9 @@ pub enum Hook {
     Kprobe(&'static str),
     /// A function's exit, by breakpoint.
     Kretprobe(&'static str),
+    /// The exit, by trampoline, of the LSM hook that has this place among those with BPF LSM programs, if there are so
+    /// many. Programs on such hooks are attached each for itself.
+    LsmSlot(usize),
 }
 
 impl std::fmt::Display for Hook {
@@ -23,6 +26,7 @@ impl std::fmt::Display for Hook {
             Self::Tracepoint(name) => write!(f, "tp_btf/{name}"),
             Self::Kprobe(name) => write!(f, "kprobe/{name}"),
             Self::Kretprobe(name) => write!(f, "kretprobe/{name}"),
+            Self::LsmSlot(_) => f.write_str("fexit/bpf_lsm_*"),
         }
     }
 }
@@ -41,7 +45,8 @@ pub struct Program {
 pub struct Attachment {
     /// What is attached.
     pub programs: &'static [Program],
-    /// The entries of [`monitor_common::layout::Layout`] without which the programs can't tell what was refused.
+    /// The entries of [`monitor_common::layout::Layout`], and of [`monitor_common::layout::Settings`], without which the
+    /// programs can't tell what was refused.
     pub needs: &'static [&'static str],
     /// What the names of the layout's other entries start with that the programs read, beside those that all do.
     pub reads: &'static [&'static str],

@@ -13,6 +13,8 @@ use monitor_common::{
 };
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
+use crate::accounting::KernelCounts;
+
 /// The counters of every CPU.
 pub struct Counters {
     values: NonNull<AtomicU64>,
@@ -34,6 +36,19 @@ impl Counters {
             unsafe { mmap(std::ptr::null_mut(), bytes, ProtFlags::READ, MapFlags::SHARED, map.as_fd(), 0) }?;
         let values = NonNull::new(memory.cast()).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Self { values, bytes, cpus })
+    }
+
+    /// Everything that is counted of one source, whose programs the kernel skipped so often.
+    #[must_use]
+    pub fn of(&self, source: SourceId, recursion_misses: u64) -> KernelCounts {
+        KernelCounts {
+            seen: self.get(source, Counter::Seen),
+            ring_full: self.get(source, Counter::RingFull),
+            unreadable: self.get(source, Counter::Unreadable),
+            recursion_misses,
+            cut: self.get(source, Counter::Cut),
+            read_faults: self.get(source, Counter::ReadFault),
+        }
     }
 
     /// One counter of one source, all CPUs together.

@@ -9,6 +9,10 @@ pub(super) enum AttachError {
     NoTarget(&'static str),
     #[error("this kernel's BTF lacks {}", .0.join(", "))]
     NoMember(Vec<String>),
+    #[error("no hook has a BPF LSM program")]
+    NoLsmProgram,
+    #[error("this kernel's /proc/kallsyms doesn't tell {}", .0.join(", "))]
+    Unknown(Vec<&'static str>),
     #[error("the eBPF object has no such program")]
     NoProgram,
     #[error("cannot load it: {}", reason(.0))]

@@ -9,8 +9,10 @@ mod classes;
 mod counters;
 mod failure;
 mod lockdown;
+mod lsm_hooks;
 mod memory;
 mod modules;
+mod program_stats;
 mod report;
 mod ring;
 mod symbols;
@@ -24,7 +26,7 @@ use aya::{
     programs::{BtfTracePoint, FEntry, FExit, KProbe, ProgramError},
 };
 use monitor_common::{
-    SourceId,
+    BPF_LSM_SLOTS, HookCall, SourceId,
     layout::{ABSENT, ENTRIES, Layout, Settings},
 };
 use zerocopy::IntoBytes as _;
@@ -32,16 +34,21 @@ use zerocopy::IntoBytes as _;
 pub use self::{
     attachment::{Attachment, Hook, Program},
     counters::Counters,
-    modules::ModulesError,
+    modules::{ModulesError, active as active_modules},
+    program_stats::{ProgramCounts, ProgramStats, measured as measures_programs},
     report::{Failed, Report, SourceReport, State},
     ring::{RingError, RingReader},
     types::{KernelTypes, TypesError},
 };
-use self::{failure::AttachError, memory::KernelMemory};
-use crate::source::{
-    self, Source,
-    context::EbitmapLayout,
-    names::{lockdown::Reasons, selinux::ClassMap},
+use self::{failure::AttachError, lsm_hooks::LsmHook, memory::KernelMemory};
+use crate::{
+    privilege::{self, PrivilegeError, Privileged, Unprivileged},
+    source::{
+        self, Source, Tables,
+        bpf_lsm::WatchedHook,
+        context::EbitmapLayout,
+        names::{ipe::Numbers, lockdown::Reasons, selinux::ClassMap},
+    },
 };
 
 /// The programs, as `monitor-ebpf` was compiled.
@@ -63,8 +70,9 @@ pub struct Options {
     pub ring_size: u32,
 }
 
-/// The programs, attached; they are detached when this is dropped.
-pub struct Attached {
+/// The programs, attached; they are detached when this is dropped. `P` says what privileges the process has: the ring
+/// buffer is read only once they are given up.
+pub struct Attached<P> {
     /// What they write.
     pub reader: RingReader,
     /// What they count.
@@ -75,6 +83,21 @@ pub struct Attached {
     pub report: Report,
     /// The programs themselves.
     pub programs: Programs,
+    /// What privileges there are.
+    pub privileges: P,
+}
+
+impl Attached<Privileged> {
+    /// Gives up every privilege, for good. No other thread may run yet.
+    ///
+    /// # Errors
+    ///
+    /// If that fails, or did not work.
+    pub fn give_up_privileges(self) -> Result<Attached<Unprivileged>, PrivilegeError> {
+        let Self { reader, counters, facts, report, programs, privileges } = self;
+        let privileges = privilege::give_up(privileges)?;
+        Ok(Attached { reader, counters, facts, report, programs, privileges })
+    }
 }
 
 /// What decoding needs to know of this kernel.
@@ -86,6 +109,20 @@ pub struct Facts {
     pub ebitmap: Option<EbitmapLayout>,
     /// What a locked-down kernel refuses.
     pub lockdown: Reasons,
+    /// IPE's numbers.
+    pub ipe: Numbers,
+    /// The LSM hooks that have BPF programs, by their slots.
+    pub bpf_lsm: Vec<WatchedHook>,
+}
+
+impl Facts {
+    /// What decoding needs to know of this machine.
+    #[must_use]
+    pub fn tables(self) -> Tables {
+        let Self { classes, ebitmap, lockdown, ipe, bpf_lsm } = self;
+        let classes = classes.unwrap_or_default();
+        Tables { classes, ebitmap, lockdown, ipe, bpf_lsm, ..Tables::of_this_machine() }
+    }
 }
 
 /// Nothing could be attached.
@@ -147,7 +184,7 @@ impl Report {
 /// # Errors
 ///
 /// If nothing at all can be watched; a source that can't be attached is only reported.
-pub fn attach(options: &Options) -> Result<Attached, KernelError> {
+pub fn attach(options: &Options) -> Result<Attached<Privileged>, KernelError> {
     if !privileged() {
         return Err(KernelError::NotPrivileged);
     }
@@ -160,23 +197,30 @@ pub fn attach(options: &Options) -> Result<Attached, KernelError> {
 
     let mut notes = Vec::new();
     let object = if types.has_function("bpf_loop") { OBJECT } else { BOUNDED_OBJECT };
-    let (mut settings, facts) = variables(object, &btf, &types, &layout, &modules, &mut notes)?;
+    let (mut settings, mut facts) = variables(object, &btf, &types, &layout, &modules, &mut notes)?;
     settings.silent = options.silent.into();
     if options.stack && !types.has_function("bpf_get_current_task_btf") {
         notes.push("this kernel can't give stacks to programs: use Linux 5.11 or newer".to_owned());
     } else {
         settings.stack = options.stack.into();
     }
-    let mut ebpf = load(object, &btf, &layout, &settings, options.ring_size, cpus)?;
+    let hooks = if options.sources.contains(&SourceId::BpfLsm) && modules.iter().any(|name| name == "bpf") {
+        lsm_hooks::find(&types, &mut notes)
+    } else {
+        Vec::new()
+    };
+    let mut ebpf = load(object, &btf, &layout, &settings, &hooks, options.ring_size, cpus)?;
+    let kernel = Kernel { btf, types, layout, settings, modules, hooks };
     let mut sources = Vec::new();
     let mut attached = Vec::new();
     for source in &source::ALL {
-        let (report, programs) = attach_source(&mut ebpf, &btf, &types, &layout, source, &modules, options);
+        let (report, programs) = attach_source(&mut ebpf, &kernel, source, options);
         sources.push(report);
         attached.extend(programs.into_iter().map(|program| (source.id, program)));
     }
-    let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
-    let report = Report { kernel, modules, sources, notes };
+    facts.bpf_lsm = kernel.hooks.into_iter().map(|hook| hook.watched).collect();
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let report = Report { kernel: release, modules: kernel.modules, sources, notes };
     if attached.is_empty() {
         return Err(KernelError::NothingAttached(Box::new(report)));
     }
@@ -186,7 +230,8 @@ pub fn attach(options: &Options) -> Result<Attached, KernelError> {
         Some(Map::Array(map)) => Counters::map(map.fd().as_fd(), cpus).map_err(KernelError::Counters)?,
         _ => return Err(KernelError::NoMap("COUNTERS")),
     };
-    Ok(Attached { reader, counters, facts, report, programs: Programs { ebpf, attached } })
+    let programs = Programs { ebpf, attached };
+    Ok(Attached { reader, counters, facts, report, programs, privileges: Privileged::unexamined() })
 }
 
 /// Whether this process may load programs that trace the kernel.
@@ -211,13 +256,19 @@ fn load(
     btf: &Btf,
     layout: &Layout,
     settings: &Settings,
+    hooks: &[LsmHook],
     ring_size: u32,
     cpus: usize,
 ) -> Result<Ebpf, KernelError> {
+    let mut calls = [HookCall::default(); BPF_LSM_SLOTS];
+    for (call, hook) in calls.iter_mut().zip(hooks) {
+        *call = hook.call;
+    }
     EbpfLoader::new()
         .btf(Some(btf))
         .override_global("LAYOUT", layout.as_bytes(), true)
         .override_global("SETTINGS", settings.as_bytes(), true)
+        .override_global("HOOKS", calls.as_bytes(), true)
         .map_max_entries("EVENTS", ring_size)
         .map_max_entries("COUNTERS", u32::try_from(cpus).unwrap_or(u32::MAX))
         .load(object)
@@ -234,7 +285,7 @@ fn variables(
     notes: &mut Vec<String>,
 ) -> Result<(Settings, Facts), KernelError> {
     let mut settings = Settings::UNKNOWN;
-    let mut facts = Facts { classes: None, ebitmap: ebitmap(layout), lockdown: Reasons::default() };
+    let mut facts = Facts { classes: None, ebitmap: ebitmap(layout), ..Facts::default() };
     let active = |name: &str| modules.iter().any(|module| module == name);
     let (selinux, apparmor, lockdown) = (active("selinux"), active("apparmor"), active("lockdown"));
     let names = [
@@ -242,23 +293,38 @@ fn variables(
         "selinux_state",
         "selinux_blob_sizes",
         "apparmor_blob_sizes",
+        "selinux_inode_permission",
+        "security_vm_enough_memory_mm",
         "ptrace_scope",
+        "tomoyo_query_observers",
+        "enforce",
         "lockdown_reasons",
     ];
-    let addresses = symbols::addresses(&names).unwrap_or_else(|error| {
+    let symbols = symbols::find(&names).unwrap_or_else(|error| {
         notes.push(format!(
             "/proc/kallsyms: {error}: labels of processes and SELinux's names will be missing"
         ));
         HashMap::default()
     });
-    settings.yama_ptrace_scope = addresses.get("ptrace_scope").copied().unwrap_or(0);
+    let of = |symbol: &str| symbols.get(symbol).cloned().unwrap_or_default();
+    settings.yama_ptrace_scope = of("ptrace_scope").start;
+    settings.tomoyo_query_observers = of("tomoyo_query_observers").start;
+    if active("ipe") {
+        settings.ipe_enforce = of("enforce").start;
+        facts.ipe = Numbers {
+            operations: types.enumeration("ipe_op_type"),
+            hooks: types.enumeration("ipe_hook_type"),
+            matches: types.enumeration("ipe_match"),
+            properties: types.enumeration("ipe_prop_type"),
+        };
+    }
     if lockdown {
         facts.lockdown.names = types.enumeration("lockdown_reason");
     }
     if !selinux && !apparmor && !lockdown {
         return Ok((settings, facts));
     }
-    let mut ebpf = load(object, btf, layout, &settings, 4096, 1)?;
+    let mut ebpf = load(object, btf, layout, &settings, &[], 4096, 1)?;
     let mut memory = match KernelMemory::open(&mut ebpf) {
         Ok(memory) => memory,
         Err(error) => {
@@ -266,32 +332,43 @@ fn variables(
             return Ok((settings, facts));
         }
     };
-    let mut blob = |module: bool, symbol: &str| -> u32 {
-        let Some(&address) = addresses.get(symbol).filter(|_| module && layout.lsm_blob_sizes_cred != ABSENT)
-        else {
-            return 0;
-        };
-        memory
-            .u32(address + u64::from(layout.lsm_blob_sizes_cred))
-            .map_or(0, |offset| offset.saturating_add(1))
+    let mut blob = |symbol: &str, size: u32| -> u32 {
+        let Some(range) = symbols.get(symbol).filter(|_| size != ABSENT) else { return 0 };
+        memory.u32(range.start + u64::from(size)).map_or(0, |offset| offset.saturating_add(1))
     };
-    settings.selinux_cred_blob_plus_one = blob(selinux, "selinux_blob_sizes");
-    settings.apparmor_cred_blob_plus_one = blob(apparmor, "apparmor_blob_sizes");
+    if apparmor {
+        settings.apparmor_cred_blob_plus_one = blob("apparmor_blob_sizes", layout.lsm_blob_sizes_cred);
+    }
     if selinux {
-        match addresses.get("selinux_state") {
-            Some(&address) => settings.selinux_state = address,
-            None => notes.push(hidden("selinux_state", "SELinux contexts")),
+        settings.selinux_cred_blob_plus_one = blob("selinux_blob_sizes", layout.lsm_blob_sizes_cred);
+        settings.selinux_inode_blob_plus_one = blob("selinux_blob_sizes", layout.lsm_blob_sizes_inode);
+        settings.selinux_task_blob_plus_one = blob("selinux_blob_sizes", layout.lsm_blob_sizes_task);
+        let code = of("selinux_inode_permission");
+        (settings.selinux_inode_permission, settings.selinux_inode_permission_end) = (code.start, code.end);
+        let code = of("security_vm_enough_memory_mm");
+        (settings.vm_enough_memory, settings.vm_enough_memory_end) = (code.start, code.end);
+        settings.selinux_state = of("selinux_state").start;
+        if settings.selinux_state == 0 {
+            notes.push(hidden("selinux_state", "SELinux contexts"));
         }
-        if let Some(&address) = addresses.get("secclass_map") {
-            facts.classes = classes::read(&mut memory, layout, address).unwrap_or_else(|error| {
+        if let Some(range) = symbols.get("secclass_map") {
+            facts.classes = classes::read(&mut memory, layout, range.start).unwrap_or_else(|error| {
                 notes.push(format!("secclass_map: {error}: SELinux classes and permissions will be numbers"));
                 None
             });
         } else {
             notes.push(hidden("secclass_map", "the names of SELinux classes and permissions"));
         }
+        if let Some(classes) = &facts.classes {
+            settings.selinux_dir = classes.number("dir").unwrap_or(0);
+            settings.selinux_dir_read = classes.bit("dir", "read").unwrap_or(0);
+            settings.selinux_dir_write = classes.bit("dir", "write").unwrap_or(0);
+            settings.selinux_dir_search = classes.bit("dir", "search").unwrap_or(0);
+            settings.selinux_audit_access = classes.bit("file", "audit_access").unwrap_or(0);
+            settings.selinux_capability = classes.number("capability").unwrap_or(0);
+        }
     }
-    if let Some(&address) = addresses.get("lockdown_reasons").filter(|_| lockdown) {
+    if let Some(address) = symbols.get("lockdown_reasons").filter(|_| lockdown).map(|range| range.start) {
         facts.lockdown.texts =
             lockdown::texts(&mut memory, &facts.lockdown.names, address).unwrap_or_else(|error| {
                 notes.push(format!(
@@ -324,19 +401,26 @@ fn ebitmap(layout: &Layout) -> Option<EbitmapLayout> {
     Some(EbitmapLayout { node_size, maps_offset, maps_len, startbit_offset })
 }
 
+/// What attaching needs to know of this kernel.
+struct Kernel {
+    btf: Btf,
+    types: KernelTypes,
+    layout: Layout,
+    settings: Settings,
+    modules: Vec<String>,
+    hooks: Vec<LsmHook>,
+}
+
 /// Attaches one source by the first of its attachments that works.
 fn attach_source(
     ebpf: &mut Ebpf,
-    btf: &Btf,
-    types: &KernelTypes,
-    layout: &Layout,
+    kernel: &Kernel,
     source: &Source,
-    modules: &[String],
     options: &Options,
 ) -> (SourceReport, Vec<&'static str>) {
     let mut report =
         SourceReport { name: source.name, state: State::Inactive, failed: Vec::new(), missing: Vec::new() };
-    if source.lsm.is_some_and(|lsm| !modules.iter().any(|module| module == lsm)) {
+    if source.lsm.is_some_and(|lsm| !kernel.modules.iter().any(|module| module == lsm)) {
         return (report, Vec::new());
     }
     if !options.sources.contains(&source.id) {
@@ -345,15 +429,16 @@ fn attach_source(
     }
     let mut advice = source.advice;
     for attachment in source.attachments {
-        match attach_all(ebpf, btf, types, layout, attachment) {
-            Ok(()) => {
-                log_verified(ebpf, attachment);
-                report.missing = missing_members(layout, attachment);
+        match attach_all(ebpf, kernel, attachment) {
+            Ok((programs, failed)) => {
+                log_verified(ebpf, &programs);
+                report.missing = missing_members(&kernel.layout, attachment);
+                report.failed.extend(failed);
                 report.state = State::Attached {
-                    hooks: attachment.programs.iter().map(|program| program.hook.to_string()).collect(),
+                    hooks: programs.iter().map(|program| program.hook.to_string()).collect(),
                     caveat: attachment.caveat,
                 };
-                return (report, attachment.programs.iter().map(|program| program.name).collect());
+                return (report, programs.iter().map(|program| program.name).collect());
             }
             Err((hook, error)) => {
                 if error.is_refusal() {
@@ -369,8 +454,8 @@ fn attach_source(
 }
 
 /// Notes what the verifier had to do, which is most of the time that starting takes.
-fn log_verified(ebpf: &Ebpf, attachment: &Attachment) {
-    for program in attachment.programs {
+fn log_verified(ebpf: &Ebpf, programs: &[Program]) {
+    for program in programs {
         let info = ebpf.program(program.name).and_then(|program| program.info().ok());
         let verified = info.and_then(|info| info.verified_instruction_count());
         tracing::debug!(program = program.name, hook = %program.hook, verified, "attached");
@@ -392,29 +477,56 @@ fn absent(layout: &Layout) -> impl Iterator<Item = (&'static str, String)> {
     absent.map(|(entry, _)| (entry.name, entry.specs[0].to_string()))
 }
 
-/// Attaches all programs of an attachment, or none.
+/// Attaches all programs of an attachment, or none. Of those on hooks that have BPF LSM programs, which have nothing to
+/// do with each other, as many as can be; the others are given with the reasons.
 fn attach_all(
     ebpf: &mut Ebpf,
-    btf: &Btf,
-    types: &KernelTypes,
-    layout: &Layout,
+    kernel: &Kernel,
     attachment: &Attachment,
-) -> Result<(), (Hook, AttachError)> {
+) -> Result<(Vec<Program>, Vec<Failed>), (Hook, AttachError)> {
     let first = attachment.programs[0].hook;
+    let needs = |name: &str| attachment.needs.contains(&name);
     let absent: Vec<String> =
-        absent(layout).filter(|(name, _)| attachment.needs.contains(name)).map(|(_, spec)| spec).collect();
+        absent(&kernel.layout).filter(|(name, _)| needs(name)).map(|(_, spec)| spec).collect();
     if !absent.is_empty() {
         return Err((first, AttachError::NoMember(absent)));
     }
-    for (index, program) in attachment.programs.iter().enumerate() {
-        if let Err(error) = attach_program(ebpf, btf, types, program) {
-            for earlier in &attachment.programs[..index] {
-                unload(ebpf, earlier.name);
+    let unknown: Vec<&str> =
+        kernel.settings.known().filter(|(name, known)| !known && needs(name)).map(|(name, _)| name).collect();
+    if !unknown.is_empty() {
+        return Err((first, AttachError::Unknown(unknown)));
+    }
+    let mut attached: Vec<Program> = Vec::new();
+    let mut failed = Vec::new();
+    let mut last = AttachError::NoLsmProgram;
+    for &program in attachment.programs {
+        let slot = matches!(program.hook, Hook::LsmSlot(_));
+        let Some(program) = on_its_hook(program, &kernel.hooks) else { continue };
+        match attach_program(ebpf, &kernel.btf, &kernel.types, &program) {
+            Ok(()) => attached.push(program),
+            Err(error) if slot => {
+                failed.push(Failed { hook: program.hook.to_string(), reason: error.to_string() });
+                last = error;
             }
-            return Err((program.hook, error));
+            Err(error) => {
+                for earlier in attached {
+                    unload(ebpf, earlier.name);
+                }
+                return Err((program.hook, error));
+            }
         }
     }
-    Ok(())
+    if attached.is_empty() { Err((first, last)) } else { Ok((attached, failed)) }
+}
+
+/// A program with the function of its slot's hook; `None` if its slot is empty.
+fn on_its_hook(program: Program, hooks: &[LsmHook]) -> Option<Program> {
+    match program.hook {
+        Hook::LsmSlot(slot) => {
+            hooks.get(slot).map(|hook| Program { hook: Hook::Fexit(hook.function), ..program })
+        }
+        _ => Some(program),
+    }
 }
 
 fn attach_program(
@@ -443,6 +555,8 @@ fn attach_program(
             found.load(target, btf).map_err(AttachError::Load)?;
             finish(found.attach().map(drop), || found.unload())
         }
+        // `on_its_hook` gave it a function.
+        Hook::LsmSlot(_) => Err(AttachError::NoLsmProgram),
         Hook::Kprobe(target) | Hook::Kretprobe(target) => {
             let found: &mut KProbe = found.try_into().map_err(AttachError::Load)?;
             found.load().map_err(AttachError::Load)?;
@@ -500,24 +614,21 @@ impl Programs {
         self.attached.is_empty()
     }
 
+    /// What reads the kernel's counts of the programs, also after the privileges are gone.
+    #[must_use]
+    pub fn stats(&self) -> ProgramStats {
+        ProgramStats::of(self.attached.iter().filter_map(|(source, name)| {
+            let fd = self.ebpf.program(name)?.fd().ok()?.as_fd().try_clone_to_owned().ok()?;
+            Some((*source, *name, fd))
+        }))
+    }
+
     /// How often the kernel skipped a source's programs because they were already running on that CPU
     /// (`bpf_prog_enter`, kernel/bpf/trampoline.c): denials that were neither counted nor reported.
     ///
     /// 0 where the kernel doesn't say (before 5.12).
     #[must_use]
     pub fn recursion_misses(&self, source: SourceId) -> u64 {
-        self.attached
-            .iter()
-            .filter(|(id, _)| *id == source)
-            .filter_map(|(_, name)| self.misses(name))
-            .fold(0, u64::wrapping_add)
-    }
-
-    fn misses(&self, name: &str) -> Option<u64> {
-        use std::os::fd::AsRawFd as _;
-        let fd = self.ebpf.program(name)?.fd().ok()?.as_fd().as_raw_fd();
-        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
-        let line = info.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?;
-        line.trim().parse().ok()
+        self.stats().recursion_misses(source)
     }
 }

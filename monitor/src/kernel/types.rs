@@ -3,8 +3,23 @@
 use std::path::Path;
 
 use btf_rs::{Btf, BtfType, FuncProto, Struct, Type};
-use monitor_common::layout::{ABSENT, ENTRIES, Layout, Spec};
+use monitor_common::{
+    HookArgument, HookCall,
+    layout::{ABSENT, ENTRIES, Layout, Spec},
+};
 use zerocopy::{FromBytes as _, IntoBytes as _};
+
+/// The structs that an LSM hook's object can be.
+const HOOK_ARGUMENTS: [(&str, HookArgument); 8] = [
+    ("file", HookArgument::File),
+    ("linux_binprm", HookArgument::Program),
+    ("dentry", HookArgument::Dentry),
+    ("path", HookArgument::Path),
+    ("inode", HookArgument::Inode),
+    ("socket", HookArgument::Socket),
+    ("sock", HookArgument::Sock),
+    ("task_struct", HookArgument::Task),
+];
 
 /// Where the kernel shows its BTF.
 pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
@@ -114,6 +129,40 @@ impl KernelTypes {
         self.btf
             .resolve_types_by_name(name)
             .is_ok_and(|types| types.iter().any(|found| matches!(found, Type::Func(_))))
+    }
+
+    /// The name of the function of this number in the BTF.
+    #[must_use]
+    pub fn function_name(&self, id: u32) -> Option<String> {
+        match self.btf.resolve_type_by_id(id).ok()? {
+            Type::Func(function) => self.btf.resolve_name(&function).ok(),
+            _ => None,
+        }
+    }
+
+    /// How an LSM hook's function is called, and which of its arguments tells most of the object; `None` if there is no
+    /// such function, or it returns nothing.
+    #[must_use]
+    pub fn hook_call(&self, function: &str) -> Option<HookCall> {
+        let prototype = self.prototype(function)?;
+        self.size(&self.beneath(self.btf.resolve_type_by_id(prototype.return_type_id()).ok()?)?)?;
+        let arguments = self.place(&prototype, None)?;
+        let pointed = |parameter| -> Option<HookArgument> {
+            let Type::Ptr(pointer) = self.underlying(parameter)? else { return None };
+            let Type::Struct(found) = self.underlying(&pointer)? else { return None };
+            let name = self.btf.resolve_name(&found).ok()?;
+            HOOK_ARGUMENTS.iter().find(|(known, _)| *known == name).map(|(_, argument)| *argument)
+        };
+        let mut call = HookCall { arguments, ..HookCall::default() };
+        for parameter in &prototype.parameters {
+            let Some(argument) = pointed(parameter) else { continue };
+            if call.kind == HookArgument::None as u32 || (argument as u32) < call.kind {
+                let name = self.btf.resolve_name(parameter).ok()?;
+                call.object = self.place(&prototype, Some(&name))?;
+                call.kind = argument as u32;
+            }
+        }
+        Some(call)
     }
 
     /// Whether the kernel has a tracepoint of this name that BTF describes.

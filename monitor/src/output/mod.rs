@@ -1,36 +1,103 @@
-//! The outputs. An event is encoded once, and every output shares the bytes.
+//! The outputs. An event is encoded once for each encoding in use, and the outputs of that encoding share the bytes.
 //!
-//! Each output has a bounded queue of its own. A slow one loses its own events, counted under its own name, and never
-//! makes the reader or another output wait. For each output, at any time:
-//! `received = written + lost{reason}`, where what its queue holds is not yet either.
+//! Each output has a bounded queue and a filter of its own. A slow one loses its own events, counted under its own
+//! name, and never makes the reader or another output wait. For each output, at any time:
+//! `received = filtered + written + lost{reason}`, where what its queue holds is not yet any of them.
 
+mod encoding;
+mod file;
+mod health;
+mod journald;
+mod otlp;
+mod outputs;
+pub mod spec;
 pub mod stdout;
+mod stream;
+mod syslog;
+mod transport;
+mod unix;
 
 use std::{
     fmt,
+    pin::pin,
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
 
-use bytes::{BufMut as _, Bytes, BytesMut};
-use tokio::sync::mpsc::{self, error::TrySendError};
+use bytes::{Bytes, BytesMut};
+use tokio::sync::{
+    Notify,
+    mpsc::{self, error::TrySendError},
+};
 
-use crate::{accounting::write_lost, event::Event};
-
-/// Room for an event's line, so that encoding seldom has to grow the buffer.
-const USUAL_LINE: usize = 4096;
+pub use self::{
+    encoding::Encoding,
+    outputs::{Outputs, StartError},
+};
+use crate::{accounting::write_lost, event::Event, filter::Filter};
 
 /// Encodes events and hands them to every output.
 #[derive(Debug, Default)]
 pub struct Hub {
     outputs: Vec<Inlet>,
+    encoder: Encoder,
+    listed: Listed,
+}
+
+/// The outputs that there are at the time.
+#[derive(Clone, Debug, Default)]
+pub struct Listed(Arc<Mutex<Vec<Listing>>>);
+
+/// An output, as others see it.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// What it counts.
+    pub counts: Arc<OutputCounts>,
+    /// What it wants.
+    pub filter: Option<Filter>,
+}
+
+impl Listed {
+    /// Those of now.
+    #[must_use]
+    pub fn now(&self) -> Vec<Listing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, outputs: &[Inlet]) {
+        let listing =
+            |output: &Inlet| Listing { counts: Arc::clone(&output.counts), filter: output.filter.clone() };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = outputs.iter().map(listing).collect();
+    }
+}
+
+/// The encodings in use, and what they have made of the event at hand.
+#[derive(Debug, Default)]
+struct Encoder {
+    encodings: Vec<Encoding>,
+    made: Vec<Made>,
     buffer: BytesMut,
+}
+
+/// What an encoding has made of an event.
+#[derive(Clone, Debug, Default)]
+enum Made {
+    /// Nothing yet.
+    #[default]
+    NotYet,
+    /// It could not be encoded.
+    Failed,
+    /// These bytes.
+    Bytes(Bytes),
 }
 
 #[derive(Debug)]
 struct Inlet {
+    /// The index of its encoding.
+    encoding: usize,
+    filter: Option<Filter>,
     queue: mpsc::Sender<Bytes>,
     counts: Arc<OutputCounts>,
 }
@@ -38,7 +105,7 @@ struct Inlet {
 /// An output's end of its queue.
 #[derive(Debug)]
 pub struct Lines {
-    /// The lines, each one event with its newline.
+    /// The lines, each one event; those of [`Encoding::Line`] end with a newline.
     pub queue: mpsc::Receiver<Bytes>,
     /// The output's counters.
     pub counts: Arc<OutputCounts>,
@@ -46,41 +113,96 @@ pub struct Lines {
 
 impl Hub {
     /// Adds an output, whose queue holds this many lines.
-    pub fn add(&mut self, name: &'static str, capacity: usize) -> Lines {
+    pub fn add(
+        &mut self,
+        name: impl Into<Box<str>>,
+        encoding: &Encoding,
+        filter: Option<Filter>,
+        capacity: usize,
+    ) -> Lines {
         let (sender, queue) = mpsc::channel(capacity);
-        let counts = Arc::new(OutputCounts::new(name));
-        self.outputs.push(Inlet { queue: sender, counts: Arc::clone(&counts) });
+        let counts = Arc::new(OutputCounts::new(name.into(), capacity));
+        let encoding = self.encoder.index(encoding);
+        self.outputs.push(Inlet { encoding, filter, queue: sender, counts: Arc::clone(&counts) });
+        self.listed.set(&self.outputs);
         Lines { queue, counts }
     }
 
-    /// Encodes an event and hands it to every output that has room.
-    pub fn send(&mut self, event: &Event<'_>) {
-        self.buffer.reserve(USUAL_LINE);
-        if let Err(error) = serde_json::to_writer((&mut self.buffer).writer(), event) {
-            // Only a map with keys that are no strings could do this, and an event has none.
-            tracing::error!(%error, "an event could not be encoded");
-            self.buffer.clear();
-            for output in &self.outputs {
-                output.counts.received.fetch_add(1, Relaxed);
-                output.counts.lose(OutputLoss::Failed, 1);
-            }
-            return;
+    /// Hands nothing more to an output: it ends when it has written what is queued.
+    pub fn remove(&mut self, name: &str) {
+        self.outputs.retain(|output| &*output.counts.name != name);
+        self.listed.set(&self.outputs);
+    }
+
+    /// The outputs, also those that are added later.
+    #[must_use]
+    pub fn listed(&self) -> Listed {
+        self.listed.clone()
+    }
+
+    /// Gives an output another filter.
+    pub fn set_filter(&mut self, name: &str, filter: Option<&Filter>) {
+        if let Some(output) = self.outputs.iter_mut().find(|output| &*output.counts.name == name) {
+            output.filter = filter.cloned();
         }
-        self.buffer.put_u8(b'\n');
-        let line = self.buffer.split().freeze();
-        for output in &self.outputs {
-            output.send(line.clone());
+        self.listed.set(&self.outputs);
+    }
+
+    /// Hands an event to every output that wants it and has room.
+    pub fn send(&mut self, event: &Event<'_>) {
+        let Self { outputs, encoder, listed: _ } = self;
+        encoder.forget();
+        for output in outputs {
+            if output.filter.as_ref().is_none_or(|filter| filter.matches(event)) {
+                output.send(encoder.encode(output.encoding, event));
+            } else {
+                output.counts.received.fetch_add(1, Relaxed);
+                output.counts.filtered.fetch_add(1, Relaxed);
+            }
         }
     }
 }
 
+impl Encoder {
+    fn index(&mut self, encoding: &Encoding) -> usize {
+        self.encodings.iter().position(|known| known == encoding).unwrap_or_else(|| {
+            self.encodings.push(encoding.clone());
+            self.encodings.len() - 1
+        })
+    }
+
+    /// The next event is another.
+    fn forget(&mut self) {
+        self.made.clear();
+        self.made.resize(self.encodings.len(), Made::NotYet);
+    }
+
+    /// What this encoding makes of the event; none, if it can't be encoded.
+    fn encode(&mut self, encoding: usize, event: &Event<'_>) -> Option<Bytes> {
+        let made = &mut self.made[encoding];
+        if let Made::NotYet = made {
+            *made = match self.encodings[encoding].encode(event, &mut self.buffer) {
+                Ok(bytes) => Made::Bytes(bytes),
+                Err(error) => {
+                    // Only a map with keys that are no strings could do this, and an event has none.
+                    tracing::error!(%error, "an event could not be encoded");
+                    self.buffer.clear();
+                    Made::Failed
+                }
+            };
+        }
+        if let Made::Bytes(bytes) = made { Some(bytes.clone()) } else { None }
+    }
+}
+
 impl Inlet {
-    fn send(&self, line: Bytes) {
+    /// Hands a line on; none, if the event could not be encoded.
+    fn send(&self, line: Option<Bytes>) {
         self.counts.received.fetch_add(1, Relaxed);
-        match self.queue.try_send(line) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => self.counts.lose(OutputLoss::QueueFull, 1),
-            Err(TrySendError::Closed(_)) => self.counts.lose(OutputLoss::Failed, 1),
+        match line.map(|line| self.queue.try_send(line)) {
+            Some(Ok(())) => {}
+            Some(Err(TrySendError::Full(_))) => self.counts.lose(OutputLoss::QueueFull, 1),
+            Some(Err(TrySendError::Closed(_))) | None => self.counts.lose(OutputLoss::Failed, 1),
         }
     }
 }
@@ -92,12 +214,15 @@ pub enum OutputLoss {
     QueueFull = 0,
     /// Writing failed, or had failed before.
     Failed = 1,
+    /// What takes it takes no event of that size.
+    TooLarge = 2,
     /// It was not written when denyd had to end.
-    Ended = 2,
+    Ended = 3,
 }
 
 impl OutputLoss {
-    const ALL: [Self; 3] = [Self::QueueFull, Self::Failed, Self::Ended];
+    /// Every reason, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::QueueFull, Self::Failed, Self::TooLarge, Self::Ended];
 
     /// Its name, as summaries and metrics write it.
     #[must_use]
@@ -105,6 +230,7 @@ impl OutputLoss {
         match self {
             Self::QueueFull => "queue_full",
             Self::Failed => "failed",
+            Self::TooLarge => "too_large",
             Self::Ended => "ended",
         }
     }
@@ -113,21 +239,53 @@ impl OutputLoss {
 /// What one output counts.
 #[derive(Debug)]
 pub struct OutputCounts {
-    name: &'static str,
+    name: Box<str>,
+    capacity: usize,
     received: AtomicU64,
+    filtered: AtomicU64,
     written: AtomicU64,
     lost: [AtomicU64; OutputLoss::ALL.len()],
+    failing: AtomicBool,
+    /// Told when something was written or lost.
+    changed: Notify,
 }
 
 impl OutputCounts {
-    fn new(name: &'static str) -> Self {
-        Self { name, received: AtomicU64::new(0), written: AtomicU64::new(0), lost: Default::default() }
+    pub(crate) fn new(name: Box<str>, capacity: usize) -> Self {
+        Self {
+            name,
+            capacity,
+            received: AtomicU64::new(0),
+            filtered: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            lost: Default::default(),
+            failing: AtomicBool::new(false),
+            changed: Notify::new(),
+        }
+    }
+
+    /// The output's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many events its queue holds at most.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// Events handed to the output.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.received.load(Relaxed)
+    }
+
+    /// Events that its filter kept from it.
+    #[must_use]
+    pub fn filtered(&self) -> u64 {
+        self.filtered.load(Relaxed)
     }
 
     /// Events that it wrote.
@@ -142,24 +300,75 @@ impl OutputCounts {
         self.lost[loss as usize].load(Relaxed)
     }
 
-    fn write(&self, lines: u64) {
-        self.written.fetch_add(lines, Relaxed);
+    /// Events that it lost.
+    #[must_use]
+    pub fn lost_in_all(&self) -> u64 {
+        OutputLoss::ALL.iter().map(|&loss| self.lost(loss)).sum()
     }
 
-    fn lose(&self, loss: OutputLoss, lines: u64) {
+    /// Events that its queue holds.
+    #[must_use]
+    pub fn queued(&self) -> u64 {
+        self.received().saturating_sub(self.filtered() + self.written() + self.lost_in_all())
+    }
+
+    /// Events that its queue took so far.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.received().saturating_sub(self.filtered() + self.lost(OutputLoss::QueueFull))
+    }
+
+    /// Waits until it has written or lost this many of the events that its queue took: the first ones, since it takes
+    /// them in their order.
+    pub async fn settled(&self, taken: u64) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            let lost = self.lost_in_all().saturating_sub(self.lost(OutputLoss::QueueFull));
+            if self.written() + lost >= taken {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Whether the last attempt to write failed.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Relaxed)
+    }
+
+    pub(crate) fn receive(&self, lines: u64) {
+        self.received.fetch_add(lines, Relaxed);
+    }
+
+    pub(crate) fn write(&self, lines: u64) {
+        self.written.fetch_add(lines, Relaxed);
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn lose(&self, loss: OutputLoss, lines: u64) {
         self.lost[loss as usize].fetch_add(lines, Relaxed);
+        self.changed.notify_waiters();
     }
 
     /// Counts what is still under way as lost, when denyd ends.
     pub fn end(&self) {
-        let lost = OutputLoss::ALL.iter().map(|&loss| self.lost(loss)).sum::<u64>();
-        self.lose(OutputLoss::Ended, self.received().saturating_sub(self.written() + lost));
+        self.lose(OutputLoss::Ended, self.queued());
     }
 }
 
 impl fmt::Display for OutputCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: received {}, written {}, ", self.name, self.received(), self.written())?;
+        write!(f, "{}: received {}, ", self.name, self.received())?;
+        if self.filtered() != 0 {
+            write!(f, "filtered {}, ", self.filtered())?;
+        }
+        write!(f, "written {}, ", self.written())?;
         write_lost(f, OutputLoss::ALL.iter().map(|&loss| (loss.name(), self.lost(loss))))
     }
 }
+
+#[cfg(test)]
+mod tests;

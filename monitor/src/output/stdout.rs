@@ -121,7 +121,7 @@ fn write_bytes(to: &mut (impl Write + AsFd), bytes: &[u8]) -> (usize, io::Result
 }
 
 /// How many of these lines the first `bytes` bytes hold whole.
-fn whole_lines(lines: &[Bytes], bytes: usize) -> usize {
+pub(super) fn whole_lines(lines: &[Bytes], bytes: usize) -> usize {
     let ends = lines.iter().scan(0, |end, line| {
         *end += line.len();
         Some(*end)
@@ -143,14 +143,17 @@ mod tests {
     };
 
     use super::*;
-    use crate::output::Hub;
+    use crate::{
+        format::Format,
+        output::{Encoding, Hub},
+    };
 
     /// An output with these lines in its queue, which is closed.
     fn lines(lines: &[&str]) -> Lines {
         let mut hub = Hub::default();
-        let queue = hub.add("stdout", lines.len());
+        let queue = hub.add("stdout", &Encoding::Line(Format::Json), None, lines.len());
         for line in lines {
-            hub.outputs[0].send(BytesMut::from(*line).freeze());
+            hub.outputs[0].send(Some(BytesMut::from(*line).freeze()));
         }
         queue
     }
@@ -173,6 +176,25 @@ mod tests {
         assert!(matches!(write_lines(lines, writer), Outcome::Drained));
         assert_eq!(read(reader), "a\nb\nc\n");
         assert_eq!(counts.to_string(), "stdout: received 3, written 3, lost 0");
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_holds_nobody_up_and_its_loss_is_exact() {
+        const LINES: u64 = 5000;
+        let (reader, writer) = pipe().unwrap();
+        let mut hub = Hub::default();
+        let queue = hub.add("stdout", &Encoding::Line(Format::Json), None, 8);
+        let counts = std::sync::Arc::clone(&queue.counts);
+        let write = thread::spawn(move || write_lines(queue, writer));
+        let line = Bytes::from("x".repeat(999) + "\n");
+        for _ in 0..LINES {
+            hub.outputs[0].send(Some(line.clone()));
+        }
+        assert!(counts.lost(OutputLoss::QueueFull) > 0, "{counts}");
+        drop(hub);
+        assert_eq!(read(reader).lines().count() as u64, counts.written());
+        assert!(matches!(write.join().unwrap(), Outcome::Drained));
+        assert_eq!(counts.written() + counts.lost(OutputLoss::QueueFull), LINES);
     }
 
     #[test]

@@ -130,7 +130,7 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
 }
 
 /// Takes a chunk that only AppArmor writes.
-fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), RecordError> {
+pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), RecordError> {
     let text = || Some(text::escape(chunk.bytes));
     let event = &mut draft.event;
     let field = match chunk.kind {

@@ -3,7 +3,7 @@
 //! The text is what `security_sid_to_context` and `mls_sid_to_context` (security/selinux/ss/) write:
 //! `user:role:type`, and with MLS the low level and, if another, the high one: `:s0-s0:c0.c1023`.
 
-use std::{cell::RefCell, collections::HashMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use monitor_common::chunk::{ChunkKind, FLAG_CUT, FLAG_FAULT};
 
@@ -25,30 +25,6 @@ pub struct EbitmapLayout {
     pub startbit_offset: usize,
 }
 
-/// Contexts by SID. A SID keeps its context until the next boot, so what was learnt once is true later, when the
-/// kernel gives only the SID.
-#[derive(Debug, Default)]
-pub struct Contexts(RefCell<HashMap<u32, Box<str>>>);
-
-impl Contexts {
-    /// How many contexts are kept. Containers make new ones (categories) without end.
-    pub const LIMIT: usize = 4096;
-
-    /// Keeps a context, if there is room.
-    pub fn learn(&self, sid: u32, context: &str) {
-        let mut contexts = self.0.borrow_mut();
-        if contexts.len() < Self::LIMIT && !contexts.contains_key(&sid) {
-            contexts.insert(sid, context.into());
-        }
-    }
-
-    /// The context of a SID, if it was learnt.
-    #[must_use]
-    pub fn recall(&self, sid: u32) -> Option<String> {
-        self.0.borrow().get(&sid).map(ToString::to_string)
-    }
-}
-
 /// A context as chunks give it, or why it can't be formatted.
 pub(super) type Formatted = Option<(u32, Result<String, &'static str>)>;
 
@@ -62,13 +38,9 @@ pub(super) struct ContextReader<'a> {
 
 struct RawContext<'a> {
     sid: u32,
-    form: Form<'a>,
+    names: [&'a [u8]; 5],
+    categories: [&'a [u8]; 2],
     damaged: bool,
-}
-
-enum Form<'a> {
-    Text(&'a [u8]),
-    Parts { names: [&'a [u8]; 5], categories: [&'a [u8]; 2] },
 }
 
 impl<'a> ContextReader<'a> {
@@ -76,32 +48,25 @@ impl<'a> ContextReader<'a> {
     pub(super) fn take(&mut self, chunk: &Chunk<'a>) -> Result<(), RecordError> {
         let error = RecordError::ChunkForm(chunk.kind);
         let damaged = chunk.has(FLAG_CUT | FLAG_FAULT);
-        let (whose, is_text) = match chunk.kind {
-            ChunkKind::SubjectContext => (0, false),
-            ChunkKind::ObjectContext => (1, false),
-            ChunkKind::TaskContext => (2, false),
-            ChunkKind::SubjectContextText => (0, true),
-            ChunkKind::ObjectContextText => (1, true),
+        let whose = match chunk.kind {
+            ChunkKind::SubjectContext => 0,
+            ChunkKind::ObjectContext => 1,
+            ChunkKind::TaskContext => 2,
             ChunkKind::CategoriesLow | ChunkKind::CategoriesHigh => {
                 let level = usize::from(chunk.kind == ChunkKind::CategoriesHigh);
                 let raw = self.contexts[self.last].as_mut().ok_or(error)?;
-                let Form::Parts { categories, .. } = &mut raw.form else { return Err(error) };
-                categories[level] = chunk.bytes;
+                raw.categories[level] = chunk.bytes;
                 raw.damaged |= damaged;
                 return Ok(());
             }
             _ => return Err(error),
         };
         let (sid, bytes) = chunk.bytes.split_first_chunk().ok_or(error)?;
-        let form = if is_text {
-            Form::Text(bytes)
-        } else {
-            let mut strings = bytes.split(|&byte| byte == 0);
-            let names = std::array::from_fn(|_| strings.next().unwrap_or_default());
-            Form::Parts { names, categories: [&[]; 2] }
-        };
+        let mut strings = bytes.split(|&byte| byte == 0);
+        let names = std::array::from_fn(|_| strings.next().unwrap_or_default());
         self.last = whose;
-        self.contexts[whose] = Some(RawContext { sid: u32::from_le_bytes(*sid), form, damaged });
+        let sid = u32::from_le_bytes(*sid);
+        self.contexts[whose] = Some(RawContext { sid, names, categories: [&[]; 2], damaged });
         Ok(())
     }
 
@@ -116,11 +81,7 @@ impl RawContext<'_> {
         if self.damaged {
             return Err("its context could not be read whole");
         }
-        let (names, categories) = match &self.form {
-            Form::Text(bytes) => return Ok(text::escape_padded(bytes).into_owned()),
-            Form::Parts { names, categories } => (names, categories),
-        };
-        let [user, role, type_, low, high] = names;
+        let Self { names: [user, role, type_, low, high], categories, .. } = self;
         if user.is_empty() || role.is_empty() || type_.is_empty() {
             return Err("its context could not be read whole");
         }
@@ -324,15 +285,6 @@ mod tests {
     fn damage_is_said_and_not_guessed_at() {
         assert!(format(b"u\0r\0\0s0\0s0\0", b"", b"").is_err(), "no type");
         assert!(format(b"u\0r\0t\0s0\0s0\0", &[0; 63], b"").is_err(), "part of a node");
-    }
-
-    #[test]
-    fn a_context_is_remembered_by_its_sid() {
-        let contexts = Contexts::default();
-        contexts.learn(5, "u:r:t:s0");
-        contexts.learn(5, "other");
-        assert_eq!(contexts.recall(5).as_deref(), Some("u:r:t:s0"));
-        assert_eq!(contexts.recall(6), None);
     }
 
     proptest! {

@@ -49,6 +49,7 @@ impl<'a> Draft<'a> {
                 subject: Subject { not_process: has(Flags::NOT_SUBJECT), ..Subject::default() },
                 object: Object::default(),
                 process: task::process(&head.task, head.missing, &tables.clock),
+                manager: None,
                 unit: None,
                 container: None,
                 stack: None,
@@ -85,9 +86,17 @@ impl<'a> Draft<'a> {
             | ChunkKind::ObjectContext
             | ChunkKind::TaskContext
             | ChunkKind::CategoriesLow
-            | ChunkKind::CategoriesHigh
-            | ChunkKind::SubjectContextText
-            | ChunkKind::ObjectContextText => self.contexts.take(chunk),
+            | ChunkKind::CategoriesHigh => self.contexts.take(chunk),
+            ChunkKind::SubjectContextText => {
+                self.event.subject.unknown_label = Some(text::escape(chunk.bytes));
+                self.note_defect("subject.unknown_label", chunk);
+                Ok(())
+            }
+            ChunkKind::ObjectContextText => {
+                self.event.object.unknown_label = Some(text::escape(chunk.bytes));
+                self.note_defect("object.unknown_label", chunk);
+                Ok(())
+            }
             ChunkKind::TaskProfile => {
                 stack(&mut self.event.process.label, chunk.bytes);
                 self.note_defect("process.label", chunk);

@@ -39,7 +39,7 @@ pub(super) const SOURCE: Source = Source {
                 },
             ],
             needs: &["landlock_hierarchy_id", "landlock_blockers_access", "landlock_blockers_type"],
-            reads: &["landlock_hierarchy_", "landlock_blockers_"],
+            reads: &["landlock_hierarchy_", "landlock_log_", "landlock_blockers_"],
             caveat: None,
         },
         Attachment {
@@ -53,7 +53,13 @@ pub(super) const SOURCE: Source = Source {
                 "landlock_domain_hierarchy",
                 "landlock_hierarchy_id",
             ],
-            reads: &["landlock_request_", "landlock_subject_", "landlock_domain_", "landlock_hierarchy_"],
+            reads: &[
+                "landlock_request_",
+                "landlock_subject_",
+                "landlock_domain_",
+                "landlock_hierarchy_",
+                "landlock_log_",
+            ],
             caveat: Some("does not say whether Landlock logs the denial"),
         },
     ],

@@ -4,10 +4,13 @@
 //! ([`context`]) and the names of the kernel's constants ([`names`]).
 
 mod apparmor;
+mod apparmor_policy;
 mod apparmor_silent;
+pub mod bpf_lsm;
 mod capability;
 pub mod context;
 mod draft;
+mod ipe;
 mod landlock;
 mod lockdown;
 pub mod names;
@@ -15,8 +18,12 @@ mod object;
 mod seccomp;
 mod seccomp_unlogged;
 mod selinux;
+mod selinux_policy;
+mod selinux_silent;
 mod stacks;
 mod task;
+mod tomoyo;
+mod userspace;
 mod yama;
 
 use monitor_common::SourceId;
@@ -28,8 +35,9 @@ use crate::{
     kernel::Attachment,
     record::Record,
     source::{
-        context::{Contexts, EbitmapLayout},
-        names::{lockdown::Reasons, selinux::ClassMap},
+        bpf_lsm::WatchedHook,
+        context::EbitmapLayout,
+        names::{ipe::Numbers, lockdown::Reasons, selinux::ClassMap},
     },
     text,
 };
@@ -78,6 +86,14 @@ pub static ALL: [Source; SourceId::ALL.len()] = [
     yama::SOURCE,
     lockdown::SOURCE,
     apparmor_silent::SOURCE,
+    selinux_silent::SOURCE,
+    selinux_policy::SOURCE,
+    apparmor_policy::SOURCE,
+    userspace::SELINUX,
+    userspace::APPARMOR,
+    tomoyo::SOURCE,
+    bpf_lsm::SOURCE,
+    ipe::SOURCE,
 ];
 
 /// Advice for the sources that trace a function of the kernel.
@@ -113,8 +129,10 @@ pub struct Tables {
     pub ebitmap: Option<EbitmapLayout>,
     /// What a locked-down kernel refuses, as the running kernel numbers it.
     pub lockdown: Reasons,
-    /// The SELinux contexts seen so far.
-    pub contexts: Contexts,
+    /// IPE's numbers.
+    pub ipe: Numbers,
+    /// The LSM hooks that have BPF programs, by their slots.
+    pub bpf_lsm: Vec<WatchedHook>,
 }
 
 impl Tables {
@@ -128,7 +146,8 @@ impl Tables {
             classes: ClassMap::default(),
             ebitmap: None,
             lockdown: Reasons::default(),
-            contexts: Contexts::default(),
+            ipe: Numbers::default(),
+            bpf_lsm: Vec::new(),
         }
     }
 }

@@ -49,8 +49,8 @@ pub(super) fn describe<'a>(draft: &mut Draft<'a>, object: &'a monitor_common::Ob
         Kind::Task if object.pid != 0 => {
             to.process = Some(TargetProcess {
                 pid: object.pid,
-                tid: object.tid,
-                comm: text::escape_padded(&object.comm),
+                tid: Some(object.tid),
+                comm: Some(text::escape_padded(&object.comm)),
                 exe: None,
                 start_time: (object.start_time != 0).then(|| clock.time_of_day(object.start_time)),
             });

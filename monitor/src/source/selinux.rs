@@ -50,9 +50,35 @@ const NEEDS: &[&str] = &[
     "selinux_ssid",
 ];
 
+/// Entries of the layout that only SELinux's sources use; these, and more.
+macro_rules! reads {
+    ($($more:literal),* $(,)?) => {
+        &[
+            "selinux_state_",
+            "selinux_policy_",
+            "selinux_cred_",
+            "security_class_",
+            "sidtab_",
+            "context_",
+            "mls_",
+            "ebitmap_",
+            $($more),*
+        ]
+    };
+}
+pub(super) use reads;
+
 /// Entries of the layout that only this source uses.
-const READS: &[&str] =
-    &["selinux_", "security_class_", "sidtab_", "context_", "mls_", "ebitmap_", "audit_data_selinux"];
+const READS: &[&str] = reads![
+    "audit_data_selinux",
+    "selinux_ssid",
+    "selinux_tsid",
+    "selinux_tclass",
+    "selinux_requested",
+    "selinux_audited",
+    "selinux_denied",
+    "selinux_result",
+];
 
 /// Decodes a record of SELinux.
 pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
@@ -62,40 +88,42 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
     for chunk in chunks {
         draft.take(&chunk?)?;
     }
+    describe(&mut draft, body, body.audited);
+    Ok(draft.finish())
+}
 
-    let classes = &tables.classes;
+/// Fills in what was asked for, of which `refused` are the permissions that were refused, and the labels.
+pub(super) fn describe(draft: &mut Draft<'_>, body: &Selinux, refused: u32) {
+    let classes = &draft.tables.classes;
     draft.event.action.class = Some(classes.class_name(body.tclass));
-    draft.event.action.permissions = classes.permissions(body.tclass, body.audited);
-    if body.requested != body.audited {
+    draft.event.action.permissions = classes.permissions(body.tclass, refused);
+    if body.requested != refused {
         draft.event.action.requested = classes.permissions(body.tclass, body.requested);
     }
     draft.event.action.errno = (body.result < 0).then_some(body.result.unsigned_abs());
     if classes.class(body.tclass).is_none() {
         draft.missing("action.class", "the kernel did not tell the names of its classes");
-    } else if !classes.knows(body.tclass, body.audited | body.requested) {
+    } else if !classes.knows(body.tclass, refused | body.requested) {
         draft.missing("action.permissions", "the kernel has no name for a permission of this class");
     }
 
     let [subject, object] = draft.contexts();
-    draft.event.subject.label = label(&mut draft, "subject.label", body.ssid, subject);
-    draft.event.object.label = label(&mut draft, "object.label", body.tsid, object);
-    Ok(draft.finish())
+    draft.event.subject.label = label(draft, "subject.label", body.ssid, subject);
+    draft.event.object.label = label(draft, "object.label", body.tsid, object);
 }
 
-/// The text of a context: as it was read, or else as it was learnt from an earlier record.
-fn label<'a>(draft: &mut Draft<'a>, field: &'static str, sid: u32, read: Formatted) -> Option<Text<'a>> {
-    let contexts = &draft.tables.contexts;
+/// The text of a context; if there is none, the event says why.
+pub(super) fn label<'a>(
+    draft: &mut Draft<'a>,
+    field: &'static str,
+    sid: u32,
+    read: Formatted,
+) -> Option<Text<'a>> {
     let reason = match read {
-        Some((sid, Ok(context))) => {
-            contexts.learn(sid, &context);
-            return Some(Cow::Owned(context));
-        }
+        Some((_, Ok(context))) => return Some(Cow::Owned(context)),
         Some((_, Err(reason))) => reason,
-        None => "its context is not known yet",
+        None => "its context could not be read",
     };
-    let learnt = contexts.recall(sid);
-    if learnt.is_none() {
-        draft.missing(field, format!("SID {sid}: {reason}"));
-    }
-    learnt.map(Cow::Owned)
+    draft.missing(field, format!("SID {sid}: {reason}"));
+    None
 }

@@ -34,10 +34,10 @@ pub(super) fn process<'a>(task: &'a Task, missing: u64, clock: &Clock) -> Proces
     let ids = |id: u32| known(5).then_some(id);
     let [pid, mnt, net, user] = task.namespaces;
     Process {
-        pid: task.pid,
-        tid: task.tid,
+        pid: Some(task.pid),
+        tid: Some(task.tid),
         ns_pid: (known(4) && task.ns_pid != task.pid).then_some(task.ns_pid),
-        comm: text::escape_padded(&task.comm),
+        comm: Some(text::escape_padded(&task.comm)),
         start_time: known(0).then(|| clock.time_of_day(task.start_time)),
         ppid: known(3).then_some(task.ppid),
         uid: ids(task.uid),

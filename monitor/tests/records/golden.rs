@@ -4,12 +4,17 @@
 
 use std::{fs, path::Path};
 
-use monitor::{event::Event, source::decode};
+use monitor::{
+    event::Event,
+    source::{DecodeError, decode},
+};
 use monitor_common::{
-    Apparmor, Capability, Flags, Landlock, LandlockRequest, Lockdown, Object, ObjectKind, Seccomp,
-    SeccompAction, SeccompCall, SeccompUnlogged, SeccompWay, Selinux, Socket, SourceId, Yama,
+    Apparmor, ApparmorPolicy, BpfLsm, Capability, Flags, Landlock, LandlockRequest, Lockdown, Object,
+    ObjectKind, ParameterId, PolicyChange, Seccomp, SeccompAction, SeccompCall, SeccompUnlogged, SeccompWay,
+    Selinux, SelinuxPolicy, Socket, SourceId, Tomoyo, TomoyoRequest, Userspace, Yama,
     chunk::{ChunkKind, FLAG_ABSOLUTE, FLAG_AMBIGUOUS, FLAG_CUT, FLAG_DELETED, FLAG_FAULT, FLAG_INTERNAL},
 };
+use serde::Serialize;
 use zerocopy::FromZeros as _;
 
 use crate::{
@@ -19,7 +24,7 @@ use crate::{
 
 /// Decodes the record and compares the event with `golden/NAME.json`.
 #[track_caller]
-fn golden(name: &str, record: Builder) {
+pub fn golden(name: &str, record: Builder) {
     let record = record.build();
     let tables = tables();
     let event = decode(&record, &tables).unwrap();
@@ -29,7 +34,13 @@ fn golden(name: &str, record: Builder) {
     assert_eq!(back, event, "an event can be read back");
     assert_eq!(schema::faults(&serde_json::from_str(&line).unwrap()), [""; 0], "an event follows the schema");
 
-    let json = serde_json::to_string_pretty(&event).unwrap() + "\n";
+    compare(name, &event);
+}
+
+/// Compares what is made of an event with `golden/NAME.json`.
+#[track_caller]
+pub fn compare(name: &str, made: &impl Serialize) {
+    let json = serde_json::to_string_pretty(made).unwrap() + "\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("json");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, &json).unwrap();
@@ -48,7 +59,7 @@ fn selinux(object: Object) -> Selinux {
         audited: 0b0100,
         denied: 0b0100,
         result: -13,
-        reserved: 0,
+        extended_plus_one: 0,
         object,
     }
 }
@@ -117,6 +128,80 @@ fn selinux_denied_key_names_the_key() {
     golden("selinux_key", selinux_contexts(record).task_chunks());
 }
 
+#[test]
+fn selinux_context_that_the_policy_does_not_know_is_said_beside_what_it_is_taken_for() {
+    let record = Builder::new(SourceId::Selinux, &selinux(file(ObjectKind::Inode)))
+        .chunk(ChunkKind::SubjectContextText, b"u:r:gone_t:s0")
+        .chunk(ChunkKind::SubjectContext, &context(100, "system_u:object_r:unlabeled_t:s0:s0"))
+        .chunk(ChunkKind::ObjectContext, &context(200, "system_u:object_r:var_lib_t:s0:s0"));
+    golden("selinux_unknown_label", record.task_chunks());
+}
+
+fn silent(body: &Selinux) -> Builder {
+    selinux_contexts(Builder::new(SourceId::SelinuxSilent, body).flag(Flags::SILENT)).task_chunks()
+}
+
+#[test]
+fn selinux_silent_denial_says_that_it_has_no_object() {
+    let body = Selinux { audited: 0, denied: 0b0010, ..selinux(object(ObjectKind::Unknown)) };
+    golden("selinux_silent", silent(&body));
+}
+
+#[test]
+fn selinux_silent_denial_of_an_inode_reports_the_path() {
+    let body = Selinux { audited: 0, denied: 0b0010, ..selinux(file(ObjectKind::Inode)) };
+    let path = |record: Builder| record.flagged(ChunkKind::ObjectPath, FLAG_ABSOLUTE, b"y\0x\0lib\0var\0");
+    golden("selinux_silent_inode", path(silent(&body)));
+}
+
+#[test]
+fn selinux_silent_permitted_ioctl_names_the_command() {
+    let body = Selinux {
+        requested: 1,
+        audited: 0,
+        denied: 1,
+        result: 0,
+        extended_plus_one: 0x5413 + 1,
+        ..selinux(object(ObjectKind::Unknown))
+    };
+    golden("selinux_silent_ioctl", silent(&body).flag(Flags::PERMITTED));
+}
+
+#[test]
+fn selinux_silent_denial_of_a_capability_names_it() {
+    let body =
+        Selinux { tclass: 4, requested: 2, audited: 0, denied: 2, ..selinux(object(ObjectKind::Unknown)) };
+    golden("selinux_silent_capability", silent(&body));
+}
+
+fn selinux_policy(change: PolicyChange, before: u32, after: u32) -> SelinuxPolicy {
+    SelinuxPolicy { change: change as u32, before, after, booleans: 0, ssid: 100, reserved: 0 }
+}
+
+fn changed(body: &SelinuxPolicy) -> Builder {
+    let administrator = context(100, "staff_u:sysadm_r:sysadm_t:s0:s0");
+    Builder::new(SourceId::SelinuxPolicy, body).chunk(ChunkKind::SubjectContext, &administrator).task_chunks()
+}
+
+#[test]
+fn selinux_switched_to_permissive_says_who_did_it() {
+    golden("selinux_policy_mode", changed(&selinux_policy(PolicyChange::Mode, 1, 0)));
+}
+
+#[test]
+fn selinux_first_policy_has_nothing_before_it() {
+    golden("selinux_policy_first", changed(&selinux_policy(PolicyChange::Load, 0, 1)));
+}
+
+#[test]
+fn selinux_booleans_are_told_as_far_as_they_fit() {
+    let body = SelinuxPolicy { booleans: 5, ..selinux_policy(PolicyChange::Booleans, 7, 8) };
+    let record = changed(&body)
+        .chunk(ChunkKind::Boolean, b"\x01httpd_can_network_connect\0")
+        .chunk(ChunkKind::Boolean, b"\0httpd_enable_cgi\0");
+    golden("selinux_policy_booleans", record);
+}
+
 fn apparmor(class: u16, operation: &[u8], body: impl FnOnce(&mut Apparmor)) -> Builder {
     let mut record = Apparmor::new_zeroed();
     record.audit_type = 2;
@@ -175,6 +260,34 @@ fn apparmor_silent_mount_has_the_slash_of_apparmors_names() {
         .chunk(ChunkKind::MountType, b"tmpfs")
         .flagged(ChunkKind::ObjectPath, FLAG_ABSOLUTE, b"mnt\0");
     golden("apparmor_silent_mount", record.task_chunks());
+}
+
+fn profile_change(before: u8, after: u8, names: &[u8]) -> Vec<u8> {
+    [&[before, after], names].concat()
+}
+
+#[test]
+fn apparmor_policy_reports_each_profiles_modes_and_how_many_found_no_room() {
+    let mut body = ApparmorPolicy::new_zeroed();
+    body.changes = 5;
+    let record = Builder::new(SourceId::ApparmorPolicy, &body)
+        .chunk(ChunkKind::Profile, b"unconfined")
+        .chunk(ChunkKind::ProfileChange, &profile_change(0, 1, b"nginx\0\0"))
+        .chunk(
+            ChunkKind::ProfileChange,
+            &profile_change(ApparmorPolicy::NONE, 2, b"nginx//hat\0root//lxd\0"),
+        );
+    golden("apparmor_policy_profiles", record.task_chunks());
+}
+
+#[test]
+fn apparmor_policy_reports_what_all_profiles_log() {
+    let mut body = ApparmorPolicy::new_zeroed();
+    body.parameter = ParameterId::Audit as u32;
+    (body.before, body.after, body.audit_all) = (0, 3, 5);
+    let record =
+        Builder::new(SourceId::ApparmorPolicy, &body).chunk(ChunkKind::Profile, b"unconfined").task_chunks();
+    golden("apparmor_policy_audit_mode", record);
 }
 
 #[test]
@@ -429,4 +542,132 @@ fn lockdown_names_the_reason_as_the_kernel_does() {
     let record = |reason| Builder::new(SourceId::Lockdown, &Lockdown { reason, error: -1 }).task_chunks();
     golden("lockdown", record(2));
     golden("lockdown_unknown_reason", record(99));
+}
+
+/// What an object manager told, in the record of its own system call.
+fn userspace(source: SourceId, message: &[u8]) -> Builder {
+    let len = u32::try_from(message.len()).unwrap();
+    Builder::new(source, &Userspace { len, reserved: 0 })
+        .task_chunks()
+        .chunk(ChunkKind::Message, message)
+        .head(|head| head.task.audit_serial = 777)
+}
+
+#[test]
+fn selinux_refuses_a_message_of_dbus() {
+    let message = b"avc:  denied  { send_msg } for msgtype=method_call interface=org.freedesktop.DBus.Introspectable \
+        member=Introspect dest=org.freedesktop.login1 spid=292 tpid=195 scontext=system_u:system_r:avahi_t:s0 \
+        tcontext=system_u:system_r:systemd_logind_t:s0 tclass=dbus permissive=0\n exe=\"/usr/bin/dbus-daemon\" sauid=100 \
+        hostname=? addr=? terminal=?\0";
+    let record = userspace(SourceId::SelinuxUserspace, message);
+    golden(
+        "selinux_dbus",
+        record.chunk(ChunkKind::TaskContext, &context(7, "system_u:system_r:system_dbusd_t:s0:s0")),
+    );
+}
+
+#[test]
+fn selinux_would_refuse_to_reload_a_unit() {
+    let message = b"avc:  denied  { reload } for auid=1000 uid=0 gid=0 path=\"/etc/systemd/system/probe.service\" \
+        cmdline=\"systemctl reload probe\" function=\"bus_unit_method_start_generic\" \
+        scontext=system_u:system_r:initrc_t:s0 tcontext=system_u:object_r:etc_t:s0 tclass=service permissive=1\n \
+        exe=\"/usr/lib/systemd/systemd\" sauid=0 hostname=? addr=? terminal=?\0";
+    golden("selinux_systemd", userspace(SourceId::SelinuxUserspace, message));
+}
+
+#[test]
+fn apparmor_refuses_a_message_of_dbus_to_a_process_of_another_pid_namespace() {
+    let message = b"apparmor=\"DENIED\" operation=\"dbus_method_call\"  bus=\"system\" path=\"/org/freedesktop/login1\" \
+        interface=\"org.freedesktop.DBus.Introspectable\" member=\"Introspect\" mask=\"send\" \
+        name=\"org.freedesktop.login1\" pid=251 label=\"caller\" peer_pid=199 peer_label=\"unconfined\" \
+        info=\"No such file or directory\"\n exe=\"/usr/bin/dbus-daemon\" sauid=100 hostname=? addr=? terminal=?\0";
+    let record = userspace(SourceId::ApparmorUserspace, message).chunk(ChunkKind::TaskProfile, b"unconfined");
+    golden("apparmor_dbus", record.clone());
+    golden("apparmor_dbus_of_a_namespace", record.head(|head| head.task.ns_pid = 3));
+}
+
+#[test]
+fn a_message_of_an_object_manager_that_is_no_denial_or_lost_its_end() {
+    let tables = tables();
+    let granted = userspace(
+        SourceId::SelinuxUserspace,
+        b"avc:  granted  { x } for spid=1 scontext=a tcontext=b tclass=c\0",
+    );
+    assert_eq!(decode(&granted.build(), &tables), Err(DecodeError::ChunkForm(ChunkKind::Message)));
+    let body = Userspace { len: 2000, reserved: 0 };
+    let cut = Builder::new(SourceId::SelinuxUserspace, &body)
+        .chunk(ChunkKind::Message, b"avc:  denied  { x } for spid=1");
+    let record = cut.build();
+    let event = decode(&record, &tables).unwrap();
+    let missing: Vec<_> = event.missing.iter().map(|missing| &*missing.field).collect();
+    assert_eq!(
+        missing,
+        ["action.message", "manager.exe", "process", "subject.label", "object.label", "action.class"]
+    );
+}
+
+const TOMOYO_DOMAIN: &[u8] = b"<kernel> /usr/sbin/sshd /usr/bin/cat";
+
+fn tomoyo(request: TomoyoRequest, operation: u8, object: Object) -> Tomoyo {
+    Tomoyo {
+        request: request as u8,
+        operation,
+        mode: 3,
+        profile: 3,
+        config: 255,
+        category_configs: [255; 3],
+        default_config: 0x43,
+        has_configs: 1,
+        object,
+        ..Tomoyo::new_zeroed()
+    }
+}
+
+#[test]
+fn tomoyo_denied_chmod_has_the_line_that_would_allow_it() {
+    let body = Tomoyo { number: 0o600, ..tomoyo(TomoyoRequest::PathNumber, 5, file(ObjectKind::Path)) };
+    let record = Builder::new(SourceId::Tomoyo, &body)
+        .chunk(ChunkKind::TomoyoDomain, TOMOYO_DOMAIN)
+        .chunk(ChunkKind::Name, b"/var/lib/x/y")
+        .flagged(ChunkKind::ObjectPath, FLAG_ABSOLUTE, b"y\0x\0lib\0var\0");
+    golden("tomoyo", record.task_chunks());
+}
+
+#[test]
+fn tomoyo_permitted_connection_is_silent_where_the_profile_logs_no_refusals() {
+    let mut body = Tomoyo {
+        mode: 1,
+        config: 1,
+        port: 443,
+        protocol: 1,
+        ..tomoyo(TomoyoRequest::Inet, 2, object(ObjectKind::Net))
+    };
+    body.object.socket.family = 2;
+    body.object.socket.destination[..4].copy_from_slice(&[192, 0, 2, 7]);
+    body.object.socket.destination_port = 443;
+    let record = Builder::new(SourceId::Tomoyo, &body).flag(Flags::PERMITTED);
+    golden("tomoyo_permitted", record.chunk(ChunkKind::TomoyoDomain, TOMOYO_DOMAIN).task_chunks());
+}
+
+#[test]
+fn tomoyo_asked_an_administrator() {
+    let body =
+        Tomoyo { asks: 1, has_configs: 0, ..tomoyo(TomoyoRequest::Mount, 0, object(ObjectKind::None)) };
+    let record = Builder::new(SourceId::Tomoyo, &body)
+        .flagged(ChunkKind::TomoyoDomain, FLAG_CUT, TOMOYO_DOMAIN)
+        .chunk(ChunkKind::Name, b"/mnt/")
+        .chunk(ChunkKind::MountSource, b"/dev/sda1")
+        .chunk(ChunkKind::MountType, b"ext4");
+    golden("tomoyo_asked", record.task_chunks());
+}
+
+#[test]
+fn bpf_lsm_denied_open_names_the_hook_and_its_programs() {
+    let record = |slot| {
+        Builder::new(SourceId::BpfLsm, &BpfLsm { error: -1, slot, object: file(ObjectKind::File) })
+            .flagged(ChunkKind::ObjectPath, FLAG_ABSOLUTE, b"y\0x\0lib\0var\0")
+            .task_chunks()
+    };
+    golden("bpf_lsm", record(0));
+    golden("bpf_lsm_unknown_hook", record(9));
 }

@@ -5,7 +5,8 @@ use std::{io, ops::Deref, time::Duration};
 use monitor::{
     enrich::Enricher,
     event::{Event, FoundBy, Runtime},
-    output::{Hub, Lines},
+    format::Format,
+    output::{Encoding, Hub, Lines},
     pipeline::{Pipeline, Records},
 };
 use monitor_common::{
@@ -89,7 +90,7 @@ struct Found {
 fn last(denials: &[Denial<'_>]) -> Option<Found> {
     let (ring, records) = mpsc::unbounded_channel();
     let mut hub = Hub::default();
-    let Lines { queue: mut lines, .. } = hub.add("lines", denials.len());
+    let Lines { queue: mut lines, .. } = hub.add("lines", &Encoding::Line(Format::Json), None, denials.len());
     for denial in denials {
         assert!(ring.send(denial.record()).is_ok());
     }

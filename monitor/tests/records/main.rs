@@ -1,7 +1,10 @@
 //! From a record's bytes to what a user sees.
 
 mod apparmor;
+mod cgroups;
+mod formats;
 mod golden;
+mod ipe;
 mod levels;
 mod names;
 mod pipeline;

@@ -16,7 +16,8 @@ use bytes::Bytes as Line;
 use monitor::{
     enrich::{Desk, Enricher, accounts::Id, hold},
     event::Event,
-    output::{Hub, Lines},
+    format::Format,
+    output::{Encoding, Hub, Lines},
     pipeline::{End, Pipeline, Records},
 };
 use monitor_common::{Capability, SourceId};
@@ -70,7 +71,7 @@ impl Bench {
         let mut enricher = Enricher::new(wait);
         let desk = enricher.look_up_accounts();
         let mut hub = Hub::default();
-        let lines = hub.add("lines", 4 * hold::LIMIT);
+        let lines = hub.add("lines", &Encoding::Line(Format::Json), None, 4 * hold::LIMIT);
         let records = Ring { records, taken: VecDeque::new(), left: Arc::clone(&left) };
         Self { pipeline: Pipeline::new(records, tables(), enricher, hub), ring, left, desk, lines }
     }
@@ -126,7 +127,7 @@ fn event(line: &Line) -> Event<'_> {
 }
 
 fn pid(line: &Line) -> u32 {
-    event(line).process.pid
+    event(line).process.pid.unwrap()
 }
 
 /// What `missing` says of these names, each with its reason.
@@ -218,7 +219,7 @@ async fn events_stay_in_order_and_the_ring_buffer_is_read_on() {
     let lines = [bench.next().await, bench.next().await, bench.next().await];
     let names = lines.each_ref().map(|line| {
         let event = event(line);
-        (event.process.pid, event.process.user.unwrap().into_owned())
+        (event.process.pid.unwrap(), event.process.user.unwrap().into_owned())
     });
     assert_eq!(names, [(1, "www-data".to_owned()), (2, "late-comer".to_owned()), (3, "www-data".to_owned())],);
 }

@@ -13,7 +13,8 @@ use monitor::{
     accounting::{Account, KernelCounts},
     enrich::Enricher,
     event::{Event, Module, Runtime},
-    output::{Hub, OutputLoss},
+    format::Format,
+    output::{Encoding, Hub, OutputLoss},
     pipeline::{End, Pipeline, Records},
 };
 use monitor_common::{
@@ -71,8 +72,8 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 #[test]
 fn every_record_becomes_one_line_for_every_output_and_is_accounted_for() {
     let mut hub = Hub::default();
-    let mut first = hub.add("first", 1000);
-    let mut second = hub.add("second", 3);
+    let mut first = hub.add("first", &Encoding::Line(Format::Json), None, 1000);
+    let mut second = hub.add("second", &Encoding::Line(Format::Json), None, 3);
     let counts = [&first, &second].map(|lines| Arc::clone(&lines.counts));
     let records = (0..600).map(|_| good()).chain([bad(), Bytes::of(b"junk")]);
     let mut pipeline = Pipeline::new(Memory::of(records), tables(), nameless(), hub);
@@ -87,16 +88,16 @@ fn every_record_becomes_one_line_for_every_output_and_is_accounted_for() {
     let tallies = run(pipeline.finish()).tallies;
 
     let kernel = KernelCounts { seen: 601, ..KernelCounts::default() };
-    let account = Account::of(SourceId::Capability, &kernel, tallies.of(SourceId::Capability));
+    let account = Account::of(SourceId::Capability, &kernel, &tallies.of(SourceId::Capability));
     assert_eq!(account.to_string(), "capability: seen 601, emitted 600, lost 1 (undecodable 1)");
-    assert_eq!(tallies.unattributed, 1);
+    assert_eq!(tallies.unattributed(), 1);
 
     let line = first.queue.blocking_recv().unwrap();
     assert_eq!(second.queue.blocking_recv().unwrap(), line);
     let (event, newline) = line.split_at(line.len() - 1);
     assert_eq!(newline, b"\n");
     let event: Event<'_> = serde_json::from_slice(event).unwrap();
-    assert_eq!((event.module, event.process.pid), (Module::Capability, 4242));
+    assert_eq!((event.module, event.process.pid), (Module::Capability, Some(4242)));
     let cgroup = event.process.cgroup.unwrap();
     assert_eq!(cgroup.path.as_deref(), Some("/system.slice/httpd.service"), "it is still there");
     let unit = event.unit.unwrap();
@@ -121,7 +122,7 @@ fn a_cgroup_whose_start_is_missing_tells_the_container_and_not_the_unit() {
         .flagged(ChunkKind::Cgroup, FLAG_CUT, components.as_bytes())
         .build();
     let mut hub = Hub::default();
-    let mut lines = hub.add("lines", 1);
+    let mut lines = hub.add("lines", &Encoding::Line(Format::Json), None, 1);
     run(Pipeline::new(Memory::of([record]), tables(), nameless(), hub).finish());
     let line = lines.queue.blocking_recv().unwrap();
     let event: Event<'_> = serde_json::from_slice(&line).unwrap();
@@ -150,10 +151,26 @@ fn a_flood_does_not_keep_a_signal_waiting() {
 }
 
 #[test]
+fn outputs_of_one_format_share_the_line_and_others_have_their_own() {
+    let mut hub = Hub::default();
+    let formats = [Format::Ecs, Format::Json, Format::Ecs, Format::Ocsf];
+    let outputs = formats.map(|format| hub.add("output", &Encoding::Line(format), None, 1));
+    let mut pipeline = Pipeline::new(Memory::of([good()]), tables(), nameless(), hub);
+    assert!(matches!(run(pipeline.run(ready(()))), End::Stopped(())));
+    run(pipeline.finish());
+    let [ecs, json, again, ocsf] = outputs.map(|mut output| output.queue.blocking_recv().unwrap());
+    assert_eq!(ecs.as_ptr(), again.as_ptr(), "encoded once");
+    for (line, field) in [(&ecs, "@timestamp"), (&json, "schema"), (&ocsf, "class_uid")] {
+        let line: serde_json::Value = serde_json::from_slice(line).unwrap();
+        assert!(line.get(field).is_some(), "{field} is not in {line}");
+    }
+}
+
+#[test]
 fn an_output_that_is_gone_loses_only_its_own_events() {
     let mut hub = Hub::default();
-    let gone = hub.add("gone", 10).counts;
-    let kept = hub.add("kept", 10);
+    let gone = hub.add("gone", &Encoding::Line(Format::Json), None, 10).counts;
+    let kept = hub.add("kept", &Encoding::Line(Format::Json), None, 10);
     let mut pipeline = Pipeline::new(Memory::of([good(), good()]), tables(), nameless(), hub);
     assert!(matches!(run(pipeline.run(ready(()))), End::Stopped(())));
     run(pipeline.finish());

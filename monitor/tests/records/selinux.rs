@@ -1,15 +1,16 @@
-//! What is particular to SELinux: contexts that the kernel did not give this time.
+//! What is particular to SELinux: contexts that could not be read whole, changes that are none.
 
-use monitor::source::decode;
+use monitor::source::{DecodeError, decode};
 use monitor_common::{
-    ObjectKind, Selinux, SourceId,
+    ObjectKind, Selinux, SelinuxPolicy, SourceId,
     chunk::{ChunkKind, FLAG_CUT},
 };
 use zerocopy::FromZeros as _;
 
-use crate::support::{Builder, Bytes, categories, context, object, tables};
+use crate::support::{Builder, categories, context, object, tables};
 
-fn record(chunks: impl FnOnce(Builder) -> Builder) -> Bytes {
+#[test]
+fn a_damaged_context_is_missing() {
     let body = Selinux {
         ssid: 100,
         tsid: 200,
@@ -17,43 +18,36 @@ fn record(chunks: impl FnOnce(Builder) -> Builder) -> Bytes {
         object: object(ObjectKind::None),
         ..Selinux::new_zeroed()
     };
-    chunks(Builder::new(SourceId::Selinux, &body)).task_chunks().build()
+    let record = Builder::new(SourceId::Selinux, &body)
+        .chunk(ChunkKind::SubjectContext, &context(100, "u:r:s_t:s0:s0"))
+        .flagged(ChunkKind::CategoriesHigh, FLAG_CUT, &categories(0, 0b11))
+        .task_chunks()
+        .build();
+    let tables = tables();
+    let event = decode(&record, &tables).unwrap();
+    assert_eq!((event.subject.label, event.object.label), (None, None));
+    let missing: Vec<_> = event.missing.iter().map(|missing| (&*missing.field, &*missing.reason)).collect();
+    assert_eq!(
+        missing,
+        [
+            ("subject.label", "SID 100: its context could not be read whole"),
+            ("object.label", "SID 200: its context could not be read"),
+        ]
+    );
 }
 
 #[test]
-fn a_context_that_was_seen_once_is_known_by_its_sid_later() {
-    let tables = tables();
-    let seen = record(|record| {
-        let text = [&200_u32.to_le_bytes(), b"u:object_r:t_t:s0".as_slice()].concat();
-        record
-            .chunk(ChunkKind::SubjectContext, &context(100, "u:r:s_t:s0:s0"))
-            .chunk(ChunkKind::ObjectContextText, &text)
-    });
-    decode(&seen, &tables).unwrap();
-
-    let bare = record(|record| record);
-    let event = decode(&bare, &tables).unwrap();
-    assert_eq!(event.subject.label.as_deref(), Some("u:r:s_t:s0"));
-    assert_eq!(event.object.label.as_deref(), Some("u:object_r:t_t:s0"));
-    assert_eq!(event.missing, []);
+fn a_change_of_an_unknown_kind_is_an_error() {
+    let body = SelinuxPolicy { change: 9, ..SelinuxPolicy::new_zeroed() };
+    let record = Builder::new(SourceId::SelinuxPolicy, &body).task_chunks().build();
+    assert_eq!(decode(&record, &tables()), Err(DecodeError::UnknownChange(9)));
 }
 
 #[test]
-fn a_damaged_context_is_replaced_by_the_one_that_was_learnt_and_never_learnt_itself() {
-    let tables = tables();
-    let damaged = record(|record| {
-        record.chunk(ChunkKind::SubjectContext, &context(100, "u:r:s_t:s0:s0")).flagged(
-            ChunkKind::CategoriesHigh,
-            FLAG_CUT,
-            &categories(0, 0b11),
-        )
-    });
-    let event = decode(&damaged, &tables).unwrap();
-    assert_eq!(event.subject.label, None);
-    let missing = event.missing.iter().find(|missing| missing.field == "subject.label").unwrap();
-    assert_eq!(missing.reason, "SID 100: its context could not be read whole");
-
-    tables.contexts.learn(100, "u:r:s_t:s0-s0:c0.c1023");
-    let event = decode(&damaged, &tables).unwrap();
-    assert_eq!(event.subject.label.as_deref(), Some("u:r:s_t:s0-s0:c0.c1023"));
+fn a_boolean_without_a_name_is_an_error() {
+    let body = SelinuxPolicy { change: 3, booleans: 1, ..SelinuxPolicy::new_zeroed() };
+    for bytes in [b"".as_slice(), b"\x01", b"\x01name"] {
+        let record = Builder::new(SourceId::SelinuxPolicy, &body).chunk(ChunkKind::Boolean, bytes).build();
+        assert_eq!(decode(&record, &tables()), Err(DecodeError::ChunkForm(ChunkKind::Boolean)));
+    }
 }

@@ -6,8 +6,10 @@ use monitor::{
     clock::Clock,
     source::{
         Tables,
-        context::{Contexts, EbitmapLayout},
+        bpf_lsm::{AttachedProgram, WatchedHook},
+        context::EbitmapLayout,
         names::{
+            ipe::Numbers,
             lockdown::Reasons,
             selinux::{Class, ClassMap},
         },
@@ -197,10 +199,31 @@ pub fn tables() -> Tables {
             ],
         },
         ebitmap: Some(EbitmapLayout { node_size: 64, maps_offset: 8, maps_len: 6, startbit_offset: 56 }),
+        bpf_lsm: vec![WatchedHook {
+            name: "file_open".to_owned(),
+            programs: vec![AttachedProgram {
+                id: 41,
+                name: b"restrict_fs".to_vec(),
+                tag: 0x00ab_cdef_0123_4567,
+            }],
+        }],
         lockdown: Reasons {
             names: vec![("LOCKDOWN_NONE".to_owned(), 0), ("LOCKDOWN_DEV_MEM".to_owned(), 2)],
             texts: vec![Some("none".to_owned()), None, Some("/dev/mem,kmem,port".to_owned())],
         },
-        contexts: Contexts::default(),
+        ipe: ipe_numbers(),
+    }
+}
+
+/// Some of IPE's numbers, as Linux 7.3 has them.
+fn ipe_numbers() -> Numbers {
+    let of = |prefix: &str, names: &[&str]| {
+        names.iter().zip(0..).map(|(name, number)| (format!("{prefix}{name}"), number)).collect()
+    };
+    Numbers {
+        operations: of("IPE_OP_", &["EXEC", "FIRMWARE", "KERNEL_MODULE"]),
+        hooks: of("IPE_HOOK_", &["BPRM_CHECK", "BPRM_CREDS_FOR_EXEC", "MMAP", "MPROTECT", "KERNEL_READ"]),
+        matches: of("IPE_MATCH_", &["RULE", "TABLE", "GLOBAL"]),
+        properties: of("IPE_PROP_", &["BOOT_VERIFIED_FALSE", "BOOT_VERIFIED_TRUE", "DMV_ROOTHASH"]),
     }
 }

@@ -21,6 +21,7 @@ pub const STEPS: [Step; 2] = [
             known reader head -c 1 /etc/shadow && exit 1
             apparmor_parser --remove /run/profile
         ",
+        files: &[],
         check: |seen| {
             let wanted = Expectation::denied().path("/etc/shadow").field("subject.label", "no_shadow");
             seen.all_agree("reader", 1, &wanted)
@@ -37,6 +38,7 @@ pub const STEPS: [Step; 2] = [
             python3 -c 'import urllib.request as r; r.urlopen("http://127.0.0.1/ledger")' && exit 1
             systemctl stop nginx
         "#,
+        files: &[],
         check: |seen| {
             let wanted = Expectation::denied().path("/var/www/html/ledger").action("file", ["getattr"]);
             let wanted = wanted

@@ -6,7 +6,7 @@
 use anyhow::Context as _;
 use clap::ValueEnum as _;
 
-use super::{act, allowed, storm};
+use super::{act, allowed, manager, standing, storm};
 use crate::{case::Module, confinement::Confinement};
 
 /// A part.
@@ -19,6 +19,10 @@ pub enum Part {
     StandAs(u32),
     /// One program's part of a storm: how many processes, and the first one's user.
     Burst(Module, u32, u32),
+    /// A process that stands still before it is refused: its user.
+    BeRefused(Module, u32),
+    /// A process that claims to be an object manager.
+    Claim(Module),
     /// The workload that is allowed.
     Work(Module),
 }
@@ -40,6 +44,8 @@ impl Part {
                 Ok(Self::Stand(Confinement::Apparmor(profile.to_owned().leak())))
             }
             ["burst", name, count, first] => Self::burst(name, count, first),
+            ["be-refused", name, uid] => Self::be_refused(name, uid),
+            ["claim", name] => module(name).map(Self::Claim),
             ["work", name] => module(name).map(Self::Work),
             _ => return None,
         })
@@ -47,6 +53,10 @@ impl Part {
 
     fn burst(name: &str, count: &str, first: &str) -> anyhow::Result<Self> {
         Ok(Self::Burst(module(name)?, count.parse()?, first.parse()?))
+    }
+
+    fn be_refused(name: &str, uid: &str) -> anyhow::Result<Self> {
+        Ok(Self::BeRefused(module(name)?, uid.parse()?))
     }
 
     /// Plays it.
@@ -59,6 +69,8 @@ impl Part {
             Self::Stand(confinement) => act::stand(&confinement),
             Self::StandAs(uid) => act::stand_as(uid),
             Self::Burst(module, count, first_uid) => storm::burst(module, count, first_uid),
+            Self::BeRefused(module, uid) => standing::stand(module, uid),
+            Self::Claim(module) => manager::claim(module),
             Self::Work(module) => allowed::work(module),
         }
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     allowed::Quiet, audit_control::AuditControl, kernel_log::KernelLog, step::StepReport, storm::Drop,
 };
-use crate::{operation::system::mount_tmpfs, report::Report};
+use crate::{operation::system::mount_tmpfs, report::Report, tomoyo};
 
 /// One line of a session's output.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +23,12 @@ pub enum Line {
     Report(Box<Report>),
     /// A process of a storm.
     Drop(Drop),
+    /// A process with a number that others had.
+    Heir(Box<Report>),
+    /// A process in namespaces of its own.
+    Nested(Box<Report>),
+    /// A process that told audit of refusals.
+    Manager(Box<Report>),
     /// A step, as it went.
     Step(StepReport),
     /// How often programs ran while nothing was refused.
@@ -52,8 +58,8 @@ pub enum AuditMode {
 const EVENTS: &str = "/run/events";
 const READY: &str = "denyd: watching";
 const MARKER: &str = "denyd-tests-end-of-session";
-/// The records of `SELinux` and `AppArmor`.
-const AVC: u32 = 1400;
+/// The records of `SELinux` and `AppArmor`: denials, and changes of the policy.
+const TOLD: [u32; 4] = [1400, 1403, 1404, 1405];
 
 /// What is done while denyd watches, printing [`Line`]s as it goes.
 pub type Workload<'a> = &'a mut dyn FnMut() -> anyhow::Result<()>;
@@ -74,7 +80,7 @@ pub fn session(
     if let Some(audit) = &audit {
         audit.enable(mode != AuditMode::Leave).context("cannot enable audit")?;
         if mode == AuditMode::Exclude {
-            audit.exclude(AVC).context("cannot exclude records")?;
+            TOLD.iter().try_for_each(|&kind| audit.exclude(kind)).context("cannot exclude records")?;
         }
     }
     let denyd = if denyd.is_empty() { None } else { Some(Watcher::start(denyd)?) };
@@ -90,6 +96,7 @@ pub fn session(
     for line in log.read_until(MARKER)? {
         print(&Line::Log(line))?;
     }
+    tomoyo::take_log()?.into_iter().try_for_each(|record| print(&Line::Log(record)))?;
     unrecorded()?;
     denyd.map_or(Ok(()), Watcher::stop)
 }

@@ -19,6 +19,9 @@ fact() { printf '%s %s\n' "$1" "$2" >>"$FACTS"; }
 known() { sh -c 'printf "%s %s\n" "$0" $$ >>"$FACTS"; exec "$@"' "$@"; }
 "#;
 
+/// Seconds that a script has; a busy machine may need minutes. `timeout` then says so by its exit status, 124.
+const LIMIT: &str = "240";
+
 /// A step, as it went.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StepReport {
@@ -43,8 +46,9 @@ pub fn step(script: &Path) -> anyhow::Result<StepReport> {
     // A file, because what a script leaves running would hold a pipe open.
     let output = Path::new("/run").join(format!("output-{name}"));
     let written = File::create(&output)?;
-    let status = Command::new("/bin/sh")
-        .args(["-c", &format!("{PRELUDE}\n{text}")])
+    // One script that hangs must not take the others with it.
+    let status = Command::new("timeout")
+        .args(["--kill-after=10", LIMIT, "/bin/sh", "-c", &format!("{PRELUDE}\n{text}")])
         .env("FACTS", &facts)
         .stdin(Stdio::null())
         .stdout(written.try_clone()?)

@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::copy_self;
 use crate::{
     case::Module,
     cases,
@@ -88,11 +89,5 @@ pub fn burst(module: Module, count: u32, first_uid: u32) -> anyhow::Result<()> {
         serde_json::to_writer(&mut output, &Drop { pid, uid, exe: exe.clone() })?;
         output.write_all(b"\n")?;
     }
-    Ok(())
-}
-
-fn copy_self(to: &Path) -> io::Result<()> {
-    to.parent().map_or(Ok(()), fs::create_dir_all)?;
-    fs::copy(std::env::current_exe()?, to)?;
     Ok(())
 }

@@ -13,11 +13,20 @@ pub enum Kind {
     Denial,
     /// A denial by Landlock.
     LandlockDenial,
+    /// A denial by IPE.
+    IpeDenial,
     /// A system call that seccomp refused or logged.
     Seccomp,
+    /// A change of `SELinux`'s policy: a load, a switch of its mode, a boolean.
+    Change,
+    /// What an object manager in user space told; its words are the field `msg`.
+    Manager,
     /// Another.
     Other(u32),
 }
+
+/// `AUDIT_MAC_STATUS` (include/uapi/linux/audit.h).
+const STATUS: u32 = 1404;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,20 +80,28 @@ impl Record {
         let (kind, rest) = rest.split_once(" audit(").ok_or(RecordError::Head("type"))?;
         let (stamp, rest) = rest.split_once("):").ok_or(RecordError::Head("time"))?;
         let (_, serial) = stamp.split_once(':').ok_or(RecordError::Head("serial number"))?;
+        let kind = match kind.parse()? {
+            1107 => Kind::Manager,
+            1300 => Kind::SystemCall,
+            1326 => Kind::Seccomp,
+            1400 => Kind::Denial,
+            1403 | STATUS | 1405 => Kind::Change,
+            1420 => Kind::IpeDenial,
+            1423 => Kind::LandlockDenial,
+            other => Kind::Other(other),
+        };
+        let (rest, told) = match rest.split_once(" msg='") {
+            Some((rest, told)) if kind == Kind::Manager => (rest, Some(told.trim_end_matches('\''))),
+            _ => (rest, None),
+        };
         let (permissions, rest) = split_permissions(rest);
-        Ok(Self {
-            kind: match kind.parse()? {
-                1300 => Kind::SystemCall,
-                1400 => Kind::Denial,
-                1326 => Kind::Seccomp,
-                1423 => Kind::LandlockDenial,
-                other => Kind::Other(other),
-            },
-            serial: serial.parse()?,
-            permissions,
-            fields: fields(rest)?,
-            line: line.to_owned(),
-        })
+        let mut fields = fields(rest)?;
+        // IPE's switch of its mode, for which it writes a record without fields, too.
+        let is_ipes =
+            fields.is_empty() || fields.iter().any(|(name, field)| name == "lsm" && field.bare() == "ipe");
+        let kind = if kind == Kind::Change && is_ipes { Kind::Other(STATUS) } else { kind };
+        fields.extend(told.map(|told| ("msg".to_owned(), Field::Quoted(told.to_owned()))));
+        Ok(Self { kind, serial: serial.parse()?, permissions, fields, line: line.to_owned() })
     }
 
     /// The field of this name.
@@ -107,9 +124,26 @@ impl Record {
                 let verdict = self.field("apparmor").map(Field::bare);
                 !self.permissions.is_empty() || matches!(verdict, Some("DENIED" | "ALLOWED" | "KILLED"))
             }
-            Kind::LandlockDenial | Kind::Seccomp => true,
-            Kind::SystemCall | Kind::Other(_) => false,
+            Kind::LandlockDenial | Kind::IpeDenial | Kind::Seccomp => true,
+            Kind::SystemCall | Kind::Manager | Kind::Change | Kind::Other(_) => false,
         }
+    }
+
+    /// Whether it tells what events tell: a denial, or a change of a policy.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.is_denial() || self.kind == Kind::Change
+    }
+
+    /// Whether it tells of a change of `AppArmor`'s policy that took place.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        // With an error nothing was changed; and the only thing that there is to say of a success is that it was none,
+        // because the profile was the same.
+        self.field("apparmor").map(Field::bare) == Some("STATUS")
+            && self.field("operation").is_some_and(|operation| operation.bare().starts_with("profile_"))
+            && self.field("error").is_none()
+            && self.field("info").is_none()
     }
 }
 
@@ -223,6 +257,26 @@ mod tests {
         assert_eq!(record.field("info").unwrap().text(), "Failed name lookup - disconnected path");
         assert_eq!(record.number("error"), Some(-13));
         assert_eq!(record.field("name").unwrap().text(), "/caf\\xe9 \\xff\\\\\n");
+    }
+
+    #[test]
+    fn reads_what_an_object_manager_told() {
+        let record = parse(
+            "audit: type=1107 audit(1.2:3): pid=189 uid=100 auid=4294967295 ses=4294967295 subj=system_u:system_r:d_t:s0 \
+             msg='avc:  denied  { send_msg } for  spid=298 scontext=a tcontext=b tclass=dbus permissive=1",
+        );
+        assert_eq!((record.kind, record.number("pid")), (Kind::Manager, Some(189)));
+        let told = "avc:  denied  { send_msg } for  spid=298 scontext=a tcontext=b tclass=dbus permissive=1";
+        assert_eq!(record.field("msg").unwrap().bare(), told);
+        assert!(!record.is_denial(), "not one of the kernel's");
+    }
+
+    #[test]
+    fn ipes_switch_is_no_change_of_selinux() {
+        let kind = |fields: &str| parse(&format!("audit: type=1404 audit(1.2:3): {fields}")).kind;
+        assert_eq!(kind("enforcing=0 old_enforcing=1 lsm=selinux res=1"), Kind::Change);
+        assert_eq!(kind("enforcing=0 old_enforcing=1 lsm=ipe res=1"), Kind::Other(1404));
+        assert_eq!(kind(""), Kind::Other(1404));
     }
 
     #[test]

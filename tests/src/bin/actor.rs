@@ -6,14 +6,14 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tests::{
     actor::{
-        act, allowed,
+        act, allowed, manager, nested,
         part::Part,
-        run,
+        reuse, run,
         session::{AuditMode, Line, print, session},
         step, storm,
     },
     case::{Case, Module, Version},
-    cases,
+    cases, refuser,
 };
 
 /// Does what security modules refuse, and says what it did.
@@ -45,6 +45,15 @@ enum Verb {
         /// Then have this many processes refused once each, all at once.
         #[arg(long)]
         storm: Option<u32>,
+        /// Then have this many processes refused one after another, all with one process id.
+        #[arg(long)]
+        reuse: Option<u32>,
+        /// Then have a process refused that is in namespaces of its own.
+        #[arg(long)]
+        nested: bool,
+        /// Then tell audit what an object manager refused.
+        #[arg(long)]
+        manager: bool,
         /// Then do what is allowed, and count the runs of denyd's programs.
         #[arg(long)]
         allowed: bool,
@@ -59,6 +68,13 @@ enum Verb {
         /// The scripts, each named as its step.
         #[arg(required = true)]
         scripts: Vec<PathBuf>,
+    },
+    /// Attach a BPF LSM program that refuses a user, until the machine ends.
+    Refuse {
+        /// The hook: `file_open`.
+        hook: String,
+        /// The user.
+        uid: u32,
     },
     /// Read and write paths under a Landlock domain that allows neither, outside /usr.
     Landlock {
@@ -75,7 +91,7 @@ fn main() -> anyhow::Result<()> {
     }
     match Arguments::parse().command {
         Verb::List { module } => list(module),
-        Verb::Run { module, audit, watch, storm, allowed, cases } => {
+        Verb::Run { module, audit, watch, storm, reuse, nested, manager, allowed, cases } => {
             let cases = chosen(module, &cases)?;
             let denyd: Vec<_> = watch.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
             session(
@@ -85,6 +101,15 @@ fn main() -> anyhow::Result<()> {
                 &mut || {
                     if let Some(count) = storm {
                         storm::storm(module, count, |drop| print(&Line::Drop(drop)))?;
+                    }
+                    if let Some(count) = reuse {
+                        reuse::reuse(module, count, |heir| print(&Line::Heir(Box::new(heir))))?;
+                    }
+                    if nested {
+                        print(&Line::Nested(Box::new(nested::nested(module)?)))?;
+                    }
+                    if manager {
+                        print(&Line::Manager(Box::new(manager::tell(module)?)))?;
                     }
                     if allowed { print(&Line::Quiet(allowed::allowed(module)?)) } else { Ok(()) }
                 },
@@ -99,6 +124,7 @@ fn main() -> anyhow::Result<()> {
                 &mut || Ok(()),
             )
         }
+        Verb::Refuse { hook, uid } => refuser::refuse(&hook, uid),
         Verb::Landlock { paths } => act::try_under_landlock(&paths),
     }
 }

@@ -3,6 +3,7 @@
 mod files;
 mod modes;
 mod mounts;
+mod policy;
 mod processes;
 mod silent;
 mod sockets;
@@ -20,8 +21,16 @@ pub const APP: Confinement = Confinement::Apparmor("app");
 const BARE: Confinement = Confinement::Apparmor("bare");
 
 pub fn cases() -> Vec<Case> {
-    [files::cases(), modes::cases(), mounts::cases(), processes::cases(), silent::cases(), sockets::cases()]
-        .concat()
+    [
+        files::cases(),
+        modes::cases(),
+        mounts::cases(),
+        policy::cases(),
+        processes::cases(),
+        silent::cases(),
+        sockets::cases(),
+    ]
+    .concat()
 }
 
 fn case(name: &'static str) -> Case {

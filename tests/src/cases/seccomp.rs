@@ -160,6 +160,6 @@ fn unlogged() -> Vec<Case> {
                     .action("syscall", ["syscall_9999"])
                     .field("action.seccomp_action", "log"),
             )
-            .with_fewer_records(1, "only one of the two is logged"),
+            .with_records(1, "only one of the two is logged"),
     ]
 }

@@ -2,7 +2,9 @@
 
 mod files;
 mod labels;
+mod policy;
 mod processes;
+mod silent;
 mod sockets;
 mod system;
 
@@ -34,7 +36,16 @@ const STAGE: &str = "system_u:object_r:stage_t:s0";
 const SECRET: &str = "system_u:object_r:secret_t:s0";
 
 pub fn cases() -> Vec<Case> {
-    [files::cases(), labels::cases(), processes::cases(), sockets::cases(), system::cases()].concat()
+    [
+        files::cases(),
+        labels::cases(),
+        policy::cases(),
+        processes::cases(),
+        silent::cases(),
+        sockets::cases(),
+        system::cases(),
+    ]
+    .concat()
 }
 
 fn case(name: &'static str) -> Case {

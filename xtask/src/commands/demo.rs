@@ -12,7 +12,7 @@ use xtask::{
     kernel::{self, Kernel},
     setup, vm,
     vm::Guest,
-    workspace,
+    workspace::{self, Profile},
 };
 
 /// Shows denyd at work: boots a guest, does what its policy refuses, and prints denyd's events beside it
@@ -47,9 +47,9 @@ impl Demo {
             Module::Apparmor => (vm::Module::Apparmor, "apparmor"),
             Module::Landlock => (vm::Module::None, "landlock"),
         };
-        let mut guest = Guest::new(kernel, module).binary(workspace::build_denyd()?);
+        let mut guest = Guest::new(kernel, module).binary(workspace::build_denyd(Profile::Release)?);
         if let Module::Landlock = self.module {
-            guest = guest.binary(workspace::build_program("tests", "actor")?);
+            guest = guest.binary(workspace::build_program("tests", "actor", Profile::Release)?);
         }
         let script = include_str!("../../guest/demo");
         let command = ["sh", "-c", script, "demo", name];

@@ -4,7 +4,12 @@ use std::{ffi::OsString, os::unix::process::CommandExt as _, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use xtask::{apt, cache::Cache, setup, workspace};
+use xtask::{
+    apt,
+    cache::Cache,
+    setup,
+    workspace::{self, Profile},
+};
 
 /// What runs on a machine whose kernel refuses trampolines, too.
 const DEFAULT_ARGUMENTS: [&str; 2] = ["--source", "default,capability"];
@@ -20,7 +25,7 @@ pub struct Run {
 impl Run {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         setup::build(&Cache::open()?)?;
-        let denyd = workspace::build_denyd()?;
+        let denyd = workspace::build_denyd(Profile::Release)?;
         let mut command = if apt::is_root() {
             std::process::Command::new(&denyd)
         } else if let Some(sudo) = apt::find_program("sudo") {

@@ -31,6 +31,7 @@ impl Setup {
             }
         }
         setup::kernels(&cache)?;
+        setup::prometheus::Prometheus::ensure(&cache)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -48,6 +48,9 @@ impl Test {
             if wants(Part::Unit) || wants(Part::E2e) {
                 setup::guests(&cache)?;
             }
+            if wants(Part::Unit) {
+                setup::prometheus::Prometheus::ensure(&cache)?;
+            }
             if wants(Part::E2e) {
                 setup::kernels(&cache)?;
             }
@@ -63,6 +66,8 @@ impl Test {
             // Not its end-to-end tests.
             let mut tests = cargo(["test", "--package", "tests", "--lib", "--bins", "--"]);
             steps.show("unit tests of the end-to-end tests", tests.args(&self.filter))?;
+            let mut prometheus = cargo(["test", "--package", "tests", "--test", "prometheus", "--"]);
+            steps.show("metrics, rules and dashboard with Prometheus", prometheus.args(&self.filter))?;
         }
         if wants(Part::E2e) {
             let mut e2e = cargo(["test", "--package", "tests", "--test", "e2e", "--"]);

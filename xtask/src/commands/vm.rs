@@ -9,7 +9,7 @@ use xtask::{
     kernel::{self, Kernel},
     setup, vm,
     vm::Guest,
-    workspace,
+    workspace::{self, Profile},
 };
 
 /// Boots a guest with a security module in force, runs a command as root in it with denyd on its PATH,
@@ -88,7 +88,8 @@ impl Vm {
             guest = guest.append(words);
         }
         setup::build(&cache)?;
-        let outcome = guest.binary(workspace::build_denyd()?).run(&self.command, &mut io::stdout())?;
+        let outcome =
+            guest.binary(workspace::build_denyd(Profile::Release)?).run(&self.command, &mut io::stdout())?;
         Ok(ExitCode::from(outcome.status))
     }
 }

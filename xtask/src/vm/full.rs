@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The packages of the image beside the essential ones.
-const PACKAGES: [&str; 22] = [
+const PACKAGES: [&str; 28] = [
     "apparmor",
     "apparmor-profiles",
     "apparmor-utils",
@@ -33,18 +33,24 @@ const PACKAGES: [&str; 22] = [
     "ca-certificates",
     "crun",
     "dbus",
+    "dbus-user-session",
     "iproute2",
     "kmod",
     "less",
+    "libpam-systemd",
     "nginx-light",
+    "nscd",
+    "podman",
     "policycoreutils",
     "policycoreutils-python-utils",
     "procps",
     "python3",
+    "runc",
     "selinux-policy-default",
     "selinux-utils",
     "setools",
     "strace",
+    "systemd-container",
     "systemd-sysv",
     "udev",
 ];
@@ -54,6 +60,9 @@ const CUSTOMIZE: &str = include_str!("../../guest/full/customize");
 
 /// The unit that runs the command.
 const UNIT: &str = include_str!("../../guest/full/xtask.service");
+
+/// denyd's own SELinux module, which takes a guest a minute to install. It concerns only what is labelled as denyd.
+const MODULE: &str = include_str!("../../../systemd/selinux/denyd.cil");
 
 /// The size of the file system; the image file has holes where nothing is written.
 const SIZE: &str = "3G";
@@ -105,7 +114,7 @@ pub fn image(cache: &Cache) -> Result<PathBuf, ImageError> {
 /// A number that changes with whatever the image is made of.
 fn recipe() -> u64 {
     let mut hasher = DefaultHasher::new();
-    (PACKAGES, CUSTOMIZE, UNIT, SIZE).hash(&mut hasher);
+    (PACKAGES, CUSTOMIZE, UNIT, MODULE, SIZE).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -121,6 +130,7 @@ fn build(cache: &Cache, path: &Path) -> Result<(), ImageError> {
     process::capture(mmdebstrap.arg(release).arg(&root).arg(&sources))?;
 
     fs::write(root.join("etc/systemd/system/xtask.service"), UNIT)?;
+    fs::write(root.join("denyd.cil"), MODULE)?;
     process::capture(Command::new("sh").args(["-c", CUSTOMIZE, "customize"]).arg(&root))?;
     let contexts = root.join("etc/selinux/default/contexts/files/file_contexts");
     let mut setfiles = Command::new(host_program("setfiles")?);

@@ -1,8 +1,8 @@
 //! What a cgroup's path tells: the systemd unit and the container.
 //!
 //! These are functions of the path alone, as the probe read it: from the root of the hierarchy, whatever cgroup
-//! namespace denyd or the process is in. `/proc` is never asked. They take and give [`Text`](crate::event::Text), in
-//! which a backslash is doubled; no escape holds a slash, so that a part of it is whole.
+//! namespace denyd or the process is in. `/proc` is never asked. They take [`Text`](crate::event::Text), in which a
+//! backslash is doubled; no escape holds a slash, so that a part of it is whole.
 //!
 //! Names in a path are as trustworthy as who may make cgroups there: within a delegated subtree (a user's manager, a
 //! container) that is not root alone.
@@ -63,7 +63,8 @@ mod tests {
         fn nothing_is_told_that_the_path_does_not_say(path in paths()) {
             let path = text::escape(path.as_bytes());
             let (unit, container) = read(&path);
-            let says = |name: &str| name == "-.slice" || path.contains(name);
+            let raw = String::from_utf8(text::unescape(&path).unwrap().into_owned()).unwrap();
+            let says = |name: &str| name == "-.slice" || raw.contains(name);
             if let Some(unit) = unit {
                 for name in [&unit.name, &unit.slice, &unit.user_unit, &unit.user_slice, &unit.session] {
                     prop_assert!(name.as_ref().is_none_or(|name| !name.is_empty() && says(name)), "{name:?}");
@@ -71,7 +72,6 @@ mod tests {
                 prop_assert!(unit.owner.is_none_or(|uid| path.contains(&uid.to_string())));
             }
             if let Some(container) = container {
-                let raw = String::from_utf8(text::unescape(&path).unwrap().into_owned()).unwrap();
                 let unescaped = raw.replace(r"\x2d", "-");
                 for id in [container.id].into_iter().flatten().chain(container.parents.into_iter().map(|parent| parent.id)) {
                     let id = String::from_utf8(text::unescape(&id).unwrap().into_owned()).unwrap();

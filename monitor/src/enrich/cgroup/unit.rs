@@ -10,7 +10,8 @@ const ROOT_SLICE: &str = "-.slice";
 
 /// The unit that a cgroup belongs to, by its path without the first slash.
 ///
-/// Names stay as systemd escapes them, since these are the units' names.
+/// Names are given as systemd says them: its own escapes are part of them, and no backslash is doubled, since they have
+/// no bytes that a [`Text`] must escape.
 pub(super) fn of(path: &str) -> Option<Unit<'_>> {
     let Place { slice, name, rest } = place(path);
     if name.is_none() && slice.is_none() {
@@ -25,18 +26,23 @@ pub(super) fn of(path: &str) -> Option<Unit<'_>> {
     let slices_user =
         slice.and_then(|slice| slice.strip_prefix("user-")?.strip_suffix(".slice")).and_then(uid);
     Some(Unit {
-        name: name.map(Cow::Borrowed),
+        name: name.map(said),
         slice: slice_of(name, slice),
-        user_unit: inner.name.map(Cow::Borrowed),
+        user_unit: inner.name.map(said),
         user_slice: slice_of(inner.name, inner.slice),
         owner: user.or(slices_user),
-        session: instance("session-", ".scope").map(Cow::Borrowed),
+        session: instance("session-", ".scope").map(said),
     })
+}
+
+/// A name as systemd says it.
+fn said(name: &str) -> Text<'_> {
+    if name.contains('\\') { Cow::Owned(name.replace(r"\\", r"\")) } else { Cow::Borrowed(name) }
 }
 
 /// A unit's slice: where the path has none, it is directly in the root slice.
 fn slice_of<'a>(name: Option<&str>, slice: Option<&'a str>) -> Option<Text<'a>> {
-    slice.or(name.map(|_| ROOT_SLICE)).map(Cow::Borrowed)
+    slice.or(name.map(|_| ROOT_SLICE)).map(said)
 }
 
 /// Where a path stands in one manager's tree.
@@ -150,12 +156,12 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stays_as_systemd_escapes_it() {
+    fn a_name_is_what_systemd_says() {
         is(
             r"/system.slice/system-systemd\\x2dfsck.slice/systemd-fsck@dev-disk-by\\x2duuid-1A2B.service",
             (
-                Some(r"systemd-fsck@dev-disk-by\\x2duuid-1A2B.service"),
-                Some(r"system-systemd\\x2dfsck.slice"),
+                Some(r"systemd-fsck@dev-disk-by\x2duuid-1A2B.service"),
+                Some(r"system-systemd\x2dfsck.slice"),
                 None,
                 None,
                 None,

@@ -274,6 +274,42 @@ pub fn rlimit(number: u32) -> Text<'static> {
     }
 }
 
+/// `aa_profile_mode_names` (security/apparmor/policy.c).
+const PROFILE_MODES: [&str; 5] = ["enforce", "complain", "kill", "unconfined", "user"];
+
+/// The mode of a profile, or of all, by its number (`enum profile_mode`).
+#[must_use]
+pub fn profile_mode(number: u32) -> Text<'static> {
+    mode(&PROFILE_MODES, number)
+}
+
+/// The audit modes of all profiles, as the running kernel numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditModes(&'static [&'static str]);
+
+impl AuditModes {
+    /// By the number of the last, `AUDIT_ALL`: before 7.3 there was one less.
+    #[must_use]
+    pub fn of_last(number: u32) -> Self {
+        // `audit_mode_names` (security/apparmor/audit.c).
+        Self(match number {
+            4 => &["normal", "quiet_denied", "quiet", "noquiet", "all"],
+            5 => &["normal", "quiet_denied", "quiet_allowed", "quiet", "noquiet", "all"],
+            _ => &[],
+        })
+    }
+
+    /// The name of a number.
+    #[must_use]
+    pub fn name(self, number: u32) -> Text<'static> {
+        mode(self.0, number)
+    }
+}
+
+fn mode(names: &[&'static str], number: u32) -> Text<'static> {
+    names.get(number as usize).map_or_else(|| format!("mode_{number}").into(), |&name| name.into())
+}
+
 /// `MS_*` (include/uapi/linux/mount.h), in the order in which `audit_mnt_flags` writes them, each with its name and
 /// that with `MS_REC`.
 const MOUNT_FLAGS: [(u64, &str, &str); 22] = [
@@ -362,6 +398,14 @@ mod tests {
         assert_eq!(mount_flags(0), None);
         assert_eq!(mount_flags(1 | 2 | 4).as_deref(), Some("ro, nosuid, nodev"));
         assert_eq!(mount_flags(1 << 12 | 1 << 14).as_deref(), Some("rw, rbind"));
+    }
+
+    #[test]
+    fn modes_have_the_kernels_names_and_unknown_ones_their_numbers() {
+        assert_eq!((&*profile_mode(1), &*profile_mode(9)), ("complain", "mode_9"));
+        let name = |last, number| AuditModes::of_last(last).name(number).into_owned();
+        assert_eq!([name(4, 2), name(5, 2), name(5, 3)], ["quiet", "quiet_allowed", "quiet"]);
+        assert_eq!(name(7, 2), "mode_2", "which kernel is this?");
     }
 
     #[test]

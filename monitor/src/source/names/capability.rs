@@ -52,8 +52,11 @@ const NAMES: [&str; 41] = [
 /// A capability's name, `net_admin`, or `cap_NN` where it has none.
 #[must_use]
 pub fn name(number: u32) -> Text<'static> {
-    match NAMES.get(number as usize) {
-        Some(name) => Cow::Borrowed(name),
-        None => Cow::Owned(format!("cap_{number}")),
-    }
+    known(number).map_or_else(|| Cow::Owned(format!("cap_{number}")), Cow::Borrowed)
+}
+
+/// A capability's name, if it has one.
+#[must_use]
+pub fn known(number: u32) -> Option<&'static str> {
+    NAMES.get(number as usize).copied()
 }

@@ -9,6 +9,7 @@ use crate::event::Text;
 
 pub mod apparmor;
 pub mod capability;
+pub mod ipe;
 pub mod landlock;
 pub mod lockdown;
 pub mod seccomp;
@@ -16,6 +17,7 @@ pub mod selinux;
 pub mod signal;
 pub mod socket;
 pub mod syscall;
+pub mod tomoyo;
 
 /// The names of a mask's bits, each by `name`; a bit that it doesn't know is `perm_0xNN`.
 pub(crate) fn of_bits<'a>(mask: u64, name: impl Fn(u32) -> Option<&'a str>) -> Vec<Text<'a>> {

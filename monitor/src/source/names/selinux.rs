@@ -28,6 +28,21 @@ impl ClassMap {
         self.classes.get(index)
     }
 
+    /// The number of the class of this name.
+    #[must_use]
+    pub fn number(&self, class: &str) -> Option<u32> {
+        let index = self.classes.iter().position(|found| found.name == class)?;
+        u32::try_from(index + 1).ok()
+    }
+
+    /// The bit of a permission of the class of this name.
+    #[must_use]
+    pub fn bit(&self, class: &str, permission: &str) -> Option<u32> {
+        let class = self.classes.iter().find(|found| found.name == class)?;
+        let bit = class.permissions.iter().position(|found| found == permission)?;
+        1_u32.checked_shl(u32::try_from(bit).ok()?)
+    }
+
     /// The class's name, or `class_NN` where it isn't known.
     #[must_use]
     pub fn class_name(&self, number: u32) -> Text<'_> {

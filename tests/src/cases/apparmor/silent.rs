@@ -7,12 +7,15 @@ use rustix::{
     process::{Resource, Signal},
 };
 
+use serde_json::json;
+
 use super::case;
 use crate::{
     case::Case,
     confinement::{Confinement, apparmor},
     expectation::Expectation,
     operation::{
+        apparmor::set_parameter,
         file::{self, Mapping},
         process, socket, system,
     },
@@ -25,9 +28,6 @@ const NO_LOG: &str = "a deny rule asks for no log";
 
 /// How often something is refused to show that each time counts.
 const TIMES: usize = 100;
-
-/// AppArmor's audit mode of all profiles.
-const MODE: &str = "/sys/module/apparmor/parameters/audit";
 
 /// A silent denial of the profile `quiet`.
 fn quietly(operation: &'static str) -> Expectation {
@@ -264,35 +264,52 @@ fn capabilities() -> Vec<Case> {
 /// Cases of the audit mode of all profiles, which overrides rules.
 fn modes() -> Vec<Case> {
     vec![
-        case("apparmor_deny_rule_where_the_mode_is_noquiet_is_reported_once")
-            .confined_by(QUIET)
-            .given(|_| scene::file("/srv/quiet/noquiet"))
-            .when(|_| in_mode("noquiet", || file::open_to_read("/srv/quiet/noquiet").map(drop)))
-            .expect(quiet_file("open", "r", "/srv/quiet/noquiet").field("silent", false)),
-        in_quiet_mode("apparmor_denied_file_where_the_mode_is_quiet_is_silent")
-            .given(|_| scene::file("/srv/shut/quiet-mode"))
-            .when(|_| in_mode("quiet_denied", || file::open_to_read("/srv/shut/quiet-mode").map(drop)))
-            .expect(quiet_file("open", "r", "/srv/shut/quiet-mode").field("subject.label", "app")),
-        in_quiet_mode("apparmor_denied_rlimit_where_the_mode_is_quiet_is_silent")
-            .when(|_| in_mode("quiet_denied", || process::limit(Resource::Nofile, 127)))
-            .expect(
-                quietly("setrlimit")
-                    .field("subject.label", "app")
-                    .field("action.rlimit", "nofile")
-                    .field("action.rlimit_value", 127),
-            ),
+        in_mode(
+            "noquiet",
+            case("apparmor_deny_rule_where_the_mode_is_noquiet_is_reported_once")
+                .also_with_silent()
+                .confined_by(QUIET)
+                .given(|_| scene::file("/srv/quiet/noquiet"))
+                .when(|_| with_mode("noquiet", || file::open_to_read("/srv/quiet/noquiet").map(drop)))
+                .expect(quiet_file("open", "r", "/srv/quiet/noquiet").field("silent", false)),
+        ),
+        in_mode(
+            "quiet_denied",
+            case("apparmor_denied_file_where_the_mode_is_quiet_is_silent")
+                .without_record("the audit mode is quiet")
+                .given(|_| scene::file("/srv/shut/quiet-mode"))
+                .when(|_| with_mode("quiet_denied", || file::open_to_read("/srv/shut/quiet-mode").map(drop)))
+                .expect(quiet_file("open", "r", "/srv/shut/quiet-mode").field("subject.label", "app")),
+        ),
+        in_mode(
+            "quiet_denied",
+            case("apparmor_denied_rlimit_where_the_mode_is_quiet_is_silent")
+                .without_record("the audit mode is quiet")
+                .when(|_| with_mode("quiet_denied", || process::limit(Resource::Nofile, 127)))
+                .expect(
+                    quietly("setrlimit")
+                        .field("subject.label", "app")
+                        .field("action.rlimit", "nofile")
+                        .field("action.rlimit_value", 127),
+                ),
+        ),
     ]
 }
 
-fn in_quiet_mode(name: &'static str) -> Case {
-    case(name).without_record("the audit mode is quiet")
+/// The case sets AppArmor's audit mode to this and back, which are two changes of policy.
+fn in_mode(mode: &str, case: Case) -> Case {
+    let set = |before: &str, after: &str| {
+        let change = json!([{"what": "audit_mode", "before": before, "after": after}]);
+        Expectation::policy_changed().field("changes", change)
+    };
+    case.expect(set("normal", mode)).expect(set(mode, "normal"))
 }
 
 /// Does something while AppArmor's audit mode is this.
-fn in_mode(mode: &str, operation: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    file::overwrite(MODE, mode)?;
+fn with_mode(mode: &str, operation: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    set_parameter("audit", mode)?;
     let result = operation();
-    file::overwrite(MODE, "normal")?;
+    set_parameter("audit", "normal")?;
     result
 }
 

@@ -1,7 +1,18 @@
 //! Contexts of every shape: users, roles, sensitivities and categories.
 
+use rustix::process::Signal;
+
 use super::{case, denied};
-use crate::{case::Case, confinement::Confinement, operation::file, scene::labelled_file};
+use crate::{
+    case::Case,
+    confinement::Confinement,
+    expectation::Expectation,
+    operation::{file, policy, process},
+    scene::labelled_file,
+};
+
+/// What the kernel takes for unlabeled.
+const UNLABELED: &str = "system_u:object_r:unlabeled_t:s0";
 
 pub fn cases() -> Vec<Case> {
     vec![
@@ -58,6 +69,30 @@ pub fn cases() -> Vec<Case> {
                 denied("file", ["write"])
                     .field("subject.label", "staff_u:staff_r:staff_t:s0")
                     .field("object.label", "staff_u:object_r:secret_t:s0"),
+            ),
+        case("selinux_denied_subject_whose_type_the_policy_no_longer_knows")
+            .given(|_| labelled_file("/srv/mls/leaving", "secret_t"))
+            .confined_by(Confinement::Selinux("system_u:system_r:leaving_t:s0:c7"))
+            .when(|_| {
+                policy::load_with_type_renamed("leaving_t", "arrived_t")?;
+                file::open_to_write("/srv/mls/leaving").map(drop)
+            })
+            .expect(Expectation::policy_changed().field("changes.0.what", "policy"))
+            .expect(
+                denied("file", ["write"])
+                    .field("subject.label", UNLABELED)
+                    .field("subject.unknown_label", "system_u:system_r:leaving_t:s0:c7")
+                    .path("/srv/mls/leaving"),
+            ),
+        case("selinux_denied_object_whose_type_the_policy_no_longer_knows")
+            .given(|scene| scene.stand(&["--selinux", "system_u:system_r:parting_t:s0"]))
+            .before(|_| policy::load_with_type_renamed("parting_t", "staying_t"))
+            .when(|scene| process::kill(scene.number("target")?, Signal::USR1))
+            .expect(Expectation::policy_changed().field("changes.0.what", "policy"))
+            .expect(
+                denied("process", ["signal"])
+                    .field("object.label", UNLABELED)
+                    .field("object.unknown_label", "system_u:system_r:parting_t:s0"),
             ),
         case("selinux_denied_after_a_transition_by_exec")
             .given(|_| labelled_file("/srv/mls/exec", "secret_t"))

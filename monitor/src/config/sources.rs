@@ -1,4 +1,4 @@
-//! The choice of sources on the command line.
+//! The choice of sources in the configuration and on the command line.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use crate::source::{self, Source};
 
 /// One word of `--source`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Choice {
+pub enum Choice {
     /// Those that run only when something is refused.
     Default,
     /// Every one.
@@ -58,7 +58,8 @@ impl Choice {
 
 /// The sources that these words choose, in the order of their numbers; if `silent`, also those of silent denials by the
 /// same modules.
-pub(super) fn chosen(choices: &[Choice], silent: bool) -> Vec<SourceId> {
+#[must_use]
+pub fn chosen(choices: &[Choice], silent: bool) -> Vec<SourceId> {
     let named = |source: &Source| choices.iter().any(|choice| choice.includes(source));
     let of_chosen_module =
         |source: &Source| source::ALL.iter().any(|other| other.module == source.module && named(other));

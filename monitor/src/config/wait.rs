@@ -1,4 +1,4 @@
-//! Times on the command line.
+//! Times in the configuration and on the command line.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// A time that no event may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum WaitError {
+pub enum WaitError {
     #[error("give a time with its unit, such as 50ms or 1s; 0s is not to wait")]
     NotATime,
     #[error("it must be 10s at most")]
@@ -17,7 +17,11 @@ pub(super) enum WaitError {
 }
 
 /// Parses how long an event may wait for a name: `100ms`, `1s`.
-pub(super) fn name(text: &str) -> Result<Duration, WaitError> {
+///
+/// # Errors
+///
+/// If it is no time, or too long.
+pub fn name(text: &str) -> Result<Duration, WaitError> {
     let time: SignedDuration = text.parse().map_err(|_| WaitError::NotATime)?;
     let time = Duration::try_from(time).map_err(|_| WaitError::NotATime)?;
     if time > LONGEST { Err(WaitError::TooLong) } else { Ok(time) }

@@ -1,0 +1,171 @@
+//! Where `tail` and `top` get their events from: the daemon, or a watch of their own.
+
+use std::{
+    io,
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+};
+
+use clap::Args;
+use rustix::process::Signal;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{alone, failure::Failure, say};
+use crate::{
+    kernel::{KernelError, Report},
+    tail::{
+        self,
+        client::{Client, ClientError, Closer},
+        history::History,
+        protocol::Request,
+        server,
+    },
+};
+
+/// Bytes of events kept in memory when there is no daemon.
+const MEMORY: usize = 16 << 20;
+
+/// Where to listen.
+#[derive(Debug, Args)]
+pub(super) struct Listen {
+    /// The daemon's socket.
+    #[arg(long, value_name = "PATH", default_value = tail::SOCKET)]
+    socket: PathBuf,
+
+    /// Where the daemon keeps its history; read if no daemon runs.
+    #[arg(long, value_name = "FOLDER", default_value = tail::HISTORY)]
+    history: PathBuf,
+}
+
+/// Where events come from.
+pub(super) enum Source {
+    /// A daemon that listens there.
+    Daemon(PathBuf),
+    /// This process.
+    Own {
+        /// What there was and what happens.
+        history: Arc<History>,
+        /// What is watched, if anything is.
+        report: Option<Report>,
+    },
+}
+
+impl Listen {
+    /// The daemon, if one listens; else what it left on disk, and with `watch` what happens now.
+    pub(super) fn open(&self, watch: bool, silent: bool) -> Result<Source, Failure> {
+        match UnixStream::connect(&self.socket) {
+            Ok(_) => return Ok(Source::Daemon(self.socket.clone())),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(ClientError::NotAllowed(self.socket.clone()).into());
+            }
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {}
+            Err(error) => return Err(ClientError::Io(error).into()),
+        }
+        let left = History::left_in(&self.history, MEMORY);
+        let has_left = left.is_ok();
+        let history = Arc::new(left.unwrap_or_else(|_| History::in_memory(MEMORY)));
+        let mut report = None;
+        if watch {
+            let watched = alone::watch(Arc::clone(&history), silent).map_err(|error| match error {
+                Failure::Kernel(KernelError::NotPrivileged) => Failure::NoDaemon(self.socket.clone()),
+                other => other,
+            })?;
+            report = Some(watched);
+            say("no daemon runs, so this watches by itself while it runs");
+        } else if has_left {
+            history.recent.close();
+            say("no daemon runs: this is what it has left");
+        } else {
+            return Err(Failure::NoHistory { socket: self.socket.clone(), history: self.history.clone() });
+        }
+        Ok(Source::Own { history, report })
+    }
+}
+
+impl Source {
+    /// Asks for events.
+    pub(super) fn ask(&self, request: &Request) -> Result<Client, Failure> {
+        match self {
+            Self::Daemon(socket) => Ok(Client::connect(socket, request)?),
+            Self::Own { history, .. } => {
+                let (ours, theirs) = UnixStream::pair().map_err(Failure::Runtime)?;
+                let history = Arc::clone(history);
+                let serve = move || serve(ours, &history);
+                thread::Builder::new().name("serve".to_owned()).spawn(serve).map_err(Failure::Runtime)?;
+                Ok(Client::ask(theirs, request)?)
+            }
+        }
+    }
+
+    /// Whether it may come back after it has ended.
+    pub(super) fn may_return(&self) -> bool {
+        matches!(self, Self::Daemon(_))
+    }
+}
+
+/// Serves the one client of this process.
+fn serve(stream: UnixStream, history: &Arc<History>) {
+    let served = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            stream.set_nonblocking(true)?;
+            let (reader, writer) = tokio::net::UnixStream::from_std(stream)?.into_split();
+            server::serve(reader, writer, history, None, None).await
+        })
+    };
+    // The client sees that the connection is closed.
+    if let Err(error) = served() {
+        tracing::debug!(%error, "events could not be served");
+    }
+}
+
+/// What a signal closes.
+static OPEN: Mutex<Option<Closer>> = Mutex::new(None);
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// Whether SIGINT or SIGTERM came.
+pub(super) fn was_stopped() -> bool {
+    STOPPED.load(Relaxed)
+}
+
+/// Ends this connection when SIGINT or SIGTERM comes, so that what is counted but not shown yet is shown. A second one
+/// ends the process at once.
+pub(super) fn close_on_signal(closer: Closer) -> Result<(), Failure> {
+    let first = OPEN.lock().unwrap_or_else(PoisonError::into_inner).replace(closer).is_none();
+    if !first {
+        return Ok(());
+    }
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+    let (mut interrupt, mut terminate) = {
+        let _guard = runtime.enter();
+        let signals =
+            signal(SignalKind::interrupt()).and_then(|one| Ok((one, signal(SignalKind::terminate())?)));
+        signals.map_err(Failure::Runtime)?
+    };
+    let wait = move || {
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                if STOPPED.swap(true, Relaxed) {
+                    // Whatever hangs, such as a full pipe, is not waited for. A process may kill itself.
+                    _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
+                }
+                if let Some(closer) = &*OPEN.lock().unwrap_or_else(PoisonError::into_inner) {
+                    closer.close();
+                }
+            }
+        });
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(wait).map_err(Failure::Runtime)?;
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! The choice of events on the command line.
+
+use clap::Args;
+use serde::de::IntoDeserializer as _;
+
+use crate::{
+    event::{Module, Verdict},
+    tail::selection::{Selection, SelectionError},
+};
+
+/// Which events.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which events")]
+pub(super) struct Select {
+    /// Of this systemd unit: `nginx`, `user@*`.
+    #[arg(short, long, value_name = "UNIT")]
+    unit: Vec<String>,
+
+    /// Of these security modules.
+    #[arg(long, value_name = "MODULE", value_delimiter = ',', value_parser = word::<Module>)]
+    module: Vec<Module>,
+
+    /// Of threads of this name.
+    #[arg(long, value_name = "NAME")]
+    comm: Vec<String>,
+
+    /// Of this process or thread.
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pid: Vec<u32>,
+
+    /// About this file: `/srv/**`, `*.key` in no folder, `**/*.key` in any.
+    #[arg(long, value_name = "PATTERN")]
+    path: Vec<String>,
+
+    /// Of this label, SELinux type, AppArmor profile or Landlock domain.
+    #[arg(long, value_name = "LABEL")]
+    subject: Vec<String>,
+
+    /// Of this container or pod, by name or id.
+    #[arg(long, value_name = "CONTAINER")]
+    container: Vec<String>,
+
+    /// With this verdict: `denied`, `permitted`.
+    #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = word::<Verdict>)]
+    verdict: Vec<Verdict>,
+
+    /// Silent denials, too: those that the policy keeps out of the log. The daemon must watch them (`denyd run --silent`).
+    #[arg(long)]
+    pub(super) silent: bool,
+
+    /// That this expression wants, as in denyd's configuration: `"write" in action.permissions`.
+    #[arg(long, value_name = "EXPRESSION")]
+    filter: Option<String>,
+}
+
+impl Select {
+    /// What it means. It is checked here, so that a mistake is one in the command line.
+    pub(super) fn selection(&self) -> Result<Selection, SelectionError> {
+        let Self { unit, module, comm, pid, path, subject, container, verdict, silent, filter } = self;
+        let selection = Selection {
+            unit: unit.clone(),
+            module: module.clone(),
+            comm: comm.clone(),
+            pid: pid.clone(),
+            path: path.clone(),
+            subject: subject.clone(),
+            container: container.clone(),
+            verdict: verdict.clone(),
+            silent: *silent,
+            filter: filter.clone(),
+        };
+        selection.compile().map(|_| selection)
+    }
+}
+
+/// A word that is in events, such as a module's name.
+pub(super) fn word<T: for<'de> serde::Deserialize<'de>>(text: &str) -> Result<T, String> {
+    let error = |error: serde::de::value::Error| error.to_string().replace("unknown variant", "there is no");
+    T::deserialize(text.into_deserializer()).map_err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_what_events_have() {
+        assert_eq!(word::<Module>("selinux"), Ok(Module::Selinux));
+        let error = word::<Verdict>("refused").unwrap_err();
+        assert_eq!(error, "there is no `refused`, expected `denied` or `permitted`");
+    }
+}

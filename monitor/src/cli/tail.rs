@@ -1,0 +1,328 @@
+//! `denyd tail`: shows denials to people.
+
+use std::{
+    io::{self, IsTerminal as _, Write},
+    thread,
+    time::Duration,
+};
+
+use clap::{Args, ColorChoice};
+use jiff::{Timestamp, Zoned, tz::TimeZone};
+
+use super::{failure::Failure, listen, say, select};
+use crate::{
+    event::Event,
+    show::{Fold, Form, Look, Print, Target},
+    tail::{
+        client::{Client, ClientError, Read},
+        moment,
+        protocol::{Control, End, Line, Request, VERSION},
+    },
+};
+
+/// How long repeats are counted before the count is written to a stream.
+const QUIET: Duration = Duration::from_secs(1);
+/// How often a daemon that has gone is looked for.
+const RETRY: Duration = Duration::from_millis(500);
+/// Events that are shown of those that were, unless told otherwise.
+const LAST: u64 = 10;
+
+const AFTER_HELP: &str = "\
+Examples:
+  denyd tail -f                                what is refused, as it happens
+  denyd tail -n 50                             the last 50 denials
+  denyd tail -u nginx --since -1h              of one service, in the last hour
+  denyd tail -f --module selinux,apparmor      of these modules alone
+  denyd tail -f --path '/srv/**' --comm php-fpm
+  denyd tail --since today -o rule             the rules that would allow it: read them before you use them
+  denyd tail --since '2026-11-22 10:00' --until '10 min ago' -o json | jq .object.path
+
+The daemon is asked, if one runs; its user, root and the group denyd may ask. Else, and with -f, denyd watches by itself
+while it runs, which takes root. Repeats of a denial are one line with a count (×12).
+
+In patterns, * and ? stay within a folder, ** does not; \\ takes the next character as it is.
+
+Exit status:
+  0  all was shown that was asked for, or it was ended by Ctrl-C
+  1  standard output was closed or full, the connection to the daemon broke, or there is nothing to show
+  2  the command line is wrong
+  3  no daemon runs and this is not root, or the daemon may not be asked
+  4  no daemon runs, and nothing can be watched on this kernel";
+
+/// Show denials: the last ones, or as they happen.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(super) struct Tail {
+    /// Go on, with what happens.
+    #[arg(short, long)]
+    follow: bool,
+
+    /// How many of those that were to show; `all` for all. [default: 10, or all with --since]
+    #[arg(short = 'n', long = "lines", value_name = "COUNT", value_parser = last)]
+    last: Option<Last>,
+
+    /// None from before this time: `2026-11-22 10:00`, `10:00`, `yesterday`, `-1h`, `10 min ago`.
+    #[arg(short = 'S', long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    since: Option<Timestamp>,
+
+    /// None from after this time.
+    #[arg(short = 'U', long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    until: Option<Timestamp>,
+
+    #[command(flatten)]
+    select: select::Select,
+
+    /// How to show an event.
+    #[arg(short, long = "output", value_enum, default_value_t = Form::Short, value_name = "FORM")]
+    output: Form,
+
+    /// Show repeats one by one.
+    #[arg(long)]
+    no_fold: bool,
+
+    /// Don't shorten lines to the width of the terminal.
+    #[arg(short = 'l', long)]
+    full: bool,
+
+    /// Times in UTC.
+    #[arg(long)]
+    utc: bool,
+
+    /// Colours: on a terminal and without `NO_COLOR`, always, or never.
+    #[arg(long, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    color: ColorChoice,
+
+    #[command(flatten)]
+    listen: listen::Listen,
+}
+
+/// How many of those that were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    Count(u64),
+    All,
+}
+
+impl Last {
+    /// The count, as a request has it.
+    pub(super) fn count(self) -> Option<u64> {
+        match self {
+            Self::Count(count) => Some(count),
+            Self::All => None,
+        }
+    }
+}
+
+pub(super) fn last(text: &str) -> Result<Last, String> {
+    match text {
+        "all" => Ok(Last::All),
+        text => text.parse().map(Last::Count).map_err(|_| "give a number, or `all`".to_owned()),
+    }
+}
+
+fn time(text: &str) -> Result<Timestamp, moment::MomentError> {
+    moment::parse(text, &Zoned::now())
+}
+
+impl Tail {
+    /// Shows until all is shown that was asked for, or, with `-f`, until it is told to stop.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let mut request = self.request()?;
+        let source = self.listen.open(self.follow, self.select.silent)?;
+        let mut client = source.ask(&request)?;
+        let mut screen = self.screen();
+        listen::close_on_signal(client.closer().map_err(Failure::Runtime)?)?;
+        loop {
+            match screen.show(&mut client)? {
+                Ended::Done | Ended::Closed(_) if !self.follow => return Ok(()),
+                Ended::Done => return Ok(()),
+                Ended::Closed(_) if listen::was_stopped() => return Ok(()),
+                Ended::Closed(_) if !source.may_return() => return Ok(()),
+                Ended::Closed(last) => {
+                    screen.note("the daemon has ended; waiting for it to come back")?;
+                    // What happened in between is in its history.
+                    let after = last.and_then(|time| time.checked_add(Duration::from_nanos(1)).ok());
+                    request.since = after.or(request.since);
+                    request.last = if after.is_some() { None } else { request.last };
+                    client = loop {
+                        thread::sleep(RETRY);
+                        if listen::was_stopped() {
+                            return Ok(());
+                        }
+                        match source.ask(&request) {
+                            Ok(client) => break client,
+                            Err(Failure::Client(ClientError::NoDaemon(_))) => {}
+                            Err(error) => return Err(error),
+                        }
+                    };
+                    listen::close_on_signal(client.closer().map_err(Failure::Runtime)?)?;
+                    screen.note("the daemon is back")?;
+                }
+            }
+        }
+    }
+
+    fn request(&self) -> Result<Request, Failure> {
+        let last = match self.last {
+            Some(last) => last.count(),
+            None if self.since.is_some() => None,
+            None => Some(LAST),
+        };
+        Ok(Request {
+            version: VERSION,
+            selection: self.select.selection()?,
+            since: self.since,
+            until: self.until,
+            last,
+            follow: self.follow,
+            status: None,
+        })
+    }
+
+    fn screen(&self) -> Screen<io::StdoutLock<'static>> {
+        let stdout = io::stdout().lock();
+        let terminal = stdout.is_terminal();
+        let colour = match self.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => {
+                terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        };
+        let zone = if self.utc { TimeZone::UTC } else { TimeZone::system() };
+        let fitted = terminal && !self.full && self.output.is_line();
+        let target = if fitted { Target::Terminal } else { Target::Stream };
+        Screen {
+            out: io::BufWriter::new(stdout),
+            look: Look { form: self.output, colour, width: None, zone },
+            fitted,
+            fold: (!self.no_fold && self.output.folds()).then(|| Fold::new(target)),
+            last: None,
+        }
+    }
+}
+
+/// Why nothing more is shown.
+enum Ended {
+    /// All was shown.
+    Done,
+    /// The connection was closed. The time of the last event, if there was one.
+    Closed(Option<Timestamp>),
+}
+
+/// Where events are shown.
+struct Screen<W: Write> {
+    out: io::BufWriter<W>,
+    look: Look,
+    /// Whether lines are shortened to the terminal.
+    fitted: bool,
+    fold: Option<Fold>,
+    last: Option<Timestamp>,
+}
+
+impl<W: Write> Screen<W> {
+    /// Shows what comes, until it ends.
+    fn show(&mut self, client: &mut Client) -> Result<Ended, Failure> {
+        client.set_patience(Some(QUIET)).map_err(Failure::Runtime)?;
+        // What was is folded as a whole; what happens is shown at once.
+        let mut current = false;
+        loop {
+            if current && !client.has_more() {
+                if let Some(fold) = &mut self.fold {
+                    let print = fold.show(&self.look);
+                    self.print(print)?;
+                }
+                self.flush()?;
+            }
+            match client.read().map_err(Failure::Client)? {
+                Read::Line(Line::Event(line)) => {
+                    self.fit();
+                    self.event(line)?;
+                }
+                Read::Line(Line::Control(control)) => match control {
+                    Control::Current => current = true,
+                    Control::Lost(count) => {
+                        let plural = if count == 1 { "event is" } else { "events are" };
+                        self.note(&format!("{count} {plural} lost here"))?;
+                    }
+                    Control::End(End::Done) => {
+                        self.finish()?;
+                        return Ok(Ended::Done);
+                    }
+                    // A status was not asked for.
+                    Control::Hello(_) | Control::Status(_) | Control::End(End::Stopping) => {}
+                    Control::Error(refusal) => return Err(Failure::Client(ClientError::Refused(refusal))),
+                },
+                Read::Quiet => self.finish()?,
+                Read::Closed => {
+                    self.finish()?;
+                    return Ok(Ended::Closed(self.last));
+                }
+            }
+        }
+    }
+
+    /// Follows the terminal's width.
+    fn fit(&mut self) {
+        if self.fitted {
+            let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout());
+            self.look.width = size.ok().map(|size| usize::from(size.ws_col)).filter(|&columns| columns > 0);
+        }
+    }
+
+    fn event(&mut self, line: &[u8]) -> Result<(), Failure> {
+        let Ok(event) = serde_json::from_slice::<Event<'_>>(line) else {
+            return self
+                .note("an event of another version of denyd: use the `denyd` of the daemon's version");
+        };
+        self.last = Some(event.time);
+        let print = match &mut self.fold {
+            Some(fold) => fold.push(&event, line, &self.look),
+            None => Some(Print::New(self.look.show(&event, 1))),
+        };
+        self.print(print)
+    }
+
+    /// Prints a line that is no event.
+    fn note(&mut self, note: &str) -> Result<(), Failure> {
+        self.finish()?;
+        if let Some(fold) = &mut self.fold {
+            fold.interrupt();
+        }
+        if matches!(self.look.form, Form::Json | Form::JsonPretty) {
+            // What reads JSON would not understand it.
+            say(note);
+            return Ok(());
+        }
+        let text = self.look.note(note);
+        self.print(Some(Print::New(text)))?;
+        self.flush()
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        if let Some(fold) = &mut self.fold {
+            let print = fold.finish(&self.look);
+            self.print(print)?;
+        }
+        self.flush()
+    }
+
+    fn print(&mut self, print: Option<Print>) -> Result<(), Failure> {
+        let result = match print {
+            None => Ok(()),
+            Some(Print::New(text)) => self.out.write_all(text.as_bytes()),
+            // Up one line, to its start, and clear it.
+            Some(Print::Again(text)) => write!(self.out, "\x1b[1A\r\x1b[K{text}"),
+        };
+        result.map_err(written)
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(written)
+    }
+}
+
+fn written(error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe { Failure::StdoutClosed } else { Failure::Stdout(error) }
+}

@@ -1,0 +1,145 @@
+//! The configuration: a TOML file, of which every key has a default, and over which the command line stands.
+//!
+//! `systemd/denyd.toml` says what every key means; a test holds what it says against the defaults here. A part of denyd
+//! that has keys of its own has a struct for its table beside its code, with `Default` and
+//! `#[serde(default, deny_unknown_fields)]`, and one line in [`Config`].
+
+mod error;
+mod output;
+mod size;
+mod sources;
+mod value;
+mod wait;
+
+use std::{fs, io, path::Path, time::Duration};
+
+use serde::Deserialize;
+
+pub use self::{
+    error::ConfigError,
+    size::{RING_MIN, ring as parse_ring_size},
+    sources::{Choice, chosen},
+    wait::name as parse_name_wait,
+};
+use crate::{enrich::runtime::Socket, metrics, output::spec::Spec, tail::settings::Settings};
+
+/// Where the configuration is, unless the command line says otherwise. It need not be there.
+pub const USUAL_PATH: &str = "/etc/denyd/denyd.toml";
+
+/// The documented defaults, as a file.
+pub const DEFAULT_FILE: &str = include_str!("../../../systemd/denyd.toml");
+
+/// The largest file that is read.
+const LARGEST: u64 = 1 << 20;
+
+/// What denyd is to do.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What to watch.
+    #[serde(deserialize_with = "value::words")]
+    pub sources: Vec<Choice>,
+    /// Whether to watch denials that the policy keeps out of the log.
+    pub silent: bool,
+    /// Whether to report stacks.
+    pub stack: bool,
+    /// Bytes of the ring buffer.
+    #[serde(deserialize_with = "value::ring_size")]
+    pub ring_size: u32,
+    /// Names of users, groups, containers and pods.
+    pub names: Names,
+    /// What Prometheus is told.
+    pub metrics: metrics::Config,
+    /// Whoever asks for events: `denyd tail` and `denyd top`.
+    pub tail: Settings,
+    /// Where events go.
+    #[serde(rename = "output", deserialize_with = "output::specs")]
+    pub outputs: Vec<Spec>,
+}
+
+/// Names of users, groups, containers and pods.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Names {
+    /// How long an event may wait for them.
+    #[serde(deserialize_with = "value::name_wait")]
+    pub wait: Duration,
+    /// Where to ask for those of containers and pods.
+    #[serde(deserialize_with = "value::sockets")]
+    pub runtime_sockets: Vec<Socket>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            sources: vec![Choice::Default],
+            silent: false,
+            stack: false,
+            ring_size: 4 << 20,
+            names: Names::default(),
+            metrics: metrics::Config::default(),
+            tail: Settings::default(),
+            outputs: Vec::new(),
+        }
+    }
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { wait: Duration::from_millis(100), runtime_sockets: Vec::new() }
+    }
+}
+
+impl Config {
+    /// Reads the file at this path; at the usual one, if none is given, where it need not be.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be read, or says what denyd doesn't know: the error says where and what.
+    pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let at = path.unwrap_or(Path::new(USUAL_PATH));
+        match text_of(at) {
+            Ok(text) => Self::parse(&text, at),
+            Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(ConfigError::Read { path: at.to_owned(), error }),
+        }
+    }
+
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    ///
+    /// If it says what denyd doesn't know.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError::invalid(path, text, &error))
+    }
+
+    /// What of another configuration can't be taken over while the programs stay attached, by its keys.
+    #[must_use]
+    pub fn fixed_that_differ(&self, other: &Self) -> Vec<&'static str> {
+        [
+            ("sources", self.sources != other.sources),
+            ("silent", self.silent != other.silent),
+            ("stack", self.stack != other.stack),
+            ("ring_size", self.ring_size != other.ring_size),
+            ("names.wait", self.names.wait != other.names.wait),
+            ("metrics", self.metrics != other.metrics),
+            ("tail", self.tail != other.tail),
+            ("names.runtime_sockets", self.names.runtime_sockets != other.names.runtime_sockets),
+        ]
+        .into_iter()
+        .filter_map(|(key, differs)| differs.then_some(key))
+        .collect()
+    }
+}
+
+fn text_of(path: &Path) -> io::Result<String> {
+    let size = fs::metadata(path)?.len();
+    if size > LARGEST {
+        return Err(io::Error::other(format!("it has {size} bytes; {LARGEST} are allowed")));
+    }
+    fs::read_to_string(path)
+}
+
+#[cfg(test)]
+mod tests;

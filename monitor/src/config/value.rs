@@ -1,0 +1,84 @@
+//! Values that are words of their own kind.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use clap::ValueEnum;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Unexpected, Visitor},
+};
+
+use super::{Choice, parse_name_wait, parse_ring_size};
+use crate::{enrich::runtime::Socket, nearest::nearest};
+
+/// A word of a fixed choice.
+pub struct Word<T>(pub T);
+
+impl<'de, T: ValueEnum> Deserialize<'de> for Word<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(from)?;
+        T::from_str(&word, false).map(Self).map_err(|_| {
+            let variants = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+            let known: Vec<_> = variants.map(|value| value.get_name().to_owned()).collect();
+            let near = nearest(&word, known.iter().map(String::as_str));
+            let advice = near.map_or_else(
+                || format!("choose from {}", known.join(", ")),
+                |near| format!("did you mean \"{near}\"?"),
+            );
+            D::Error::custom(format_args!("there is no \"{word}\": {advice}"))
+        })
+    }
+}
+
+/// What is written as a string and parsed.
+pub struct Parsed<T>(pub T);
+
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// Several words.
+pub fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Choice>, D::Error> {
+    let words = Vec::<Word<Choice>>::deserialize(from)?;
+    if words.is_empty() {
+        return Err(D::Error::custom("name at least one source, or leave the key out"));
+    }
+    Ok(words.into_iter().map(|Word(word)| word).collect())
+}
+
+/// Sockets of containers' runtimes.
+pub fn sockets<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Socket>, D::Error> {
+    let sockets = Vec::<Parsed<Socket>>::deserialize(from)?;
+    Ok(sockets.into_iter().map(|Parsed(socket)| socket).collect())
+}
+
+/// How long an event may wait for a name.
+pub fn name_wait<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    parse_name_wait(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+/// The size of the ring buffer: a number of bytes, or a string with a unit.
+pub fn ring_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    struct Size;
+    impl Visitor<'_> for Size {
+        type Value = u32;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a size such as \"4M\"")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<u32, E> {
+            parse_ring_size(text).map_err(E::custom)
+        }
+
+        fn visit_i64<E: Error>(self, bytes: i64) -> Result<u32, E> {
+            if bytes < 0 {
+                return Err(E::invalid_value(Unexpected::Signed(bytes), &self));
+            }
+            self.visit_str(&bytes.to_string())
+        }
+    }
+    from.deserialize_any(Size)
+}

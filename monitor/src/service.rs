@@ -1,0 +1,62 @@
+//! What the service manager is told (`sd_notify(3)`): that denyd is ready, reloads, stops, and is alive.
+//!
+//! The watchdog is fed by the task that reads the ring buffer, so that a reader that hangs is a service that hangs.
+//! Without a service manager nothing is told to anyone.
+
+use std::{fmt, future::pending};
+
+use sd_notify::NotifyState;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+/// The service manager.
+#[derive(Debug)]
+pub struct Manager {
+    watchdog: Option<Interval>,
+}
+
+impl Manager {
+    /// The one that started denyd, if one did. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        // Twice in its time, as sd_watchdog_enabled(3) advises.
+        let watchdog = sd_notify::watchdog_enabled().map(|limit| {
+            let mut interval = interval(limit / 2);
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            interval
+        });
+        Self { watchdog }
+    }
+
+    /// denyd does now what its configuration says.
+    pub fn ready(&self, status: impl fmt::Display) {
+        tell(&[NotifyState::Ready, NotifyState::Status(&status.to_string())]);
+    }
+
+    /// denyd reads its configuration again.
+    pub fn reloading(&self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => tell(&[NotifyState::Reloading, now]),
+            Err(error) => tracing::debug!(%error, "the time of a reload is unknown"),
+        }
+    }
+
+    /// denyd ends.
+    pub fn stopping(&self) {
+        tell(&[NotifyState::Stopping, NotifyState::Status("writing what is queued")]);
+    }
+
+    /// Tells that denyd is alive whenever it is due, for ever.
+    pub async fn feed_watchdog(&mut self) {
+        let Some(watchdog) = &mut self.watchdog else { return pending().await };
+        loop {
+            watchdog.tick().await;
+            tell(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(%error, "the service manager can't be told");
+    }
+}

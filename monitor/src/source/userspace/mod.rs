@@ -1,0 +1,214 @@
+//! The records of what object managers in user space refused.
+
+mod message;
+
+use monitor_common::{SourceId, Userspace, chunk::ChunkKind};
+
+use self::message::{Avc, Fields, Mediated};
+use crate::{
+    event::{
+        Dbus, Event, Kind, Missing, Module, ObjectKind, PathRoot, Process, TargetProcess, Text, Verdict,
+    },
+    kernel::{Attachment, Hook, Program},
+    record::{Record, RecordError},
+    source::{Source, Tables, draft::Draft},
+    text,
+};
+
+/// What there is to know of it before it is attached.
+pub(super) const SELINUX: Source = Source {
+    id: SourceId::SelinuxUserspace,
+    name: "selinux-userspace",
+    module: Module::Selinux,
+    lsm: Some("selinux"),
+    about: "what dbus-daemon, systemd and other programs refuse by SELinux's policy (USER_AVC)",
+    attachments: &[Attachment {
+        programs: &[Program { name: "selinux_userspace", hook: Hook::Fexit("audit_receive_msg") }],
+        ..ATTACHMENT
+    }],
+    decode: decode_selinux,
+    ..COMMON
+};
+
+/// What there is to know of it before it is attached.
+pub(super) const APPARMOR: Source = Source {
+    id: SourceId::ApparmorUserspace,
+    name: "apparmor-userspace",
+    module: Module::Apparmor,
+    lsm: Some("apparmor"),
+    about: "what dbus-daemon refuses by AppArmor's policy (USER_AVC)",
+    attachments: &[Attachment {
+        programs: &[Program { name: "apparmor_userspace", hook: Hook::Fexit("audit_receive_msg") }],
+        ..ATTACHMENT
+    }],
+    decode: decode_apparmor,
+    ..COMMON
+};
+
+/// What both share.
+const COMMON: Source = Source {
+    id: SourceId::SelinuxUserspace,
+    name: "",
+    module: Module::Selinux,
+    lsm: None,
+    kind: Kind::Denial,
+    silent: false,
+    about: "",
+    attachments: &[],
+    cost: None,
+    advice: "use a kernel that allows BPF trampolines (fexit): x86-64 from 5.10 on with CONFIG_DEBUG_INFO_BTF=y and \
+             CONFIG_AUDIT=y, not booted with lockdown=confidentiality",
+    advice_if_refused: super::TRAMPOLINES,
+    decode: decode_selinux,
+};
+
+/// As [`COMMON`].
+const ATTACHMENT: Attachment = Attachment { programs: &[], needs: &[], reads: &[], caveat: None };
+
+/// Why there is so little in `process`.
+const ONLY_THE_MESSAGE: &str =
+    "an object manager refused: only what its message says of the process is known";
+
+/// Decodes what a manager that asks SELinux told.
+fn decode_selinux<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+    let (mut event, message) = told(record, tables)?;
+    let avc = Avc::parse(message).ok_or(RecordError::ChunkForm(ChunkKind::Message))?;
+    event.action.permissions = avc.permissions.into_iter().map(text::escape).collect();
+    match avc.query {
+        Some(query) => {
+            event.subject.label = Some(text::escape(query.subject));
+            event.object.label = Some(text::escape(query.object));
+            event.action.class = Some(text::escape(query.class));
+            match query.permissive {
+                Some(true) => event.verdict = Some(Verdict::Permitted),
+                Some(false) => {}
+                None => missing(&mut event, "verdict", "the manager does not tell permissive denials"),
+            }
+        }
+        None => {
+            for field in ["subject.label", "object.label", "action.class"] {
+                missing(&mut event, field, "the manager's message has no room for it");
+            }
+        }
+    }
+    match event.action.class.as_deref() {
+        Some("dbus") => dbus(&mut event, avc.fields),
+        Some("service" | "system") => systemd(&mut event, avc.fields),
+        _ => event.object.kind = ObjectKind::Other,
+    }
+    Ok(event)
+}
+
+/// Decodes what dbus-daemon told of `AppArmor`'s decision.
+fn decode_apparmor<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+    let (mut event, message) = told(record, tables)?;
+    let mediated = Mediated::parse(message).ok_or(RecordError::ChunkForm(ChunkKind::Message))?;
+    let field = |name: &[u8]| mediated.fields.get(name).map(text::escape);
+    if mediated.allowed {
+        event.verdict = Some(Verdict::Permitted);
+        let reason =
+            "the manager says ALLOWED for what complain mode lets pass and for what the policy wants audited";
+        missing(&mut event, "verdict", reason);
+    }
+    event.action.class = Some("dbus".into());
+    event.action.operation = field(b"operation");
+    event.action.permissions = field(b"mask").into_iter().collect();
+    event.action.info = field(b"info");
+    // Where a name is to be owned, older managers write `profile`.
+    event.subject.label = field(b"label").or_else(|| field(b"profile"));
+    event.object.label = field(b"peer_label");
+    if event.subject.label.is_none() {
+        missing(&mut event, "subject.label", "the manager's message does not have it");
+    }
+    dbus(&mut event, mediated.fields);
+    Ok(event)
+}
+
+/// The event of a message, so far as it doesn't depend on what the message says: the running task is the manager.
+fn told<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<(Event<'a>, &'a [u8]), RecordError> {
+    let (body, chunks) = record.body::<Userspace>()?;
+    let mut draft = Draft::new(record, tables);
+    let mut message: &[u8] = &[];
+    for chunk in chunks {
+        let chunk = chunk?;
+        if chunk.kind == ChunkKind::Message {
+            message = chunk.bytes;
+            if usize::try_from(body.len).is_ok_and(|len| message.len() < len) {
+                draft.missing("action.message", "its end did not fit or could not be read");
+            }
+        } else {
+            draft.take(&chunk)?;
+        }
+    }
+    // What is sent ends with a NUL; nothing behind one is text.
+    let message = message.split(|&byte| byte == 0).next().unwrap_or_default();
+    let mut event = draft.finish();
+    event.action.message = Some(text::escape(message));
+    event.manager = Some(Box::new(std::mem::take(&mut event.process)));
+    for missing in &mut event.missing {
+        if let Some(field) = missing.field.strip_prefix("process") {
+            missing.field = format!("manager{field}").into();
+        }
+    }
+    // The serial is that of the manager's own system call, not of the record that its message becomes.
+    event.audit = None;
+    missing(&mut event, "process", ONLY_THE_MESSAGE);
+    if event.stack.take().is_some() {
+        missing(&mut event, "stack", "there is only the manager's");
+    }
+    Ok((event, message))
+}
+
+/// Fills in what dbus-daemon says.
+fn dbus<'a>(event: &mut Event<'a>, fields: Fields<'a>) {
+    let field = |name: &[u8]| fields.get(name).map(text::escape);
+    let message_type =
+        field(b"msgtype").or_else(|| match fields.get(b"operation")?.strip_prefix(b"dbus_")? {
+            b"bind" | b"eavesdrop" => None,
+            kind => Some(text::escape(kind)),
+        });
+    event.object.kind = ObjectKind::Dbus;
+    event.object.dbus = Some(Dbus {
+        bus: field(b"bus"),
+        message_type,
+        path: field(b"path"),
+        interface: field(b"interface"),
+        member: field(b"member"),
+        error_name: field(b"error_name"),
+        name: field(b"name").or_else(|| field(b"dest")).or_else(|| field(b"service")),
+    });
+    // SELinux's messages call them spid and tpid.
+    let pid = |names: [&[u8]; 2]| names.into_iter().find_map(|name| fields.number(name));
+    processes(event, pid([b"spid", b"pid"]), pid([b"tpid", b"peer_pid"]));
+}
+
+/// Sets the process that asked and the other side's.
+fn processes(event: &mut Event<'_>, asking: Option<u32>, peer: Option<u32>) {
+    if event.manager.as_ref().is_some_and(|manager| manager.ns_pid.is_some()) {
+        missing(event, "process.pid", "the manager, in a pid namespace, says another number");
+        return;
+    }
+    event.process.pid = asking;
+    event.object.process =
+        peer.map(|pid| TargetProcess { pid, tid: None, comm: None, exe: None, start_time: None });
+}
+
+/// Fills in what systemd says.
+fn systemd<'a>(event: &mut Event<'a>, fields: Fields<'a>) {
+    event.process = Process {
+        euid: fields.number(b"uid"),
+        egid: fields.number(b"gid"),
+        loginuid: fields.number(b"auid").filter(|&user| user != u32::MAX),
+        ..Process::default()
+    };
+    event.object.kind = ObjectKind::Other;
+    if let Some(path) = fields.get(b"path") {
+        event.object.kind = ObjectKind::Unit;
+        event.object.path = Some(text::escape(path));
+        event.object.path_root = Some(PathRoot::MountNamespace);
+    }
+}
+
+fn missing<'a>(event: &mut Event<'a>, field: &'static str, reason: impl Into<Text<'a>>) {
+    event.missing.push(Missing { field: field.into(), reason: reason.into() });
+}

@@ -1,0 +1,25 @@
+//! Events for whoever asks: `denyd tail` and `denyd top`.
+//!
+//! The daemon's side is an output ([`server`]) that keeps the newest events, in memory ([`recent`]) and on disk
+//! ([`segments`]), and sends them to clients through a unix socket ([`socket`], [`peer`]). What both sides say is in
+//! [`protocol`]. The other side is [`client`].
+
+pub mod client;
+pub mod history;
+pub mod moment;
+pub mod peer;
+pub mod protocol;
+pub mod recent;
+pub mod segments;
+pub mod selection;
+pub mod server;
+pub mod settings;
+pub mod socket;
+pub mod status;
+
+/// The daemon's socket.
+pub const SOCKET: &str = "/run/denyd/denyd.sock";
+/// The folder of the daemon's history.
+pub const HISTORY: &str = "/var/lib/denyd/history";
+/// The group whose members may listen.
+pub const GROUP: &str = "denyd";

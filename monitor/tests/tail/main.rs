@@ -1,0 +1,7 @@
+//! The daemon's side of `denyd tail`, over real unix sockets.
+
+mod clients;
+mod command;
+mod history;
+mod status;
+mod support;

@@ -1,0 +1,140 @@
+//! A server with its socket and history in a folder, fed by the test.
+
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+
+use monitor::{
+    event::Event,
+    format::Format,
+    output::{Encoding, Hub, OutputCounts},
+    tail::{
+        client::{Client, Read},
+        protocol::{Control, End, Line, Request, VERSION},
+        selection::Selection,
+        server::{self, Options, Running},
+    },
+};
+use tempfile::TempDir;
+
+pub const EVENT: &str = include_str!("../golden/selinux_file.json");
+
+pub struct Daemon {
+    pub folder: Arc<TempDir>,
+    pub running: Running,
+    pub counts: Arc<OutputCounts>,
+    hub: Option<Hub>,
+}
+
+impl Daemon {
+    pub fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    /// A server with few places and little room.
+    pub fn start_with(change: impl FnOnce(&mut Options)) -> Self {
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), change)
+    }
+
+    pub fn start_in(folder: Arc<TempDir>, change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options {
+            socket: folder.path().join("denyd.sock"),
+            group: None,
+            clients: NonZeroUsize::new(4).unwrap(),
+            memory: 1 << 20,
+            disk: None,
+        };
+        change(&mut options);
+        let mut hub = Hub::default();
+        let lines = hub.add("tail", &Encoding::Line(Format::Json), None, 1 << 16);
+        let counts = Arc::clone(&lines.counts);
+        let running = server::open(&options).unwrap().start(lines, None).unwrap();
+        Self { folder, running, counts, hub: Some(hub) }
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("denyd.sock")
+    }
+
+    pub fn history(&self) -> PathBuf {
+        self.folder.path().join("history")
+    }
+
+    /// Sends events of these processes, and waits until the server has them.
+    pub fn send(&mut self, pids: impl IntoIterator<Item = u32>) {
+        let hub = self.hub.as_mut().unwrap();
+        let mut event: Event<'_> = serde_json::from_str(EVENT).unwrap();
+        for pid in pids {
+            event.process.pid = Some(pid);
+            event.time = jiff::Timestamp::from_second(i64::from(pid)).unwrap();
+            hub.send(&event);
+        }
+        until(|| self.counts.written() == self.counts.received());
+    }
+
+    pub fn ask(&self, request: &Request) -> Client {
+        Client::connect(&self.socket(), request).unwrap()
+    }
+
+    /// Ends it as a daemon ends: no more events come.
+    pub fn stop(mut self) -> Arc<TempDir> {
+        drop(self.hub.take());
+        self.running.ended.blocking_recv().unwrap();
+        self.folder
+    }
+}
+
+/// All that was, and with `follow` what comes.
+pub fn request(follow: bool) -> Request {
+    Request {
+        version: VERSION,
+        selection: Selection::default(),
+        since: None,
+        until: None,
+        last: None,
+        follow,
+        status: None,
+    }
+}
+
+/// What a client was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sent {
+    Pid(u32),
+    Lost(u64),
+    Current,
+    End(End),
+    Closed,
+}
+
+pub fn next(client: &mut Client) -> Sent {
+    match client.read().unwrap() {
+        Read::Line(Line::Event(line)) => {
+            let event: Event<'_> = serde_json::from_slice(line).unwrap();
+            Sent::Pid(event.process.pid.unwrap())
+        }
+        Read::Line(Line::Control(Control::Lost(count))) => Sent::Lost(count),
+        Read::Line(Line::Control(Control::Current)) => Sent::Current,
+        Read::Line(Line::Control(Control::End(end))) => Sent::End(end),
+        Read::Line(Line::Control(other)) => panic!("{other:?}"),
+        Read::Closed => Sent::Closed,
+        Read::Quiet => panic!("it has no patience"),
+    }
+}
+
+/// All that comes until the connection ends.
+pub fn rest(client: &mut Client) -> Vec<Sent> {
+    std::iter::from_fn(|| Some(next(client)).filter(|sent| *sent != Sent::Closed)).collect()
+}
+
+pub fn pids(pids: impl IntoIterator<Item = u32>) -> Vec<Sent> {
+    pids.into_iter().map(Sent::Pid).collect()
+}
+
+/// Waits for something that another thread does. Whoever waits for ever is ended by the test's time limit.
+pub fn until(mut done: impl FnMut() -> bool) {
+    while !done() {
+        std::thread::yield_now();
+    }
+}
+
+/// Longer than anything here takes.
+pub const LONG: Duration = Duration::from_mins(1);

@@ -1,0 +1,191 @@
+//! denyd as users install it: its unit, with the files of `systemd/`, in its own domain or profile.
+//!
+//! Beside it runs the `denyd run` of all steps, which sees what the installed one is refused.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use tests::expectation::Expectation;
+use xtask::vm::Module;
+
+use super::{Seen, Step};
+
+/// Has the installed denyd report a refusal of a service to all its outputs, and says what the kernel and systemd say of it.
+const REPORTS: &str = r#"
+    set -e
+    . /share/install
+    install_denyd
+    refuse started
+    event=$(python3 /share/everywhere.py $refused)
+    fact event "$event"
+    pid=$(systemctl show --property MainPID --value denyd)
+    # Of all its threads.
+    privileges=$(cat /proc/$pid/task/*/status | grep -E '^(Cap|NoNewPrivs:|Seccomp:)' | sort -u)
+    fact privileges "$(echo $privileges)"
+    fact confined "$(tr -d '\0' </proc/$pid/attr/current)"
+    # It is asked of the service by default.
+    /usr/bin/denyd status
+    fact exposure "$(systemd-analyze security --no-pager denyd | sed -n 's/.*Overall exposure level for denyd.service: \([0-9.]*\).*/\1/p')"
+"#;
+
+/// Restarts, reloads and hangs the installed denyd, and has it report a refusal after each.
+const RECOVERS: &str = r#"
+    set -e
+    . /share/install
+    install_denyd
+    # What takes a restart, and makes it quicker.
+    sed -i "1i sources = [\"$(sed 's/.*\(selinux\|apparmor\).*/\1/' /sys/kernel/security/lsm)\"]" /etc/denyd/denyd.toml
+    systemctl restart denyd
+    refuse restarted
+    event=$(python3 /share/everywhere.py $refused)
+    fact restarted "$event"
+
+    mark
+    sed -i 's,^path = "/var/log/denyd/denials.jsonl",&\nqueue = 4096,' /etc/denyd/denyd.toml
+    pid=$(systemctl show --property MainPID --value denyd)
+    systemctl reload denyd
+    said _SYSTEMD_UNIT=denyd.service "MESSAGE=the configuration was read again" >/dev/null
+    [ $(systemctl show --property MainPID --value denyd) = $pid ]
+    refuse reloaded
+    event=$(python3 /share/everywhere.py $refused)
+    fact reloaded "$event"
+
+    mark
+    kill -STOP $pid
+    # MESSAGE_IDs of sd-messages.h: SD_MESSAGE_UNIT_FAILURE_RESULT, SD_MESSAGE_UNIT_STARTED.
+    said UNIT=denyd.service MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c UNIT_RESULT=watchdog >/dev/null
+    said UNIT=denyd.service MESSAGE_ID=39f53479d3a045ac8e11786248231fbf >/dev/null
+    [ $(systemctl show --property NRestarts --value denyd) = 1 ]
+    refuse recovered
+    event=$(python3 /share/everywhere.py $refused)
+    fact recovered "$event"
+    systemctl disable --now denyd-metrics.socket denyd
+    systemctl stop collector
+"#;
+
+/// What the scripts use.
+const FILES: &[(&str, &str)] = &[
+    ("install", include_str!("installed/install")),
+    ("collector.py", include_str!("installed/collector.py")),
+    ("everywhere.py", include_str!("installed/everywhere.py")),
+    ("installed.toml", include_str!("installed/installed.toml")),
+    ("denyd.service", include_str!("../../../systemd/denyd.service")),
+    ("denyd-metrics.socket", include_str!("../../../systemd/denyd-metrics.socket")),
+    ("denyd.sysusers", include_str!("../../../systemd/denyd.sysusers")),
+    ("denyd.tmpfiles", include_str!("../../../systemd/denyd.tmpfiles")),
+    ("apparmor.denyd", include_str!("../../../systemd/apparmor/denyd")),
+];
+
+pub const STEPS: [Step; 4] = [
+    Step {
+        name: "the_service_tells_all_outputs_of_nginx",
+        module: Module::Selinux,
+        script: REPORTS,
+        files: FILES,
+        check: |seen| {
+            nginx(seen, "event", "/var/www/html/started")?;
+            seen.sandbox("system_u:system_r:denyd_t:s0")?;
+            seen.refused_nothing()
+        },
+    },
+    Step {
+        name: "the_service_recovers_under_selinux",
+        module: Module::Selinux,
+        script: RECOVERS,
+        files: FILES,
+        check: |seen| {
+            nginx(seen, "restarted", "/var/www/html/restarted")?;
+            nginx(seen, "reloaded", "/var/www/html/reloaded")?;
+            nginx(seen, "recovered", "/var/www/html/recovered")?;
+            seen.refused_nothing()
+        },
+    },
+    Step {
+        name: "the_service_tells_all_outputs_of_nscd",
+        module: Module::Apparmor,
+        script: REPORTS,
+        files: FILES,
+        check: |seen| {
+            nscd(seen, "event", "/srv/started.log")?;
+            seen.sandbox("denyd (enforce)")?;
+            seen.refused_nothing()
+        },
+    },
+    Step {
+        name: "the_service_recovers_under_apparmor",
+        module: Module::Apparmor,
+        script: RECOVERS,
+        files: FILES,
+        check: |seen| {
+            nscd(seen, "restarted", "/srv/restarted.log")?;
+            nscd(seen, "reloaded", "/srv/reloaded.log")?;
+            nscd(seen, "recovered", "/srv/recovered.log")?;
+            seen.refused_nothing()
+        },
+    },
+];
+
+/// Whether the event that the script told under this name is SELinux's refusal of this file to nginx.
+fn nginx(seen: &Seen<'_>, fact: &str, path: &'static str) -> Result<(), String> {
+    let wanted = Expectation::denied().path(path).action("file", ["getattr"]);
+    let wanted = wanted
+        .field("subject.label", "system_u:system_r:httpd_t:s0")
+        .field("object.label", "system_u:object_r:user_home_t:s0")
+        .field("process.comm", "nginx")
+        .field("unit.name", "nginx.service");
+    seen.event_is(fact, &wanted)
+}
+
+/// Whether the event that the script told under this name is AppArmor's refusal of this file to nscd.
+fn nscd(seen: &Seen<'_>, fact: &str, path: &'static str) -> Result<(), String> {
+    let wanted = Expectation::denied().path(path);
+    let wanted = wanted
+        .field("subject.label", "nscd")
+        .field("process.comm", "nscd")
+        .field("unit.name", "nscd.service");
+    seen.event_is(fact, &wanted)
+}
+
+impl Seen<'_> {
+    /// Whether the event that the script told under this name is as it must be.
+    fn event_is(&self, fact: &str, wanted: &Expectation) -> Result<(), String> {
+        let event: Value =
+            serde_json::from_str(self.fact(fact)?).map_err(|error| format!("{fact}: {error}"))?;
+        let faults = wanted.mismatches(&event, &BTreeMap::new());
+        if faults.is_empty() { Ok(()) } else { Err(format!("{}\nevent: {event}", faults.join("\n"))) }
+    }
+
+    /// Whether the daemon's threads have no privilege, and the daemon is confined so.
+    fn sandbox(&self, confined: &str) -> Result<(), String> {
+        let none = "0000000000000000";
+        let wanted = format!(
+            "CapAmb: {none} CapBnd: {none} CapEff: {none} CapInh: {none} CapPrm: {none} NoNewPrivs: 1 Seccomp: 2"
+        );
+        let has = self.fact("privileges")?;
+        if has != wanted {
+            return Err(format!("the service has the privileges {has}"));
+        }
+        let is = self.fact("confined")?;
+        if is != confined {
+            return Err(format!("the service is confined as {is}"));
+        }
+        match self.fact("exposure")?.parse::<f32>() {
+            Ok(exposure) if exposure < 1.5 => Ok(()),
+            other => Err(format!("its exposure is {other:?}")),
+        }
+    }
+
+    /// Whether nothing was refused by denyd's domain or profile, and nobody was refused what belongs to it.
+    fn refused_nothing(&self) -> Result<(), String> {
+        let concerns_denyd = |event: &&Value| {
+            let labels = [&event["subject"]["label"], &event["object"]["label"]];
+            labels
+                .into_iter()
+                .filter_map(Value::as_str)
+                .any(|label| label.contains(":denyd_") || label == "denyd")
+        };
+        let refused = self.session.events.iter().filter(|event| event["kind"] == "denial");
+        let refused: Vec<_> = refused.filter(concerns_denyd).map(Value::to_string).collect();
+        if refused.is_empty() { Ok(()) } else { Err(refused.join("\n")) }
+    }
+}
