@@ -12,6 +12,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, RingBuf, ring_buf::RingBufEntry},
 };
+use aya_log_ebpf::{debug, trace};
 use monitor_common::{
     Apparmor, BpfLsm, Flags, Head, Ipe, Landlock, OFFSET_MASK, Object, RECORD_SIZE, Selinux, SourceId,
     Tomoyo, WRITE_MAX, Yama,
@@ -95,6 +96,7 @@ impl Record {
         count(source, Counter::Seen);
         let Some(entry) = EVENTS.reserve::<Bytes>(0) else {
             count(source, Counter::RingFull);
+            debug!((), "{}: no room in the ring buffer", source.identifier());
             return None;
         };
         let mut record = Self { entry, source };
@@ -381,11 +383,13 @@ impl Record {
         head.source = source as u8;
         // SAFETY: the helper has no preconditions.
         head.cpu = unsafe { generated::bpf_get_smp_processor_id() } as u16;
-        let flags = head.flags;
+        let (flags, missing, size) = (head.flags, head.missing, head.size);
         self.entry.submit(0);
+        trace!((), "{}: a record of {} bytes", source.identifier(), size);
         count(source, Counter::Submitted);
         if flags & Flags::FAULT != 0 {
             count(source, Counter::ReadFault);
+            debug!((), "{}: could not be read: {:x}", source.identifier(), missing);
         }
         if flags & Flags::CUT != 0 {
             count(source, Counter::Cut);

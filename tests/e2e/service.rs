@@ -49,6 +49,12 @@ exec 3<said2; heard watching; deny
 while [ ! -s stacks ] && kill -0 $pid; do :; done
 kill -TERM $pid; wait $pid
 echo "=== stacks"; cat stacks
+mkfifo said3; DENYD_LOG=denyd_ebpf=trace denyd run --source apparmor --ring-size 64K >events 2>said3 & pid=$!
+exec 3<said3; heard watching; deny
+while [ ! -s events ] && kill -0 $pid; do :; done
+kill -STOP $pid; aa-exec -p app -- sh -c 'for i in $(seq 100); do echo x >/var/lib/x/y; done' 2>/dev/null
+kill -CONT $pid; kill -TERM $pid; wait $pid
+echo "=== program log"; cat <&3
 "#;
 
 /// A guest for each kernel.
@@ -68,12 +74,13 @@ pub fn plan(plan: &mut Plan) {
 
 type Judge = fn(&str) -> Result<(), String>;
 
-const JUDGES: [(&str, Judge); 5] = [
+const JUDGES: [(&str, Judge); 6] = [
     ("no_privilege_is_left", no_privilege_is_left),
     ("a_moved_file_is_made_anew", a_moved_file_is_made_anew),
     ("a_reload_changes_the_outputs_alone", a_reload_changes_the_outputs_alone),
     ("every_output_accounts_for_every_event", every_output_accounts_for_every_event),
     ("a_stack_goes_from_the_refusal_to_the_system_call", a_stack_goes_from_the_refusal_to_the_system_call),
+    ("the_programs_log_what_they_did_when_asked", the_programs_log_what_they_did_when_asked),
 ];
 
 /// The part of the output under this head.
@@ -151,9 +158,9 @@ fn a_stack_goes_from_the_refusal_to_the_system_call(output: &str) -> Result<(), 
     let frames = |side: &str| event["stack"][side].as_array().cloned().unwrap_or_default();
     let kernel = frames("kernel");
     let mut functions = kernel.iter().filter_map(|frame| frame["function"].as_str());
-    for callee in
-        ["common_lsm_audit", "aa_path_perm", "apparmor_file_open", "do_sys_openat2", "do_syscall_64"]
-    {
+    // Not the function that the program is attached to: Linux 7 jumps from it to the program's trampoline and does not
+    // call it, so that its frame is not on the stack.
+    for callee in ["aa_path_perm", "apparmor_file_open", "do_sys_openat2", "do_syscall_64"] {
         // The compiler may have made a part of a function one of its own (`.isra.0`).
         let there = functions.any(|function| function.split('.').next() == Some(callee));
         holds(there, &format!("no {callee} after those before it"), stacks)?;
@@ -163,6 +170,25 @@ fn a_stack_goes_from_the_refusal_to_the_system_call(output: &str) -> Result<(), 
     let build_id = innermost["build_id"].as_str().unwrap_or_default();
     holds(build_id.len() == 40, "no build id of the C library, which opened the file", stacks)?;
     holds(innermost["file_offset"].is_string(), "no place in the file", stacks)
+}
+
+/// aya-log's messages: one for each record that was submitted, and one for each that had no room.
+fn the_programs_log_what_they_did_when_asked(output: &str) -> Result<(), String> {
+    let said = part(output, "said")?;
+    holds(!said.contains("denyd_ebpf"), "the programs log unasked", said)?;
+    let log = part(output, "program log")?;
+    let source = log.lines().find_map(|line| line.strip_prefix("denyd: apparmor: ")).ok_or(log)?;
+    let count = |word: &str| -> Option<usize> {
+        source.split(", ").find_map(|part| part.strip_prefix(word)?.split_whitespace().next()?.parse().ok())
+    };
+    let messages = |end: &str| {
+        let is_message = |line: &&str| line.contains("TRACE denyd_ebpf") || line.contains("DEBUG denyd_ebpf");
+        log.lines().filter(is_message).filter(|line| line.contains(end)).count()
+    };
+    let (submitted, full) =
+        (messages("Apparmor: a record of "), messages("Apparmor: no room in the ring buffer"));
+    holds(submitted > 0 && count("emitted") == Some(submitted), "not a message for each record", log)?;
+    holds(full > 0 && count("lost") == Some(full), "not a message for each loss", log)
 }
 
 /// What denyd says at the end of an output: received, filtered, written, lost.

@@ -60,7 +60,7 @@ impl Apt {
         fs::write(sources.join("suite.sources"), archive.stanza(codename)?)?;
         fs::write(folder.path().join("apt.conf"), configuration(folder.path()))?;
         let apt = Self { private: Some(folder) };
-        process::capture(apt.command("apt-get").arg("update"))?;
+        apt.refresh()?;
         Ok(apt)
     }
 
@@ -90,7 +90,12 @@ impl Apt {
     /// # Errors
     /// When the archive has no such package or can't be reached.
     pub fn download(&self, package: &str, into: &Path) -> Result<PathBuf, AptError> {
-        process::capture(self.command("apt-get").args(["download", package]).current_dir(into))?;
+        let fetch =
+            || process::capture(self.command("apt-get").args(["download", package]).current_dir(into));
+        if fetch().is_err() {
+            self.refresh()?;
+            fetch()?;
+        }
         let prefix = format!("{}_", package.split('=').next().unwrap_or(package));
         fs::read_dir(into)?
             .filter_map(Result::ok)
@@ -100,6 +105,18 @@ impl Apt {
                 name.starts_with(&prefix) && name.ends_with(".deb")
             })
             .ok_or_else(|| AptError::NoFile(package.to_owned()))
+    }
+
+    /// Fetches the package lists again: a machine's own may be older than the package, or name one that is gone.
+    ///
+    /// # Errors
+    /// When the archive can't be reached, or these are the machine's lists and there is no root.
+    pub fn refresh(&self) -> Result<(), AptError> {
+        if self.private.is_none() {
+            return update_machine(&["(none, but newer package lists: apt-get update)"]);
+        }
+        process::capture(self.command("apt-get").arg("update"))?;
+        Ok(())
     }
 
     fn command(&self, program: &str) -> Command {
@@ -141,10 +158,17 @@ pub fn install(packages: &[&str]) -> Result<(), AptError> {
     if targets_listed()?.is_empty() || process::capture(&mut simulation(packages)).is_err() {
         update_machine(packages)?;
     }
-    let mut install = as_root("apt-get", packages)?;
-    install.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(packages);
-    process::capture(&mut install)?;
-    Ok(())
+    let install = || -> Result<(), AptError> {
+        let mut install = as_root("apt-get", packages)?;
+        install.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(packages);
+        process::capture(&mut install)?;
+        Ok(())
+    };
+    install().or_else(|_| {
+        // Old lists name files that the archive no longer has.
+        update_machine(packages)?;
+        install()
+    })
 }
 
 fn simulation(packages: &[&str]) -> Command {

@@ -28,6 +28,9 @@ pub const NEWEST: &str = "7";
 /// The suite with the newest kernels, and a number of versions before them.
 const NEWEST_SUITE: &str = "trixie-backports";
 
+/// The packages of kernels for cloud machines.
+const PACKAGES: &str = "^linux-(binary|image)-[0-9].*-cloud-amd64$";
+
 /// A kernel ready to be booted.
 #[derive(Debug, Clone)]
 pub struct Kernel {
@@ -134,7 +137,11 @@ impl Kernel {
         let suite = LINES.iter().find(|(line, _)| *line == name).map_or(NEWEST_SUITE, |(_, suite)| suite);
         let failed = |source| KernelError::Fetch { name: name.to_owned(), source };
         let apt = Apt::suite(suite).map_err(failed)?;
-        let packages = apt.search(r"^linux-(binary|image)-[0-9].*-cloud-amd64$").map_err(failed)?;
+        let mut packages = apt.search(PACKAGES).map_err(failed)?;
+        if newest(name, &packages).is_none() {
+            apt.refresh().map_err(failed)?;
+            packages = apt.search(PACKAGES).map_err(failed)?;
+        }
         let package = newest(name, &packages).ok_or_else(|| not_in_suite(name, suite, &packages))?;
         let scratch = cache.scratch()?;
         let deb = apt.download(package, scratch.path()).map_err(failed)?;

@@ -12,6 +12,7 @@ mod lockdown;
 mod lsm_hooks;
 mod memory;
 mod modules;
+mod program_log;
 mod program_stats;
 mod report;
 mod ring;
@@ -40,7 +41,7 @@ pub use self::{
     ring::{RingError, RingReader},
     types::{KernelTypes, TypesError},
 };
-use self::{failure::AttachError, lsm_hooks::LsmHook, memory::KernelMemory};
+use self::{failure::AttachError, lsm_hooks::LsmHook, memory::KernelMemory, program_log::ProgramLog};
 use crate::{
     privilege::{self, PrivilegeError, Privileged, Unprivileged},
     source::{
@@ -94,8 +95,9 @@ impl Attached<Privileged> {
     ///
     /// If that fails, or did not work.
     pub fn give_up_privileges(self) -> Result<Attached<Unprivileged>, PrivilegeError> {
-        let Self { reader, counters, facts, report, programs, privileges } = self;
+        let Self { reader, counters, facts, report, mut programs, privileges } = self;
         let privileges = privilege::give_up(privileges)?;
+        programs.start_log();
         Ok(Attached { reader, counters, facts, report, programs, privileges })
     }
 }
@@ -230,7 +232,7 @@ pub fn attach(options: &Options) -> Result<Attached<Privileged>, KernelError> {
         Some(Map::Array(map)) => Counters::map(map.fd().as_fd(), cpus).map_err(KernelError::Counters)?,
         _ => return Err(KernelError::NoMap("COUNTERS")),
     };
-    let programs = Programs { ebpf, attached };
+    let programs = Programs { ebpf, attached, log: None };
     Ok(Attached { reader, counters, facts, report, programs, privileges: Privileged::unexamined() })
 }
 
@@ -264,11 +266,14 @@ fn load(
     for (call, hook) in calls.iter_mut().zip(hooks) {
         *call = hook.call;
     }
+    let log_level = program_log::level();
     EbpfLoader::new()
         .btf(Some(btf))
         .override_global("LAYOUT", layout.as_bytes(), true)
         .override_global("SETTINGS", settings.as_bytes(), true)
         .override_global("HOOKS", calls.as_bytes(), true)
+        .override_global(aya_log::LEVEL, &log_level, true)
+        .map_max_entries(program_log::MAP, program_log::ring_size(log_level))
         .map_max_entries("EVENTS", ring_size)
         .map_max_entries("COUNTERS", u32::try_from(cpus).unwrap_or(u32::MAX))
         .load(object)
@@ -599,9 +604,22 @@ fn unload(ebpf: &mut Ebpf, name: &str) {
 pub struct Programs {
     ebpf: Ebpf,
     attached: Vec<(SourceId, &'static str)>,
+    /// Dropped last: it passes on what they logged.
+    log: Option<ProgramLog>,
 }
 
 impl Programs {
+    /// Passes on what they log, if they log anything.
+    fn start_log(&mut self) {
+        if program_log::level() == 0 {
+            return;
+        }
+        match ProgramLog::start(&mut self.ebpf) {
+            Ok(log) => self.log = Some(log),
+            Err(error) => tracing::warn!(%error, "nobody will see what the programs log"),
+        }
+    }
+
     /// How many are attached.
     #[must_use]
     pub fn len(&self) -> usize {
