@@ -51,10 +51,9 @@ use crate::{
 
 /// The kernel that full guests boot.
 const KERNEL: &str = "7";
-/// How denyd is started.
-const DENYD: &str = "denyd run --config /share/by-hand.toml --source default --metrics 127.0.0.1:9935";
-/// What belongs to the service (`installed`) is left to it.
-const BY_HAND: &str = "[tail]\nserve = false\n";
+/// What starts denyd, and the profile that it enters; by their names in `/share`.
+const WATCH: [(&str, &str); 2] =
+    [("watch", include_str!("full/watch")), ("apparmor.denyd", include_str!("../../systemd/apparmor/denyd"))];
 
 /// How long a guest has for all its steps; a busy machine may need minutes.
 const TIMEOUT: Duration = Duration::from_mins(20);
@@ -114,20 +113,19 @@ fn check(step: &Step, session: &Session) -> Result<(), String> {
 fn run(module: Module, steps: &[Step]) -> Result<Session, String> {
     let fault = |error: &dyn std::error::Error| error.to_string();
     let scripts = tempfile::tempdir().map_err(|error| fault(&error))?;
-    fs::write(scripts.path().join("by-hand.toml"), BY_HAND).map_err(|error| fault(&error))?;
+    let write =
+        |name: &str, text: &str| fs::write(scripts.path().join(name), text).map_err(|error| fault(&error));
     for step in steps {
-        let script = unindented(step.script);
-        let files = step.files.iter().copied().chain([(step.name, script.as_str())]);
-        for (name, text) in files {
-            fs::write(scripts.path().join(name), text).map_err(|error| fault(&error))?;
-        }
+        step.files.iter().try_for_each(|(name, text)| write(name, text))?;
+        write(step.name, &unindented(step.script))?;
     }
+    WATCH.iter().try_for_each(|(name, text)| write(name, text))?;
     let cache = Cache::open().map_err(|error| fault(&error))?;
     let image = setup::full_image(&cache).map_err(|error| fault(&error))?;
     let guest = guest(KERNEL, module)?.userland(Userland::Full(image)).share(scripts.path());
     let guest = guest.timeout(TIMEOUT);
     let names: Vec<_> = steps.iter().map(|step| format!("/share/{}", step.name)).collect();
-    let output = boot(&guest, &format!("actor steps --watch '{DENYD}' {}", names.join(" ")))?;
+    let output = boot(&guest, &format!("actor steps --watch 'sh /share/watch' {}", names.join(" ")))?;
     Session::read(&output, &format!("{KERNEL}-full-{module}"))
 }
 

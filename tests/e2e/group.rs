@@ -25,7 +25,7 @@ use xtask::{
     workspace::{self, Profile},
 };
 
-use crate::{plan::Booted, signed::Signed, stage::Stage};
+use crate::{confined, plan::Booted, signed::Signed, stage::Stage};
 
 /// The environment variable that names a folder for everything that guests print.
 const KEEP: &str = "DENYD_E2E_KEEP";
@@ -127,8 +127,15 @@ impl Setting {
             None => with_programs(kernel, stage.in_force)?,
             Some(signed) => with_programs(signed.kernel.clone(), stage.in_force)?.share(signed.shared()),
         };
-        let output = boot(&with_policy(guest).append(words), &self.script(cases))?;
+        let guest = with_policy(guest).append(words);
+        let guest = if self.is_confined() { confined::confine(guest)? } else { guest };
+        let output = boot(&guest, &self.script(cases))?;
         Session::read(&output, &self.name())
+    }
+
+    /// Whether denyd runs under its own profile.
+    fn is_confined(&self) -> bool {
+        self.stage.in_force == vm::Module::Apparmor
     }
 
     /// The cases; then, where audit is as usual, what no case can do (unless silent denials are asked for) and a time of quiet.
@@ -140,6 +147,8 @@ impl Setting {
             AuditMode::Leave => "leave",
         };
         let (module, sources, before) = (stage.modules[0], stage.sources, stage.before);
+        let (prepare, enter) =
+            if self.is_confined() { (confined::PREPARE, confined::ENTER) } else { ("", "") };
         let silent_word = if silent { " --silent" } else { "" };
         let more = match audit {
             AuditMode::Record if !stage.is_quiet() => String::new(),
@@ -152,7 +161,7 @@ impl Setting {
         };
         let cases = cases.join(" ");
         format!(
-            "{before}actor run --module {module} --audit {audit_word} {more} --watch 'denyd run --name-wait 10s --source {sources}{silent_word}' {cases}"
+            "{before}{prepare}actor run --module {module} --audit {audit_word} {more} --watch '{enter} denyd run --name-wait 10s --source {sources}{silent_word}' {cases}"
         )
     }
 }

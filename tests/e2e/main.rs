@@ -3,6 +3,7 @@
 //! One guest runs all cases of a group; a filter boots only the guests that it needs (see [`plan`]).
 
 mod command_line;
+mod confined;
 mod formats;
 mod full;
 mod group;
@@ -97,7 +98,7 @@ fn on_stage(plan: &mut Plan, kernel: &'static str, version: Version, stage: &'st
 }
 
 /// What must be true of all events of a group together.
-fn of_all_events(prefix: &str, group: &Arc<Group>) -> [Trial; 4] {
+fn of_all_events(prefix: &str, group: &Arc<Group>) -> [Trial; 5] {
     let whole = |name: &str, check: fn(&Group) -> Result<(), String>| {
         let group = Arc::clone(group);
         Trial::test(format!("{prefix}/{name}"), move || Ok(check(&group)?))
@@ -106,6 +107,7 @@ fn of_all_events(prefix: &str, group: &Arc<Group>) -> [Trial; 4] {
         whole("every_event_and_every_record_belongs_to_a_case", verdict::nothing_else),
         whole("every_event_follows_the_schema", schema::every_event),
         whole("denyd_accounts_for_every_denial", verdict::accounts),
+        whole("denyd_itself_is_refused_nothing", verdict::refused_nothing),
         whole("a_process_has_one_start_time_in_all_events", verdict::one_start_each),
     ]
 }

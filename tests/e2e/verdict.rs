@@ -206,6 +206,13 @@ fn of_preparation(event: &Value) -> bool {
         && event["process"]["comm"] == "actor"
 }
 
+/// Whether denyd met no refusal of its own. It counts those and does not report them.
+pub fn refused_nothing(group: &Group) -> Result<(), String> {
+    let own = |message: &&String| message.contains("denyd's own") || message.contains("denyd itself");
+    let messages: Vec<_> = group.session()?.messages.iter().filter(own).map(String::as_str).collect();
+    if messages.is_empty() { Ok(()) } else { Err(messages.join("\n")) }
+}
+
 /// Whether denyd ended in order and lost nothing.
 pub fn accounts(group: &Group) -> Result<(), String> {
     let session = group.session()?;

@@ -4,6 +4,7 @@ mod alone;
 mod check;
 mod completions;
 mod config;
+mod daemon;
 mod failure;
 mod listen;
 mod log;

@@ -1,54 +1,24 @@
 //! `denyd run`: prints every denial.
 
-use std::{
-    io,
-    net::SocketAddr,
-    ops::Deref,
-    path::PathBuf,
-    sync::{Arc, Mutex, OnceLock},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
-use jiff::Timestamp;
-use monitor_common::SourceId;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    time::timeout,
-};
 
 use super::{
+    daemon::{Daemon, Opened, Signals},
     failure::Failure,
-    say,
-    summary::{Watching, summarise},
 };
 use crate::{
-    checkpoint::checkpoint,
     config::{self, Choice, Config},
-    enrich::{
-        Enricher, accounts,
-        runtime::{self, Socket},
-        symbols::{self, KernelSymbols},
-    },
+    enrich::{runtime::Socket, symbols::KernelSymbols},
     filter::Filter,
     format::Format,
-    kernel::{self, Attached, ProgramStats, Programs, RingReader},
-    metrics::{
-        DEFAULT_ADDRESS, Live, Metrics,
-        web::{Serving, Web},
-    },
-    output::{Encoding, Hub, Outputs, spec::Spec, stdout::Outcome},
-    pipeline::{End, Pipeline, Records},
+    kernel,
+    metrics::{DEFAULT_ADDRESS, web::Web},
+    output::spec::Spec,
     posture,
-    privilege::Unprivileged,
-    service::Manager,
-    tail::{server, status::Status},
+    tail::server,
 };
-
-/// Events that may wait to be taken into the history, from which clients read.
-const TAIL_QUEUE: usize = 8192;
-/// How long the outputs have for what is queued when denyd ends.
-const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -128,16 +98,6 @@ pub(super) struct Run {
     filter: Option<Filter>,
 }
 
-/// Why the pipeline stops.
-enum Stop {
-    /// To end.
-    Signal,
-    /// To read the configuration.
-    Reload,
-    /// Standard output has ended.
-    Stdout(Outcome),
-}
-
 impl Run {
     /// Watches until told to stop.
     pub(super) fn run(&self) -> Result<(), Failure> {
@@ -201,208 +161,23 @@ impl Run {
         };
         // Before any thread is started, and before anything is read that others can write.
         let attached = attached.give_up_privileges()?;
-        self.report(attached, config, opened, signals).await
+        let daemon = Daemon::start(attached, &config, opened)?;
+        daemon.run(signals, config, |config| self.reread(config)).await
     }
 
-    /// Reports what the programs see, without any privilege.
-    async fn report(
-        &self,
-        attached: Attached<Unprivileged>,
-        mut config: Config,
-        opened: Opened,
-        mut signals: Signals,
-    ) -> Result<(), Failure> {
-        let Attached { reader, counters, facts, report, programs, privileges } = attached;
-        tracing::debug!(status = %privileges.status, "privileges are given up");
-        let mut hub = Hub::default();
-        let mut outputs = Outputs::default();
-        outputs.set(&config.outputs, &mut hub)?;
-        let mut enricher = Enricher::new(config.names.wait);
-        accounts::start(enricher.look_up_accounts()).map_err(Failure::Runtime)?;
-        let sockets = &config.names.runtime_sockets;
-        if !sockets.is_empty() {
-            let desk = enricher.look_up_containers(sockets);
-            tokio::spawn(runtime::serve(desk, sockets.clone()));
-        }
-        if let Some(kernel) = opened.symbols {
-            symbols::start(enricher.look_up_functions(), kernel).map_err(Failure::Runtime)?;
-        }
-        let counters = Arc::new(counters);
-        let listed = hub.listed();
-        let lines =
-            opened.tail.map(|tail| (tail, hub.add("tail", &Encoding::Line(Format::Json), None, TAIL_QUEUE)));
-        let mut pipeline = Pipeline::new(reader, facts.tables(), enricher, hub);
-        let live = Arc::new(Live {
-            started: Timestamp::now(),
-            report: report.clone(),
-            counters: Arc::clone(&counters),
-            programs: opened.programs,
-            tallies: pipeline.tallies(),
-            outputs: listed.clone(),
-            posture: Mutex::new(opened.posture),
-            denials: OnceLock::new(),
-        });
-        let read = {
-            let live = Arc::clone(&live);
-            move || live.snapshot()
-        };
-        let (checkpoint, mut gate) = checkpoint();
-        let tail = match lines {
-            Some((tail, lines)) => {
-                let counts = Arc::clone(&lines.counts);
-                Some((
-                    tail.start(lines, Some(Status::new(Arc::new(read.clone()), listed, checkpoint)))?,
-                    counts,
-                ))
-            }
-            None => None,
-        };
-        let mut serving = None;
-        if let Some(web) = opened.web {
-            let (metrics, observer) = Metrics::new(Box::new(read));
-            // It is set here alone.
-            _ = live.denials.set(observer.denials());
-            pipeline = pipeline.observed_by(observer);
-            let served = web.serve(Arc::new(metrics))?;
-            say(format_args!("metrics at http://{}/metrics", served.address()));
-            serving = Some(served);
-        }
-
-        let watching = Watching { report: &report, programs: programs.len() }.to_string();
-        say(&watching);
-        let mut manager = Manager::of_this_process();
-        manager.ready(&watching);
-        let end = loop {
-            let stop = async {
-                tokio::select! {
-                    stop = signals.next() => stop,
-                    outcome = outputs.stdout_ended() => Stop::Stdout(outcome),
-                    () = manager.feed_watchdog() => Stop::Signal,
-                    never = gate.open() => match never {},
-                }
-            };
-            match pipeline.run(stop).await {
-                End::Stopped(Stop::Reload) => {
-                    manager.reloading();
-                    self.reload(&mut config, &mut outputs, pipeline.hub(), serving.as_ref());
-                    manager.ready(&watching);
-                }
-                end => break end,
-            }
-        };
-
-        manager.stopping();
-        let misses = detach(programs);
-        let done = pipeline.finish().await;
-        let result = match end {
-            End::Stopped(Stop::Stdout(outcome)) => {
-                let others = drain(&mut outputs, &mut signals).await;
-                ended(outcome).and(others)
-            }
-            End::Stopped(Stop::Signal | Stop::Reload) => drain(&mut outputs, &mut signals).await,
-            End::Failed(error) => drain(&mut outputs, &mut signals).await.and(Err(Failure::Ring(error))),
-        };
-        let mut counts = outputs.end();
-        if let Some((running, own)) = tail {
-            // It has a limit of its own, and clients see that denyd ends. It is gone only with its thread.
-            let _gone = running.ended.await;
-            counts.extend([own].into_iter().chain(running.history).inspect(|counts| counts.end()));
-        }
-        summarise(&report, &misses, &counters, &done);
-        for counts in counts {
-            say(counts);
-        }
-        result
-    }
-
-    /// Reads the configuration again. What is wrong leaves everything as it is.
-    fn reload(&self, config: &mut Config, outputs: &mut Outputs, hub: &mut Hub, serving: Option<&Serving>) {
+    /// Reads the configuration again. `None` if something is wrong with it, which is told.
+    fn reread(&self, config: &Config) -> Option<Config> {
         let new = match self.configured() {
             Ok(new) => new,
             Err(error) => {
                 tracing::error!(%error, "the configuration is not taken over");
-                return;
+                return None;
             }
         };
         let fixed = config.fixed_that_differ(&new);
         if !fixed.is_empty() {
             tracing::warn!(keys = fixed.join(", "), "restart denyd for these keys of the configuration");
         }
-        match outputs.set(&new.outputs, hub) {
-            Ok(()) => tracing::info!(outputs = new.outputs.len(), "the configuration was read again"),
-            Err(error) => tracing::error!(%error, "not all of the configuration is taken over"),
-        }
-        config.outputs = new.outputs;
-        if let Some(Err(error)) = serving.map(Serving::reload) {
-            tracing::error!(%error, "the old keys and passwords of the metrics stay in force");
-        }
-    }
-}
-
-/// What was opened while denyd had its privileges.
-struct Opened {
-    symbols: Option<KernelSymbols>,
-    web: Option<Web>,
-    posture: posture::Watch,
-    programs: ProgramStats,
-    tail: Option<server::Opened>,
-}
-
-/// SIGINT, SIGTERM and SIGHUP.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Stop {
-        tokio::select! {
-            _ = self.interrupt.recv() => Stop::Signal,
-            _ = self.terminate.recv() => Stop::Signal,
-            _ = self.hang_up.recv() => Stop::Reload,
-        }
-    }
-}
-
-/// Detaches the programs. Gives, by source, how many of their runs the kernel skipped.
-fn detach(programs: Programs) -> [u64; SourceId::ALL.len()] {
-    let misses = SourceId::ALL.map(|source| programs.recursion_misses(source));
-    drop(programs);
-    misses
-}
-
-/// Gives the outputs a moment for what is queued; a second signal ends that.
-async fn drain(outputs: &mut Outputs, signals: &mut Signals) -> Result<(), Failure> {
-    tokio::select! {
-        // What could not be written in time is counted as lost.
-        drained = timeout(DRAIN_LIMIT, outputs.drained()) => drained.ok().flatten().map_or(Ok(()), ended),
-        _ = signals.next() => Ok(()),
-    }
-}
-
-fn ended(outcome: Outcome) -> Result<(), Failure> {
-    match outcome {
-        Outcome::Drained => Ok(()),
-        Outcome::Closed => Err(Failure::StdoutClosed),
-        Outcome::Failed(error) => Err(Failure::Stdout(error)),
-    }
-}
-
-impl Records for RingReader {
-    async fn readable(&mut self) -> io::Result<()> {
-        Self::readable(self).await
-    }
-
-    fn next(&mut self) -> Option<impl Deref<Target = [u8]>> {
-        Self::next(self)
+        Some(new)
     }
 }

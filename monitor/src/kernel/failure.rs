@@ -1,5 +1,7 @@
 //! Why a program could not be attached, in words.
 
+use std::fs;
+
 use aya::programs::ProgramError;
 
 /// A program could not be attached.
@@ -19,6 +21,8 @@ pub(super) enum AttachError {
     Load(ProgramError),
     #[error("cannot attach it: {}", reason(.0))]
     Attach(ProgramError),
+    #[error("this kernel keeps kprobes to CAP_SYS_ADMIN, since the sysctl kernel.perf_event_paranoid is {0}")]
+    Paranoid(i32),
 }
 
 impl AttachError {
@@ -26,6 +30,25 @@ impl AttachError {
     pub(super) fn is_refusal(&self) -> bool {
         matches!(self, Self::Load(ProgramError::LoadError { io_error, verifier_log })
             if io_error.raw_os_error() == Some(libc::EPERM) && verifier_log.to_string().is_empty())
+    }
+}
+
+/// Up to here `CAP_PERFMON` is enough for `perf_event_open` (kernel/events/core.c). Above, Debian's and Ubuntu's kernels ask
+/// for `CAP_SYS_ADMIN`.
+const PERFMON_IS_ENOUGH: i32 = 2;
+
+/// What to do about [`AttachError::Paranoid`].
+pub(super) const PARANOID_ADVICE: &str = "set the sysctl kernel.perf_event_paranoid to 2, or give denyd CAP_SYS_ADMIN; or use Linux 6.6 or newer, where no \
+     kprobe is needed";
+
+/// Tells why a kprobe could not be attached, if the sysctl is the cause.
+pub(super) fn of_kprobe(error: AttachError) -> AttachError {
+    let refused = matches!(&error, AttachError::Attach(ProgramError::SyscallError(error))
+        if error.io_error.raw_os_error() == Some(libc::EACCES));
+    let level = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid");
+    match level.ok().and_then(|level| level.trim().parse().ok()) {
+        Some(level) if refused && level > PERFMON_IS_ENOUGH => AttachError::Paranoid(level),
+        _ => error,
     }
 }
 

@@ -446,8 +446,10 @@ fn attach_source(
                 return (report, programs.iter().map(|program| program.name).collect());
             }
             Err((hook, error)) => {
-                if error.is_refusal() {
-                    advice = source.advice_if_refused;
+                match error {
+                    AttachError::Paranoid(_) => advice = failure::PARANOID_ADVICE,
+                    _ if error.is_refusal() => advice = source.advice_if_refused,
+                    _ => {}
                 }
                 tracing::debug!(source = source.name, %hook, %error, "attachment failed");
                 report.failed.push(Failed { hook: hook.to_string(), reason: error.to_string() });
@@ -565,7 +567,7 @@ fn attach_program(
         Hook::Kprobe(target) | Hook::Kretprobe(target) => {
             let found: &mut KProbe = found.try_into().map_err(AttachError::Load)?;
             found.load().map_err(AttachError::Load)?;
-            finish(found.attach(target, 0).map(drop), || found.unload())
+            finish(found.attach(target, 0).map(drop), || found.unload()).map_err(failure::of_kprobe)
         }
     }
 }

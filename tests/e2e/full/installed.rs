@@ -73,7 +73,6 @@ const FILES: &[(&str, &str)] = &[
     ("denyd-metrics.socket", include_str!("../../../systemd/denyd-metrics.socket")),
     ("denyd.sysusers", include_str!("../../../systemd/denyd.sysusers")),
     ("denyd.tmpfiles", include_str!("../../../systemd/denyd.tmpfiles")),
-    ("apparmor.denyd", include_str!("../../../systemd/apparmor/denyd")),
 ];
 
 pub const STEPS: [Step; 4] = [
@@ -185,7 +184,10 @@ impl Seen<'_> {
                 .any(|label| label.contains(":denyd_") || label == "denyd")
         };
         let refused = self.session.events.iter().filter(|event| event["kind"] == "denial");
-        let refused: Vec<_> = refused.filter(concerns_denyd).map(Value::to_string).collect();
+        let mut refused: Vec<_> = refused.filter(concerns_denyd).map(Value::to_string).collect();
+        // The denyd that watches counts its own, and doesn't report them.
+        let own = |message: &&String| message.contains("denyd's own") || message.contains("denyd itself");
+        refused.extend(self.session.messages.iter().filter(own).cloned());
         if refused.is_empty() { Ok(()) } else { Err(refused.join("\n")) }
     }
 }

@@ -64,6 +64,9 @@ const UNIT: &str = include_str!("../../guest/full/xtask.service");
 /// denyd's own SELinux module, which takes a guest a minute to install. It concerns only what is labelled as denyd.
 const MODULE: &str = include_str!("../../../systemd/selinux/denyd.cil");
 
+/// Lets it be started by hand.
+const BY_HAND_MODULE: &str = include_str!("../../guest/full/by-hand.cil");
+
 /// The size of the file system; the image file has holes where nothing is written.
 const SIZE: &str = "3G";
 
@@ -114,7 +117,7 @@ pub fn image(cache: &Cache) -> Result<PathBuf, ImageError> {
 /// A number that changes with whatever the image is made of.
 fn recipe() -> u64 {
     let mut hasher = DefaultHasher::new();
-    (PACKAGES, CUSTOMIZE, UNIT, MODULE, SIZE).hash(&mut hasher);
+    (PACKAGES, CUSTOMIZE, UNIT, MODULE, BY_HAND_MODULE, SIZE).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -131,6 +134,7 @@ fn build(cache: &Cache, path: &Path) -> Result<(), ImageError> {
 
     fs::write(root.join("etc/systemd/system/xtask.service"), UNIT)?;
     fs::write(root.join("denyd.cil"), MODULE)?;
+    fs::write(root.join("by-hand.cil"), BY_HAND_MODULE)?;
     process::capture(Command::new("sh").args(["-c", CUSTOMIZE, "customize"]).arg(&root))?;
     let contexts = root.join("etc/selinux/default/contexts/files/file_contexts");
     let mut setfiles = Command::new(host_program("setfiles")?);

@@ -11,8 +11,18 @@ use crate::{
 };
 
 /// Programs of this machine that busybox has none of, or a lesser one.
-const PROGRAMS: [&str; 9] =
-    ["aa-exec", "apparmor_parser", "chcon", "dash", "getenforce", "id", "ls", "runcon", "setenforce"];
+const PROGRAMS: [&str; 10] = [
+    "aa-exec",
+    "apparmor_parser",
+    "chcon",
+    "dash",
+    "getenforce",
+    "id",
+    "ls",
+    "runcon",
+    "setenforce",
+    "setpriv",
+];
 
 /// Empty folders, and their modes.
 const FOLDERS: [(&str, u32); 13] = [

@@ -1,0 +1,308 @@
+//! What `denyd run` is made of once the programs are attached: the pipeline, its outputs, the clients that ask it, its
+//! metrics, and how all that ends.
+
+use std::{
+    io,
+    ops::Deref,
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use monitor_common::SourceId;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
+
+use super::{
+    failure::Failure,
+    say,
+    summary::{Watching, summarise},
+};
+use crate::{
+    checkpoint::{Gate, checkpoint},
+    config::Config,
+    enrich::{
+        Enricher, accounts, runtime,
+        symbols::{self, KernelSymbols},
+    },
+    format::Format,
+    kernel::{Attached, Counters, ProgramStats, Programs, Report, RingReader},
+    metrics::{
+        Live, Metrics,
+        web::{Serving, Web},
+    },
+    output::{Encoding, Hub, OutputCounts, Outputs, stdout::Outcome},
+    pipeline::{End, Pipeline, Records},
+    posture,
+    privilege::Unprivileged,
+    service::Manager,
+    tail::{
+        server::{self, Running},
+        status::Status,
+    },
+};
+
+/// Events that may wait to be taken into the history, from which clients read.
+const TAIL_QUEUE: usize = 8192;
+/// How long the outputs have for what is queued when denyd ends.
+const DRAIN_LIMIT: Duration = Duration::from_secs(1);
+
+/// What was opened while denyd had its privileges.
+pub(super) struct Opened {
+    /// The kernel's symbols, for stacks.
+    pub symbols: Option<KernelSymbols>,
+    /// The port for metrics.
+    pub web: Option<Web>,
+    /// What tells the state of the modules.
+    pub posture: posture::Watch,
+    /// What tells the programs' runs.
+    pub programs: ProgramStats,
+    /// The history and the socket for clients.
+    pub tail: Option<server::Opened>,
+}
+
+/// A daemon that reports what the programs see, without any privilege.
+pub(super) struct Daemon {
+    report: Report,
+    programs: Programs,
+    counters: Arc<Counters>,
+    pipeline: Pipeline<RingReader>,
+    outputs: Outputs,
+    /// Lets those pass who ask for the daemon's state.
+    gate: Gate,
+    /// What clients are served by, and the counts of what it receives.
+    tail: Option<(Running, Arc<OutputCounts>)>,
+    serving: Option<Serving>,
+}
+
+/// Why the pipeline stops.
+enum Stop {
+    /// To end.
+    Signal,
+    /// To read the configuration.
+    Reload,
+    /// Standard output has ended.
+    Stdout(Outcome),
+}
+
+impl Daemon {
+    /// Starts everything that the pipeline works with. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// If an output, or a thread, can't be started.
+    pub(super) fn start(
+        attached: Attached<Unprivileged>,
+        config: &Config,
+        opened: Opened,
+    ) -> Result<Self, Failure> {
+        let Attached { reader, counters, facts, report, programs, privileges } = attached;
+        tracing::debug!(status = %privileges.status, "privileges are given up");
+        let mut hub = Hub::default();
+        let mut outputs = Outputs::default();
+        outputs.set(&config.outputs, &mut hub)?;
+        let enricher = start_enricher(config, opened.symbols)?;
+        let counters = Arc::new(counters);
+        let listed = hub.listed();
+        let lines =
+            opened.tail.map(|tail| (tail, hub.add("tail", &Encoding::Line(Format::Json), None, TAIL_QUEUE)));
+        let mut pipeline = Pipeline::new(reader, facts.tables(), enricher, hub);
+        let live = Arc::new(Live {
+            started: Timestamp::now(),
+            report: report.clone(),
+            counters: Arc::clone(&counters),
+            programs: opened.programs,
+            tallies: pipeline.tallies(),
+            outputs: listed.clone(),
+            posture: Mutex::new(opened.posture),
+            denials: OnceLock::new(),
+        });
+        let read = {
+            let live = Arc::clone(&live);
+            move || live.snapshot()
+        };
+        let (checkpoint, gate) = checkpoint();
+        let tail = match lines {
+            Some((tail, lines)) => {
+                let counts = Arc::clone(&lines.counts);
+                let status = Status::new(Arc::new(read.clone()), listed, checkpoint);
+                Some((tail.start(lines, Some(status))?, counts))
+            }
+            None => None,
+        };
+        let mut serving = None;
+        if let Some(web) = opened.web {
+            let (metrics, observer) = Metrics::new(Box::new(read));
+            // It is set here alone.
+            _ = live.denials.set(observer.denials());
+            pipeline = pipeline.observed_by(observer);
+            let served = web.serve(Arc::new(metrics))?;
+            say(format_args!("metrics at http://{}/metrics", served.address()));
+            serving = Some(served);
+        }
+        Ok(Self { report, programs, counters, pipeline, outputs, gate, tail, serving })
+    }
+
+    /// Reports until a signal or the end of standard output. `reread` gives the configuration that a reload is to take
+    /// over, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If the ring buffer or standard output fails.
+    pub(super) async fn run(
+        mut self,
+        mut signals: Signals,
+        mut config: Config,
+        reread: impl Fn(&Config) -> Option<Config>,
+    ) -> Result<(), Failure> {
+        let watching = Watching { report: &self.report, programs: self.programs.len() }.to_string();
+        say(&watching);
+        let mut manager = Manager::of_this_process();
+        manager.ready(&watching);
+        let end = loop {
+            match self.until_stopped(&mut signals, &mut manager).await {
+                End::Stopped(Stop::Reload) => {
+                    manager.reloading();
+                    if let Some(new) = reread(&config) {
+                        self.take_over(&new);
+                        config.outputs = new.outputs;
+                    }
+                    manager.ready(&watching);
+                }
+                end => break end,
+            }
+        };
+        manager.stopping();
+        self.finish(end, signals).await
+    }
+
+    async fn until_stopped(&mut self, signals: &mut Signals, manager: &mut Manager) -> End<Stop> {
+        let stop = async {
+            tokio::select! {
+                stop = signals.next() => stop,
+                outcome = self.outputs.stdout_ended() => Stop::Stdout(outcome),
+                () = manager.feed_watchdog() => Stop::Signal,
+                never = self.gate.open() => match never {},
+            }
+        };
+        self.pipeline.run(stop).await
+    }
+
+    /// Takes a new configuration's outputs over, and the keys and passwords of the metrics. What can't be leaves the old.
+    fn take_over(&mut self, new: &Config) {
+        match self.outputs.set(&new.outputs, self.pipeline.hub()) {
+            Ok(()) => tracing::info!(outputs = new.outputs.len(), "the configuration was read again"),
+            Err(error) => tracing::error!(%error, "not all of the configuration is taken over"),
+        }
+        if let Some(Err(error)) = self.serving.as_ref().map(Serving::reload) {
+            tracing::error!(%error, "the old keys and passwords of the metrics stay in force");
+        }
+    }
+
+    /// Detaches the programs, reports what they saw by then, and says what became of every event.
+    async fn finish(self, end: End<Stop>, mut signals: Signals) -> Result<(), Failure> {
+        let Self { report, programs, counters, pipeline, mut outputs, tail, .. } = self;
+        let misses = detach(programs);
+        let done = pipeline.finish().await;
+        let result = match end {
+            End::Stopped(Stop::Stdout(outcome)) => {
+                let others = drain(&mut outputs, &mut signals).await;
+                ended(outcome).and(others)
+            }
+            End::Stopped(Stop::Signal | Stop::Reload) => drain(&mut outputs, &mut signals).await,
+            End::Failed(error) => drain(&mut outputs, &mut signals).await.and(Err(Failure::Ring(error))),
+        };
+        let mut counts = outputs.end();
+        if let Some((running, own)) = tail {
+            // It has a limit of its own, and clients see that denyd ends. It is gone only with its thread.
+            let _gone = running.ended.await;
+            counts.extend([own].into_iter().chain(running.history).inspect(|counts| counts.end()));
+        }
+        summarise(&report, &misses, &counters, &done);
+        for counts in counts {
+            say(counts);
+        }
+        result
+    }
+}
+
+/// Starts those who look names up, apart from the pipeline.
+fn start_enricher(config: &Config, kernel: Option<KernelSymbols>) -> Result<Enricher, Failure> {
+    let mut enricher = Enricher::new(config.names.wait);
+    accounts::start(enricher.look_up_accounts()).map_err(Failure::Runtime)?;
+    let sockets = &config.names.runtime_sockets;
+    if !sockets.is_empty() {
+        let desk = enricher.look_up_containers(sockets);
+        tokio::spawn(runtime::serve(desk, sockets.clone()));
+    }
+    if let Some(kernel) = kernel {
+        symbols::start(enricher.look_up_functions(), kernel).map_err(Failure::Runtime)?;
+    }
+    Ok(enricher)
+}
+
+/// SIGINT, SIGTERM and SIGHUP.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// Takes them over.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Stop {
+        tokio::select! {
+            _ = self.interrupt.recv() => Stop::Signal,
+            _ = self.terminate.recv() => Stop::Signal,
+            _ = self.hang_up.recv() => Stop::Reload,
+        }
+    }
+}
+
+/// Detaches the programs. Gives, by source, how many of their runs the kernel skipped.
+fn detach(programs: Programs) -> [u64; SourceId::ALL.len()] {
+    let misses = SourceId::ALL.map(|source| programs.recursion_misses(source));
+    drop(programs);
+    misses
+}
+
+/// Gives the outputs a moment for what is queued; a second signal ends that.
+async fn drain(outputs: &mut Outputs, signals: &mut Signals) -> Result<(), Failure> {
+    tokio::select! {
+        // What could not be written in time is counted as lost.
+        drained = timeout(DRAIN_LIMIT, outputs.drained()) => drained.ok().flatten().map_or(Ok(()), ended),
+        _ = signals.next() => Ok(()),
+    }
+}
+
+fn ended(outcome: Outcome) -> Result<(), Failure> {
+    match outcome {
+        Outcome::Drained => Ok(()),
+        Outcome::Closed => Err(Failure::StdoutClosed),
+        Outcome::Failed(error) => Err(Failure::Stdout(error)),
+    }
+}
+
+impl Records for RingReader {
+    async fn readable(&mut self) -> io::Result<()> {
+        Self::readable(self).await
+    }
+
+    fn next(&mut self) -> Option<impl Deref<Target = [u8]>> {
+        Self::next(self)
+    }
+}
