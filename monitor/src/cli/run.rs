@@ -162,7 +162,8 @@ impl Run {
         // Before any thread is started, and before anything is read that others can write.
         let attached = attached.give_up_privileges()?;
         let daemon = Daemon::start(attached, &config, opened)?;
-        daemon.run(signals, config, |config| self.reread(config)).await
+        // It holds the whole pipeline, which is large.
+        Box::pin(daemon.run(signals, config, |config| self.reread(config))).await
     }
 
     /// Reads the configuration again. `None` if something is wrong with it, which is told.
