@@ -82,29 +82,23 @@ pub trait Arguments {
     }
 }
 
-impl Arguments for FEntryContext {
-    #[inline(always)]
-    fn get(&self, index: u32) -> Result<u64, Fault> {
-        argument(self, index)
-    }
+macro_rules! by_trampoline {
+    ($($context:ty),+) => {
+        $(impl Arguments for $context {
+            #[inline(always)]
+            fn get(&self, index: u32) -> Result<u64, Fault> {
+                argument(self, index)
+            }
 
-    #[inline(always)]
-    fn word(&self, index: u32) -> u64 {
-        argument_word(self, index)
-    }
+            #[inline(always)]
+            fn word(&self, index: u32) -> u64 {
+                argument_word(self, index)
+            }
+        })+
+    };
 }
 
-impl Arguments for FExitContext {
-    #[inline(always)]
-    fn get(&self, index: u32) -> Result<u64, Fault> {
-        argument(self, index)
-    }
-
-    #[inline(always)]
-    fn word(&self, index: u32) -> u64 {
-        argument_word(self, index)
-    }
-}
+by_trampoline!(FEntryContext, FExitContext);
 
 /// By the calling convention of x86-64 (System V ABI, 3.2.3): six in registers, the others on the stack, above the return
 /// address. On other machines user space attaches no program that asks.

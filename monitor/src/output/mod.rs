@@ -246,6 +246,8 @@ pub struct OutputCounts {
     written: AtomicU64,
     lost: [AtomicU64; OutputLoss::ALL.len()],
     failing: AtomicBool,
+    /// Whether the account is closed. Held while an event is taken from those under way, so that each is taken once.
+    closed: Mutex<bool>,
     /// Told when something was written or lost.
     changed: Notify,
 }
@@ -260,6 +262,7 @@ impl OutputCounts {
             written: AtomicU64::new(0),
             lost: Default::default(),
             failing: AtomicBool::new(false),
+            closed: Mutex::new(false),
             changed: Notify::new(),
         }
     }
@@ -344,18 +347,30 @@ impl OutputCounts {
     }
 
     pub(crate) fn write(&self, lines: u64) {
-        self.written.fetch_add(lines, Relaxed);
-        self.changed.notify_waiters();
+        self.settle(&self.written, lines);
     }
 
     pub(crate) fn lose(&self, loss: OutputLoss, lines: u64) {
-        self.lost[loss as usize].fetch_add(lines, Relaxed);
+        self.settle(&self.lost[loss as usize], lines);
+    }
+
+    /// Counts lines that were under way. After the end they are counted already.
+    fn settle(&self, as_what: &AtomicU64, lines: u64) {
+        if !*self.closed.lock().unwrap_or_else(PoisonError::into_inner) {
+            as_what.fetch_add(lines, Relaxed);
+        }
         self.changed.notify_waiters();
     }
 
-    /// Counts what is still under way as lost, when denyd ends.
+    /// Counts what is still under way as lost, when denyd ends. What is written after that stays counted so.
     pub fn end(&self) {
-        self.lose(OutputLoss::Ended, self.queued());
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*closed {
+            self.lost[OutputLoss::Ended as usize].fetch_add(self.queued(), Relaxed);
+            *closed = true;
+        }
+        drop(closed);
+        self.changed.notify_waiters();
     }
 }
 

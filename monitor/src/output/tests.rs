@@ -77,6 +77,17 @@ fn filter(text: &str) -> Filter {
 }
 
 #[test]
+fn what_is_written_after_the_end_is_counted_once() {
+    let counts = OutputCounts::new("x".into(), 8);
+    counts.receive(3);
+    counts.write(1);
+    counts.end();
+    counts.write(2);
+    counts.end();
+    assert_eq!((counts.written(), counts.lost(OutputLoss::Ended), counts.queued()), (1, 2, 0));
+}
+
+#[test]
 fn each_output_has_its_own_filter_queue_and_account() {
     let mut hub = Hub::default();
     let all = hub.add("all", &JSON, None, 8);
