@@ -25,6 +25,7 @@ const REPORTS: &str = r#"
     fact confined "$(tr -d '\0' </proc/$pid/attr/current)"
     # It is asked of the service by default.
     /usr/bin/denyd status
+    fact selftest "$(/usr/bin/denyd selftest --wait 60 | tee /dev/stderr | tail -n 1)"
     fact exposure "$(systemd-analyze security --no-pager denyd | sed -n 's/.*Overall exposure level for denyd.service: \([0-9.]*\).*/\1/p')"
 "#;
 
@@ -84,6 +85,7 @@ pub const STEPS: [Step; 4] = [
         check: |seen| {
             nginx(seen, "event", "/var/www/html/started")?;
             seen.sandbox("system_u:system_r:denyd_t:s0")?;
+            seen.selftest()?;
             seen.refused_nothing()
         },
     },
@@ -107,6 +109,7 @@ pub const STEPS: [Step; 4] = [
         check: |seen| {
             nscd(seen, "event", "/srv/started.log")?;
             seen.sandbox("denyd (enforce)")?;
+            seen.selftest()?;
             seen.refused_nothing()
         },
     },
@@ -172,6 +175,12 @@ impl Seen<'_> {
             Ok(exposure) if exposure < 1.5 => Ok(()),
             other => Err(format!("its exposure is {other:?}")),
         }
+    }
+
+    /// Whether `denyd selftest` found every output of the service to work.
+    fn selftest(&self) -> Result<(), String> {
+        let said = self.fact("selftest")?;
+        if said == "all that was caused arrived" { Ok(()) } else { Err(format!("selftest: {said}")) }
     }
 
     /// Whether nothing was refused by denyd's domain or profile, and nobody was refused what belongs to it.
