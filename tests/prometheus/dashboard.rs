@@ -1,6 +1,7 @@
 //! The queries of the dashboard.
 
 use serde_json::Value;
+use xtask::prometheus::Variables;
 
 pub struct Query {
     pub panel: String,
@@ -34,8 +35,6 @@ pub fn queries() -> Vec<Query> {
 }
 
 fn resolved(expression: &str) -> String {
-    let variables = [("$__rate_interval", "1m"), ("$__range", "1m"), ("$job", ".*"), ("$instance", ".*")];
-    let text = variables.iter().fold(expression.to_owned(), |text, (name, value)| text.replace(name, value));
-    assert!(!text.contains('$'), "a variable is not known: {text}");
-    text
+    let variables = Variables { rate_interval: "1m", range: "1m" };
+    variables.replaced_in(expression).unwrap_or_else(|error| panic!("{error}"))
 }

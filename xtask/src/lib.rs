@@ -8,6 +8,7 @@ pub mod cache;
 pub mod kernel;
 pub mod process;
 pub mod progress;
+pub mod prometheus;
 pub mod setup;
 pub mod vm;
 pub mod workspace;

@@ -1,6 +1,10 @@
 //! `cargo xtask pictures`
 
-use std::{fs, process::ExitCode};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anstyle_svg::Term;
 use anyhow::{Context as _, bail};
@@ -13,10 +17,20 @@ use xtask::{
     workspace::{self, Profile},
 };
 
+use self::scrapes::Scrape;
+
+mod dashboard;
+mod drawing;
+mod measured;
+mod output;
+mod scrapes;
+mod text;
+
 /// Where the pictures go.
 const FOLDER: &str = "docs/pictures";
 
-/// Makes the pictures of the docs: boots a guest, has things refused, and draws what denyd's commands print of it
+/// Makes the pictures of the docs: boots guests, has things refused, and draws what denyd's commands print of it, and
+/// what the dashboard shows
 #[derive(Debug, Args)]
 pub struct Pictures {
     /// The kernel, as for `cargo xtask vm`
@@ -30,59 +44,55 @@ impl Pictures {
         setup::guests(&cache)?;
         let kernel = Kernel::resolve(&self.kernel, &cache)?;
         setup::build(&cache)?;
-        let guest = Guest::new(kernel, vm::Module::Selinux).binary(workspace::build_denyd(Profile::Dev)?);
-        let mut output = Vec::new();
-        let outcome = guest.run(["sh", "-c", include_str!("../../guest/pictures")], &mut output)?;
-        let output = String::from_utf8(output).context("the guest printed what is no text")?;
-        if outcome.status != 0 {
-            bail!("the guest failed:\n{output}");
-        }
+        let denyd = workspace::build_denyd(Profile::Dev)?;
         let folder = workspace::root().join(FOLDER);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let pictures = pictures(&output);
-        if pictures.is_empty() {
-            bail!("the guest showed nothing:\n{output}");
-        }
-        for (name, text) in pictures {
-            let path = folder.join(name).with_extension("svg");
-            fs::write(&path, Term::new().render_svg(&text))
-                .with_context(|| format!("cannot write {}", path.display()))?;
-            println!("{}", path.display());
-        }
+        commands(&kernel, &denyd, &folder)?;
+        dashboard(&kernel, &denyd, &folder, &cache)?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// The texts between the lines that name them.
-fn pictures(output: &str) -> Vec<(String, String)> {
-    let mut pictures: Vec<(String, String)> = Vec::new();
-    let mut within = false;
-    for line in output.lines().map(|line| line.trim_end_matches('\r')) {
-        match line.strip_prefix("==").map(str::trim) {
-            Some("") => within = false,
-            Some(name) => {
-                within = true;
-                pictures.push((name.to_owned(), String::new()));
-            }
-            None => {
-                if let Some((_, text)) = pictures.last_mut().filter(|_| within) {
-                    text.push_str(line);
-                    text.push('\n');
-                }
-            }
-        }
+/// The pictures of commands in a terminal.
+fn commands(kernel: &Kernel, denyd: &Path, folder: &Path) -> anyhow::Result<()> {
+    let guest = Guest::new(kernel.clone(), vm::Module::Selinux).binary(denyd);
+    for (name, text) in printed(&guest, include_str!("../../guest/pictures"))? {
+        write(&folder.join(name).with_extension("svg"), &Term::new().render_svg(&text))?;
     }
-    pictures
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_picture_is_what_stands_below_its_name() {
-        let output = "boot\n== tail\r\n$ denyd tail\r\n\x1b[1mx\x1b[0m\r\n==\nnoise\n== top\ny\n==\n";
-        let expected = [("tail", "$ denyd tail\n\x1b[1mx\x1b[0m\n"), ("top", "y\n")];
-        assert_eq!(pictures(output), expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
+/// The picture of the dashboard.
+fn dashboard(kernel: &Kernel, denyd: &Path, folder: &Path, cache: &Cache) -> anyhow::Result<()> {
+    // Busybox's own date has whole seconds only.
+    let date = PathBuf::from("/usr/bin/date");
+    let guest = Guest::new(kernel.clone(), vm::Module::Selinux).binary(denyd).binary(date);
+    let mut scrapes = Vec::new();
+    for (name, text) in printed(&guest, include_str!("../../guest/dashboard"))? {
+        let time = name.strip_prefix("scrape ").with_context(|| format!("{name} is no scrape"))?;
+        scrapes.push(Scrape { time: time.to_owned(), text });
     }
+    let measured = measured::dashboard(cache, &scrapes)?;
+    write(&folder.join("dashboard.svg"), &drawing::picture(&measured)?)
+}
+
+/// What the script printed in the guest: the texts, each with its name.
+fn printed(guest: &Guest, script: &str) -> anyhow::Result<Vec<(String, String)>> {
+    let mut output = Vec::new();
+    let outcome = guest.run(["sh", "-c", script], &mut output)?;
+    let output = String::from_utf8(output).context("the guest printed what is no text")?;
+    if outcome.status != 0 {
+        bail!("the guest failed:\n{output}");
+    }
+    let sections = output::sections(&output);
+    if sections.is_empty() {
+        bail!("the guest showed nothing:\n{output}");
+    }
+    Ok(sections)
+}
+
+fn write(path: &Path, svg: &str) -> anyhow::Result<()> {
+    fs::write(path, svg).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}", path.display());
+    Ok(())
 }
