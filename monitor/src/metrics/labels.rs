@@ -108,6 +108,28 @@ pub(super) fn operation(action: &Action<'_>, to: &mut String) {
     bound(to, start);
 }
 
+/// What changes most: the module, what of it, and what it is then.
+pub(super) const USUAL_CHANGES: [(Module, ChangeKind, &str); 13] = [
+    (Module::Selinux, ChangeKind::Mode, "enforcing"),
+    (Module::Selinux, ChangeKind::Mode, "permissive"),
+    (Module::Selinux, ChangeKind::Policy, NEW),
+    (Module::Selinux, ChangeKind::Boolean, "on"),
+    (Module::Selinux, ChangeKind::Boolean, "off"),
+    (Module::Apparmor, ChangeKind::Mode, "enforce"),
+    (Module::Apparmor, ChangeKind::Mode, "complain"),
+    (Module::Apparmor, ChangeKind::Mode, "kill"),
+    (Module::Apparmor, ChangeKind::Profile, "enforce"),
+    (Module::Apparmor, ChangeKind::Profile, "complain"),
+    (Module::Apparmor, ChangeKind::Profile, "kill"),
+    (Module::Apparmor, ChangeKind::Profile, "unconfined"),
+    (Module::Apparmor, ChangeKind::Profile, GONE),
+];
+
+/// What has no name of its own: a policy, a mask.
+const NEW: &str = "new";
+/// What is not there any more.
+const GONE: &str = "gone";
+
 /// What changed, as events have it.
 pub(super) fn changed(what: ChangeKind) -> &'static str {
     match what {
@@ -134,8 +156,8 @@ pub(super) fn changed_to(after: Option<&str>) -> &'static str {
         "prompt",
     ];
     match after {
-        None => "gone",
-        Some(after) => KNOWN.into_iter().find(|known| *known == after).unwrap_or("new"),
+        None => GONE,
+        Some(after) => KNOWN.into_iter().find(|known| *known == after).unwrap_or(NEW),
     }
 }
 

@@ -126,6 +126,10 @@ impl Observer {
         let budgeted = |family: &Family, fixed| Budgeted::new(family, fixed, registry, &budgets);
         let denials = prometheus::IntCounterVec::new(opts(&family::DENIALS), family::DENIALS.labels)?;
         registry.register(Box::new(denials.clone()))?;
+        let mut changes = budgeted(&family::CHANGES, 1)?;
+        for (module, what, to) in labels::USUAL_CHANGES {
+            changes.expect([module.name(), labels::changed(what), to]);
+        }
         let delay = HistogramOpts::new(family::DELAY.name, family::DELAY.help);
         let delay = Histogram::with_opts(delay.buckets(family::DELAYS.to_vec()))?;
         registry.register(Box::new(delay.clone()))?;
@@ -142,7 +146,7 @@ impl Observer {
             by_action: budgeted(&family::BY_ACTION, 2)?,
             by_subject: budgeted(&family::BY_SUBJECT, 2)?,
             by_unit: budgeted(&family::BY_UNIT, 2)?,
-            changes: budgeted(&family::CHANGES, 1)?,
+            changes,
             delay,
             held,
         })

@@ -81,6 +81,16 @@ impl Budgeted {
 
     /// Counts one event, of which each of `labels` writes one label's value.
     pub(super) fn count<const N: usize>(&mut self, labels: [&dyn Fn(&mut String); N]) {
+        self.counter(labels).inc();
+    }
+
+    /// Has the series of these values be there, so that the first event is an increase.
+    pub(super) fn expect(&mut self, [first, second, third]: [&str; 3]) {
+        self.counter([&|to| to.push_str(first), &|to| to.push_str(second), &|to| to.push_str(third)]);
+    }
+
+    /// The counter of an event.
+    fn counter<const N: usize>(&mut self, labels: [&dyn Fn(&mut String); N]) -> IntCounter {
         self.key.clear();
         let mut spans: [Range<usize>; N] = std::array::from_fn(|_| 0..0);
         for (span, write) in spans.iter_mut().zip(labels) {
@@ -90,28 +100,25 @@ impl Budgeted {
             self.key.push(SEPARATOR);
         }
         if let Some(counter) = self.known.get(&self.key) {
-            counter.inc();
-            return;
+            return counter.clone();
         }
         let mut values = spans.clone().map(|span| &self.key[span]);
         if self.known.len() < self.limit {
             let counter = self.counters.with_label_values(&values);
-            counter.inc();
-            self.known.insert(self.key.clone(), counter);
+            self.known.insert(self.key.clone(), counter.clone());
             self.series.inc();
-            return;
+            return counter;
         }
         self.overflowed.inc();
         let fixed = &self.key[..spans.get(self.fixed).map_or(self.key.len(), |span| span.start)];
         if let Some(counter) = self.overflow.get(fixed) {
-            counter.inc();
-            return;
+            return counter.clone();
         }
         values[self.fixed..].fill(OTHER);
         let counter = self.counters.with_label_values(&values);
-        counter.inc();
-        self.overflow.insert(fixed.to_owned(), counter);
+        self.overflow.insert(fixed.to_owned(), counter.clone());
         self.series.inc();
+        counter
     }
 }
 

@@ -96,6 +96,26 @@ fn a_million_different_denials_stay_within_the_budget_and_none_is_missing_in_a_s
 }
 
 #[test]
+fn the_usual_changes_of_policy_are_there_before_the_first_so_that_it_is_an_increase() {
+    let (metrics, mut observer) = metrics();
+    let changes = || sum(&metrics.gather(), "denyd_policy_changes_total");
+    let (none, series) = changes();
+    assert_eq!(none.to_bits(), 0.0_f64.to_bits());
+    let names = [
+        "selinux_policy_mode",
+        "selinux_policy_booleans",
+        "selinux_policy_first",
+        "apparmor_policy_profiles",
+    ];
+    for event in names.map(golden) {
+        observer.observe(&event, event.time);
+    }
+    let (some, same) = changes();
+    assert!(some >= 4.0, "{some}");
+    assert_eq!(same, series);
+}
+
+#[test]
 fn no_label_names_a_process_a_path_or_a_category() {
     let (metrics, mut observer) = metrics();
     let names: Vec<_> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"))
