@@ -43,10 +43,15 @@ pub(super) const PARANOID_ADVICE: &str = "set the sysctl kernel.perf_event_paran
 
 /// Tells why a kprobe could not be attached, if the sysctl is the cause.
 pub(super) fn of_kprobe(error: AttachError) -> AttachError {
+    let level = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid");
+    of_kprobe_at(error, level.ok().and_then(|level| level.trim().parse().ok()))
+}
+
+/// As [`of_kprobe`], at this level of the sysctl.
+fn of_kprobe_at(error: AttachError, level: Option<i32>) -> AttachError {
     let refused = matches!(&error, AttachError::Attach(ProgramError::SyscallError(error))
         if error.io_error.raw_os_error() == Some(libc::EACCES));
-    let level = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid");
-    match level.ok().and_then(|level| level.trim().parse().ok()) {
+    match level {
         Some(level) if refused && level > PERFMON_IS_ENOUGH => AttachError::Paranoid(level),
         _ => error,
     }
@@ -89,7 +94,25 @@ fn last_words(log: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
+    use aya::sys::SyscallError;
+
     use super::*;
+
+    #[test]
+    fn a_kprobe_that_the_sysctl_keeps_to_the_administrator_is_told_from_one_that_fails() {
+        let failed = |errno| {
+            let io_error = io::Error::from_raw_os_error(errno);
+            let error = SyscallError { call: "perf_event_open", io_error };
+            AttachError::Attach(ProgramError::SyscallError(error))
+        };
+        let is_told = |errno, level| matches!(of_kprobe_at(failed(errno), level), AttachError::Paranoid(_));
+        assert!(is_told(libc::EACCES, Some(3)));
+        assert!(!is_told(libc::EACCES, Some(2)));
+        assert!(!is_told(libc::EACCES, None));
+        assert!(!is_told(libc::ENOENT, Some(3)));
+    }
 
     #[test]
     fn the_cause_is_what_the_verifier_said_before_its_statistics() {
