@@ -14,15 +14,6 @@ macro_rules! sources {
         impl SourceId {
             /// Every source, in the order of its number.
             pub const ALL: [Self; [$($number),+].len()] = [$(Self::$name),+];
-
-            /// Its name in this code, for debugging.
-            #[inline(always)]
-            #[must_use]
-            pub const fn identifier(self) -> &'static str {
-                match self {
-                    $(Self::$name => stringify!($name),)+
-                }
-            }
         }
     };
 }

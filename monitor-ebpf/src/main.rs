@@ -34,6 +34,7 @@ mod label;
 mod landlock;
 mod layout;
 mod lockdown;
+mod log;
 mod memory;
 mod object;
 mod output;

@@ -3,6 +3,7 @@
 use core::ffi::c_void;
 
 use crate::{
+    log,
     memory::{Address, Fault},
     stack,
 };
@@ -12,7 +13,6 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, RingBuf, ring_buf::RingBufEntry},
 };
-use aya_log_ebpf::{debug, trace};
 use monitor_common::{
     Apparmor, BpfLsm, Flags, Head, Ipe, Landlock, OFFSET_MASK, Object, RECORD_SIZE, Selinux, SourceId,
     Tomoyo, WRITE_MAX, Yama,
@@ -96,7 +96,7 @@ impl Record {
         count(source, Counter::Seen);
         let Some(entry) = EVENTS.reserve::<Bytes>(0) else {
             count(source, Counter::RingFull);
-            debug!((), "{}: no room in the ring buffer", source.identifier());
+            log::no_room(source);
             return None;
         };
         let mut record = Self { entry, source };
@@ -385,11 +385,11 @@ impl Record {
         head.cpu = unsafe { generated::bpf_get_smp_processor_id() } as u16;
         let (flags, missing, size) = (head.flags, head.missing, head.size);
         self.entry.submit(0);
-        trace!((), "{}: a record of {} bytes", source.identifier(), size);
+        log::submitted(source, size.into());
         count(source, Counter::Submitted);
         if flags & Flags::FAULT != 0 {
             count(source, Counter::ReadFault);
-            debug!((), "{}: could not be read: {:x}", source.identifier(), missing);
+            log::unreadable(source, missing);
         }
         if flags & Flags::CUT != 0 {
             count(source, Counter::Cut);

@@ -108,7 +108,12 @@ fn no_root() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
     let program = folder.path().join("denyd");
-    fs::copy(denyd()?, &program)?;
+    // By another process: a child that some other trial starts now would hold a file open for writing that this one wrote,
+    // and nothing can be run then.
+    let copied = Command::new("cp").arg(denyd()?).arg(&program).status()?;
+    if !copied.success() {
+        return Err(format!("cp: {copied}").into());
+    }
     let mut command = Command::new(program);
     command.arg("run").stdin(Stdio::null());
     if rustix::process::geteuid().is_root() {

@@ -186,7 +186,7 @@ fn the_programs_log_what_they_did_when_asked(output: &str) -> Result<(), String>
         log.lines().filter(is_message).filter(|line| line.contains(end)).count()
     };
     let (submitted, full) =
-        (messages("Apparmor: a record of "), messages("Apparmor: no room in the ring buffer"));
+        (messages("source 1: a record of "), messages("source 1: no room in the ring buffer"));
     holds(submitted > 0 && count("emitted") == Some(submitted), "not a message for each record", log)?;
     holds(full > 0 && count("lost") == Some(full), "not a message for each loss", log)
 }
