@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use self::stack::{Frame, Stack};
 
 /// The version of the event's form. It grows when a field changes its name or meaning, not when one is added.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// A string from outside, escaped without loss; see the module's documentation.
 pub type Text<'a> = Cow<'a, str>;
@@ -524,6 +524,10 @@ pub enum ObjectKind {
 pub enum PathRoot {
     /// At the root of the process's mount namespace: an absolute path there.
     MountNamespace,
+    /// At the root of another mount namespace, which the file's mount is in and the process is not.
+    OtherMountNamespace,
+    /// At the root of a tree of mounts that is in no mount namespace (any more, or not yet).
+    DetachedMount,
     /// At the root of its file system, because only the inode is known and no mount of it is visible to the process.
     FileSystem,
     /// On one of the kernel's own mounts, which are in no mount namespace: a pipe, a socket, a memfd.

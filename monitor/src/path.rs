@@ -70,6 +70,10 @@ impl Path {
             (Start::Unreadable, _) => Some("the path's start could not be read"),
             (Start::Cut, _) => Some("the path's start did not fit"),
             (Start::There, PathRoot::MountNamespace) => None,
+            (Start::There, PathRoot::OtherMountNamespace) => {
+                Some("the path is one of another mount namespace")
+            }
+            (Start::There, PathRoot::DetachedMount) => Some("the file's mount is in no mount namespace"),
             (Start::There, PathRoot::FileSystem) => Some("the path starts at the root of its file system"),
             (Start::There, PathRoot::KernelMount) => Some("the file is on one of the kernel's own mounts"),
         }

@@ -47,7 +47,7 @@ pub fn mismatches_of(which: &str, event: &Value, report: &Report) -> Vec<String>
     mismatches.compare_start("start_time", process.start_time);
     mismatches.compare_ancestors(&report.ancestors);
     mismatches.compare_cmdline(&process.cmdline);
-    if event["host"] != "guest" || event["schema"] != 1 {
+    if event["host"] != "guest" || event["schema"] != 2 {
         mismatches.found.push("host or schema".to_owned());
     }
     // Names of users are looked up for the process that asked alone.

@@ -4,7 +4,7 @@ use super::*;
 
 fn event() -> Event<'static> {
     serde_json::from_str(
-        r#"{"schema":1,"time":"2026-03-01T10:00:00.5Z","host":"web1","kind":"denial","module":"selinux",
+        r#"{"schema":2,"time":"2026-03-01T10:00:00.5Z","host":"web1","kind":"denial","module":"selinux",
         "verdict":"denied","silent":false,
         "action":{"class":"file","permissions":["read","open"]},
         "subject":{"label":"system_u:system_r:httpd_t:s0"},

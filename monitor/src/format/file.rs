@@ -38,9 +38,12 @@ impl<'e> Path<'e> {
         let path = Self::of(object.path.as_deref()?)?;
         Some(match object.path_root {
             None | Some(PathRoot::MountNamespace) => path,
-            Some(PathRoot::FileSystem | PathRoot::KernelMount) => {
-                Self { full: None, directory: None, ..path }
-            }
+            Some(
+                PathRoot::OtherMountNamespace
+                | PathRoot::DetachedMount
+                | PathRoot::FileSystem
+                | PathRoot::KernelMount,
+            ) => Self { full: None, directory: None, ..path },
         })
     }
 }

@@ -25,7 +25,7 @@ const JSON: Encoding = Encoding::Line(Format::Json);
 
 fn event(comm: &str) -> Event<'_> {
     let mut event: Event<'_> = serde_json::from_str(
-        r#"{"schema":1,"time":"2026-03-01T10:00:00.123456789Z","host":"web1","kind":"denial","module":"selinux",
+        r#"{"schema":2,"time":"2026-03-01T10:00:00.123456789Z","host":"web1","kind":"denial","module":"selinux",
         "verdict":"denied","silent":false,"action":{"class":"file","permissions":["read","open"]},
         "subject":{"label":"system_u:system_r:httpd_t:s0"},"object":{"kind":"file","path":"/etc/shadow"},
         "process":{"pid":42,"tid":43,"comm":"x"},"unit":{"name":"nginx.service"}}"#,

@@ -244,7 +244,7 @@ mod tests {
             let line = control.clone().line();
             assert_eq!(Line::parse(&line).unwrap(), Line::Control(control));
         }
-        let event = br#"{"schema":1,"time":"#;
+        let event = br#"{"schema":2,"time":"#;
         assert_eq!(Line::parse(event).unwrap(), Line::Event(event));
         assert!(Line::parse(br#"{"denyd":"what"}"#).is_err());
     }

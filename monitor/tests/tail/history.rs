@@ -143,7 +143,7 @@ fn a_damaged_line_is_lost_and_told() {
     let history = first.history();
     let folder = first.stop();
     let path = fs::read_dir(&history).unwrap().next().unwrap().unwrap().path();
-    let text = fs::read_to_string(&path).unwrap().replacen("\"schema\":1", "\"schema\":#", 2);
+    let text = fs::read_to_string(&path).unwrap().replacen("\"schema\":2", "\"schema\":#", 2);
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     let daemon = daemon_in(folder, 1 << 20);

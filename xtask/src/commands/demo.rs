@@ -117,7 +117,7 @@ mod tests {
     fn events_are_shortened_and_other_lines_kept() {
         let mut shown = Shortened::new(Vec::new());
         for chunk in [
-            "# what: a thing\n{\"schema\":1,\"module\":\"selinux\",\"object\":{\"path\":\"/x\"},",
+            "# what: a thing\n{\"schema\":2,\"module\":\"selinux\",\"object\":{\"path\":\"/x\"},",
             "\"process\":{\"pid\":7,\"cwd\":\"/\"}}\n",
         ] {
             shown.write_all(chunk.as_bytes()).unwrap();

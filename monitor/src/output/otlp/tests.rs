@@ -36,7 +36,7 @@ fn sent(comms: &[&str], answers: &[Answer]) -> (Vec<LogRecord>, String) {
     })
 }
 
-const EVENT: &str = r#"{"schema":1,"time":"1970-01-01T00:00:01.5Z","host":"web1","kind":"denial","module":"selinux",
+const EVENT: &str = r#"{"schema":2,"time":"1970-01-01T00:00:01.5Z","host":"web1","kind":"denial","module":"selinux",
     "verdict":"denied","silent":false,"action":{"class":"file","permissions":["read","open"]},"subject":{},
     "object":{"kind":"file","path":"/etc/shadow","inode":18446744073709551615},
     "process":{"pid":42,"tid":43,"comm":"x","ancestors":[{"pid":1,"comm":"init","uid":0}]}}"#;
