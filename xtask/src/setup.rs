@@ -8,10 +8,16 @@ use crate::{
     cache::{Cache, CacheError},
     kernel::{Kernel, KernelError},
     progress,
-    setup::{prometheus::PrometheusError, rust_src::RustSrcError, tools::ToolError},
+    setup::{
+        checkers::{Checkers, CheckersError},
+        prometheus::PrometheusError,
+        rust_src::RustSrcError,
+        tools::ToolError,
+    },
     vm::full::{self, ImageError},
 };
 
+pub mod checkers;
 pub mod prometheus;
 pub mod rust_src;
 pub mod tools;
@@ -55,6 +61,9 @@ pub enum SetupError {
     /// A tool from the package registry.
     #[error(transparent)]
     Tool(#[from] ToolError),
+    /// A program that checks prose, TOML or dependencies.
+    #[error(transparent)]
+    Checkers(#[from] CheckersError),
     /// Prometheus.
     #[error(transparent)]
     Prometheus(#[from] PrometheusError),
@@ -84,8 +93,9 @@ pub fn build(cache: &Cache) -> Result<(), SetupError> {
 ///
 /// # Errors
 /// When a part can't be had.
-pub fn lint(cache: &Cache) -> Result<(), SetupError> {
-    Ok(tools::CARGO_DENY.ensure(cache)?)
+pub fn lint(cache: &Cache) -> Result<Checkers, SetupError> {
+    tools::CARGO_DENY.ensure(cache)?;
+    Ok(Checkers::ensure(cache)?)
 }
 
 /// Sets up what tiny guests need, but for their kernel.

@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn permissive_types_are_counted_in_the_policys_head() {
+    fn permissive_types_are_counted_in_the_head_of_the_policy() {
         let name = [8, u32::from_le_bytes(*b"SE L"), u32::from_le_bytes(*b"inux")];
         let capabilities = [64, 64, 1, 0, 0b111, 0];
         let permissive = [64, 192, 2, 0, 0, 1 << 31, 128, 0b101, 0];

@@ -8,7 +8,12 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use xtask::{cache::Cache, process, setup, workspace};
+use xtask::{
+    cache::Cache,
+    process,
+    setup::{self, checkers::Checkers},
+    workspace,
+};
 
 use crate::commands::deny;
 
@@ -57,7 +62,7 @@ impl Test {
             Ok(())
         })?;
         if wants(Part::Lint) {
-            lint(&mut steps)?;
+            lint(&mut steps, &setup::lint(&cache)?)?;
         }
         if wants(Part::Unit) {
             let mut unit =
@@ -78,7 +83,7 @@ impl Test {
     }
 }
 
-fn lint(steps: &mut Steps) -> anyhow::Result<()> {
+fn lint(steps: &mut Steps, checkers: &Checkers) -> anyhow::Result<()> {
     const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
     steps.show("formatting", &mut cargo(["fmt", "--all", "--check"]))?;
     steps.show("clippy", cargo(["clippy", "--quiet", "--all-targets"]).args(DENY_WARNINGS))?;
@@ -88,7 +93,16 @@ fn lint(steps: &mut Steps) -> anyhow::Result<()> {
     steps.show("clippy of the eBPF programs", ebpf.args(DENY_WARNINGS))?;
     let mut docs = cargo(["doc", "--quiet", "--no-deps"]);
     steps.show("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
-    steps.run("dependencies", || deny::check(false))
+    steps.run("licences and sources of dependencies", || deny::check(false))?;
+    let check = |program, arguments: &[&str]| {
+        let mut command = checkers.command(program);
+        command.args(arguments).current_dir(workspace::root());
+        command
+    };
+    steps.show("unused dependencies", &mut check("cargo-shear", &["--locked"]))?;
+    steps.show("spelling", &mut check("typos", &[]))?;
+    steps.show("TOML", &mut check("taplo", &["fmt", "--check"]))?;
+    steps.show("Markdown", &mut check("rumdl", &["check", "--quiet", "."]))
 }
 
 fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
