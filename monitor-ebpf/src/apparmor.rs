@@ -10,7 +10,7 @@ use aya_ebpf::{
 use monitor_common::{Apparmor, Flags, SourceId, chunk::ChunkKind, counter::Counter};
 
 use crate::{
-    label,
+    finish, label,
     layout::{known, layout},
     memory::{Address, Fault, argument, follow, member, word},
     object,
@@ -63,7 +63,7 @@ fn denial(data: Result<Address, Fault>) {
     record.read_body::<Apparmor, _>(|body| &mut body.denied, details, layout!(apparmor_denied));
     label::subject_label(&mut record, follow(details, layout!(apparmor_label)));
     describe(&mut record, data, details);
-    record.submit();
+    finish::submit(record);
 }
 
 /// Fills what was asked for, by AppArmor's data and the `common_audit_data` that goes with it.

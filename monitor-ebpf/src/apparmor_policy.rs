@@ -19,7 +19,7 @@ use monitor_common::{
 };
 
 use crate::{
-    label,
+    finish, label,
     layout::layout,
     memory::{Address, argument_word, follow, member},
     output::{BYTES_MAX, Record, count, masked},
@@ -239,7 +239,7 @@ fn changed(subject: Address) {
                 let _full = record.bytes(start as Address, used.into());
             }
         }
-        record.submit();
+        finish::submit(record);
     }
     let _gone = CHANGES.remove(task);
 }
@@ -298,6 +298,6 @@ fn was_set(id: ParameterId, parameter: Address) -> i32 {
     body.after = after;
     body.audit_all = layout!(policy_audit_all);
     label::subject_label(&mut record, label::task_label());
-    record.submit();
+    finish::submit(record);
     0
 }

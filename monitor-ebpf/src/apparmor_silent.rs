@@ -15,7 +15,7 @@ use monitor_common::{Apparmor, Flags, ObjectKind, SourceId, chunk::ChunkKind, co
 
 use crate::{
     apparmor::{self, AUDIT_APPARMOR_DENIED, AUDIT_APPARMOR_KILL, Operation},
-    label,
+    finish, label,
     layout::{known, layout},
     memory::{Address, argument_word, follow, word},
     object,
@@ -215,7 +215,7 @@ fn file_refused(file: &File) {
     record.string_chunk(ChunkKind::Info, file.info);
     record.string_chunk(ChunkKind::Target, file.target);
     label::profile(&mut record, ChunkKind::Peer, file.tlabel);
-    record.submit();
+    finish::submit(record);
 }
 
 /// `int aa_check_perms(struct aa_profile *profile, struct aa_perms *perms, u32 request, struct apparmor_audit_data *ad,
@@ -245,7 +245,7 @@ pub fn apparmor_silent_check(context: FExitContext) -> i32 {
     body.denied = denied;
     label::subject_profile(&mut record, profile);
     apparmor::describe(&mut record, data, details);
-    record.submit();
+    finish::submit(record);
     0
 }
 
@@ -273,7 +273,7 @@ pub fn apparmor_silent_mode(context: FExitContext) -> i32 {
     record.read_body::<Apparmor, _>(|body| &mut body.denied, details, layout!(apparmor_denied));
     label::subject_profile(&mut record, at(1));
     apparmor::describe(&mut record, data, details);
-    record.submit();
+    finish::submit(record);
     0
 }
 
@@ -302,7 +302,7 @@ pub fn apparmor_silent_capable(context: FExitContext) -> i32 {
     object.number = at(layout!(aa_capable_capability)) as u32;
     label::subject_label(&mut record, at(layout!(aa_capable_label)));
     record.literal(ChunkKind::Operation, *b"capable");
-    record.submit();
+    finish::submit(record);
     0
 }
 
@@ -318,7 +318,7 @@ pub fn apparmor_silent_mount(context: FExitContext) -> i32 {
     record.string_chunk(ChunkKind::MountSource, at(0));
     record.string_chunk(ChunkKind::MountType, at(2));
     object::path_object::<Apparmor>(&mut record, at(1));
-    record.submit();
+    finish::submit(record);
     0
 }
 
@@ -329,7 +329,7 @@ pub fn apparmor_silent_move_mount(context: FExitContext) -> i32 {
     let Some(mut record) = mount_refused(at(2)) else { return 0 };
     record.literal(ChunkKind::Operation, *b"mount");
     object::path_object::<Apparmor>(&mut record, at(1));
-    record.submit();
+    finish::submit(record);
     0
 }
 
@@ -340,7 +340,7 @@ pub fn apparmor_silent_umount(context: FExitContext) -> i32 {
     let Some(mut record) = mount_refused(at(2)) else { return 0 };
     record.literal(ChunkKind::Operation, *b"umount");
     object::mount_root::<Apparmor>(&mut record, at(0));
-    record.submit();
+    finish::submit(record);
     0
 }
 
@@ -351,7 +351,7 @@ pub fn apparmor_silent_pivotroot(context: FExitContext) -> i32 {
     let Some(mut record) = mount_refused(at(2)) else { return 0 };
     record.literal(ChunkKind::Operation, *b"pivotroot");
     object::path_object::<Apparmor>(&mut record, at(1));
-    record.submit();
+    finish::submit(record);
     0
 }
 

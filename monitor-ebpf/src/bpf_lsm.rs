@@ -8,7 +8,7 @@ use aya_ebpf::{macros::fexit, programs::FExitContext};
 use monitor_common::{BPF_LSM_SLOTS, BpfLsm, HookArgument, HookCall, ObjectKind, SourceId};
 
 use crate::{
-    label,
+    finish, label,
     layout::{known, layout},
     memory::{Address, argument_word, follow},
     object,
@@ -67,7 +67,7 @@ fn refused(slot: u32, error: i32, kind: u32, object: Address) {
     body.error = error;
     body.slot = slot;
     describe(&mut record, kind, object);
-    record.submit();
+    finish::submit(record);
 }
 
 #[inline(always)]

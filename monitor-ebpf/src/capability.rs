@@ -11,7 +11,7 @@ use aya_ebpf::{
 use monitor_common::{Capability, Flags, SourceId, counter::Counter};
 
 use crate::{
-    label,
+    finish, label,
     layout::{layout, setting},
     memory::{Fault, argument, follow},
     output::{Record, count},
@@ -75,5 +75,5 @@ fn refused(
         argument(context, 1).unwrap_or(0),
         layout!(user_namespace_inum),
     );
-    record.submit();
+    finish::submit(record);
 }

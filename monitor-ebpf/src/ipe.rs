@@ -10,7 +10,7 @@ use aya_ebpf::{
 use monitor_common::{Flags, Ipe, ObjectKind, SourceId, chunk::ChunkKind};
 
 use crate::{
-    label,
+    finish, label,
     layout::{known, layout, setting},
     memory::{Address, Arguments, follow, read, word},
     object,
@@ -71,7 +71,7 @@ fn refused(context: Address, matched: u32, rule: Address) {
         record.object::<Ipe>().kind = ObjectKind::File as u8;
         object::path_object::<Ipe>(&mut record, file + u64::from(layout!(file_path)));
     }
-    record.submit();
+    finish::submit(record);
 }
 
 /// Appends the properties of a rule (`audit_rule`, security/ipe/audit.c).

@@ -12,7 +12,7 @@ use monitor_common::{
 };
 
 use crate::{
-    label,
+    finish, label,
     layout::{known, layout, setting},
     memory::{Address, follow, word},
     object,
@@ -38,7 +38,7 @@ pub fn landlock_access_fs(context: BtfTracePointContext) -> i32 {
         body.blocked = follow(blockers, layout!(landlock_blockers_access)) & 0xffff_ffff;
         body.object.kind = ObjectKind::Path as u8;
         object::path_object::<Landlock>(&mut record, word_of(&context, 4));
-        record.submit();
+        finish::submit(record);
     }
     0
 }
@@ -58,7 +58,7 @@ pub fn landlock_access_net(context: BtfTracePointContext) -> i32 {
             // Bind accesses are the even bits (`LANDLOCK_ACCESS_NET_BIND_TCP` is 1 << 0), connects and sends the odd.
             object::socket_address::<Landlock>(&mut record, address, len, blocked & 0b0101 != 0);
         }
-        record.submit();
+        finish::submit(record);
     }
     0
 }
@@ -73,7 +73,7 @@ pub fn landlock_ptrace(context: BtfTracePointContext) -> i32 {
         }
         record.object::<Landlock>().kind = ObjectKind::Task as u8;
         object::target_task::<Landlock>(&mut record, word_of(&context, 4));
-        record.submit();
+        finish::submit(record);
     }
     0
 }
@@ -87,7 +87,7 @@ pub fn landlock_scope_signal(context: BtfTracePointContext) -> i32 {
         object.kind = ObjectKind::Task as u8;
         object.number = word_of(&context, 5) as u32;
         object::target_task::<Landlock>(&mut record, word_of(&context, 4));
-        record.submit();
+        finish::submit(record);
     }
     0
 }
@@ -99,7 +99,7 @@ pub fn landlock_scope_unix(context: BtfTracePointContext) -> i32 {
     if let Some(mut record) = traced(LandlockRequest::ScopeAbstractUnixSocket, &context) {
         record.object::<Landlock>().kind = ObjectKind::Net as u8;
         object::socket::<Landlock>(&mut record, word_of(&context, 4));
-        record.submit();
+        finish::submit(record);
     }
     0
 }
@@ -187,7 +187,7 @@ pub fn landlock_log_denial(context: FEntryContext) -> i32 {
         }
         record.body::<Landlock>().logged = logged;
         logged_denial(&mut record, request, &denier);
-        record.submit();
+        finish::submit(record);
     }
     0
 }

@@ -7,7 +7,7 @@ use aya_ebpf::{macros::fexit, programs::FExitContext};
 use monitor_common::{Lockdown, SourceId, counter::Counter};
 
 use crate::{
-    label,
+    finish, label,
     memory::{Fault, argument},
     output::{Record, count},
     task,
@@ -36,5 +36,5 @@ fn refused(reason: Result<u64, Fault>, error: Result<u64, Fault>) {
     let body: &mut Lockdown = record.body();
     body.reason = reason as u32;
     body.error = error as i32;
-    record.submit();
+    finish::submit(record);
 }

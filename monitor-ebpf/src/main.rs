@@ -29,6 +29,7 @@ mod apparmor_silent;
 mod bpf_lsm;
 mod callers;
 mod capability;
+mod finish;
 mod ipe;
 mod label;
 mod landlock;

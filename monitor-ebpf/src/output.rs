@@ -5,7 +5,6 @@ use core::ffi::c_void;
 use crate::{
     log,
     memory::{Address, Fault},
-    stack,
 };
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
@@ -374,10 +373,9 @@ impl Record {
         self.end(chunk);
     }
 
-    /// Hands the record to user space.
+    /// Hands the record to user space, as it is: sources call [`crate::finish::submit`].
     #[inline(always)]
     pub fn submit(mut self) {
-        stack::describe(&mut self);
         let source = self.source;
         let head = self.head();
         head.source = source as u8;

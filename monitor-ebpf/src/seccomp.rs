@@ -7,7 +7,7 @@ use aya_ebpf::{
 use monitor_common::{Flags, Seccomp, SeccompAction, SeccompCall, SourceId};
 
 use crate::{
-    label,
+    finish, label,
     layout::{known, layout},
     memory::Arguments,
     output::Record,
@@ -46,7 +46,7 @@ fn logged(arguments: &impl Arguments) {
     if done || action == SeccompAction::Log as u32 {
         record.set(Flags::PERMITTED);
     }
-    record.submit();
+    finish::submit(record);
 }
 
 /// Fills in what the body starts with: the call, and what the program will find as its result.

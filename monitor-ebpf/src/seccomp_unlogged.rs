@@ -12,7 +12,7 @@ use aya_ebpf::{
 use monitor_common::{Flags, SeccompAction, SeccompCall, SeccompUnlogged, SeccompWay, SourceId};
 
 use crate::{
-    label,
+    finish, label,
     layout::layout,
     memory::{Address, Arguments, follow},
     output::Record,
@@ -136,7 +136,7 @@ fn unlogged(syscall: u64, again: bool) {
     if way == NOTHING && asked && has_registers != 0 && result >= 0 {
         record.set(Flags::PERMITTED);
     }
-    record.submit();
+    finish::submit(record);
 }
 
 /// A search for a filter with a supervisor.

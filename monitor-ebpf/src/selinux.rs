@@ -10,7 +10,7 @@ use aya_ebpf::{
 use monitor_common::{Flags, Selinux, SourceId, chunk::ChunkKind, counter::Counter};
 
 use crate::{
-    label,
+    finish, label,
     layout::layout,
     memory::{Address, Fault, argument, follow, member},
     object,
@@ -61,7 +61,7 @@ fn denial(data: Result<Address, Fault>) {
     }
     labels(&mut record);
     object::describe::<Selinux>(&mut record, data, false);
-    record.submit();
+    finish::submit(record);
 }
 
 /// Appends the contexts of the body's subject and object, and the running task's, if that is another.

@@ -11,7 +11,7 @@ use aya_ebpf::{
 use monitor_common::{BOOLEANS, PolicyChange, SelinuxPolicy, SourceId, chunk::ChunkKind, counter::Counter};
 
 use crate::{
-    label,
+    finish, label,
     layout::{layout, setting},
     memory::{Address, Arguments, follow, word},
     output::{Record, count},
@@ -231,7 +231,7 @@ fn report(change: u32, before: u32, after: u32) {
             &mut Append { record: &mut record, noted, names: word(names), data, place: 0 },
         );
     }
-    record.submit();
+    finish::submit(record);
 }
 
 /// Appends the booleans that were noted, as they are now.

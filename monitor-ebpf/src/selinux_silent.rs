@@ -15,7 +15,7 @@ use monitor_common::{Flags, Selinux, SourceId, counter::Counter};
 
 use crate::{
     callers::Callers,
-    label,
+    finish, label,
     layout::{layout, setting},
     memory::{Address, Arguments, Fault, argument, follow, member},
     object,
@@ -295,5 +295,5 @@ fn report(decision: &Decision, result: i32, inode: Address) {
     if inode != 0 {
         object::inode::<Selinux>(&mut record, inode);
     }
-    record.submit();
+    finish::submit(record);
 }

@@ -43,7 +43,7 @@ pub fn registers() -> Address {
     0
 }
 
-/// Fills the record's head and appends the running task's chunks.
+/// Fills the record's head.
 ///
 /// A source calls this first. What follows differs from denial to denial, and the verifier would follow all of this
 /// again for each way through it.
@@ -55,12 +55,22 @@ pub fn describe(record: &mut Record) {
     namespaces(record, task, leader);
     // SAFETY: the helper has no preconditions.
     record.head().time = unsafe { generated::bpf_ktime_get_boot_ns() };
+}
+
+/// Appends the running task's chunks: first those by which a unit, a container and a program are known.
+///
+/// A function of its own, with one argument: whatever way led to the record, it looks the same from here, so that the
+/// verifier follows this once.
+#[inline(never)]
+pub fn describe_more(record: &mut Record) {
+    let task = current();
     path::cgroup(record, task);
     executable(record, ChunkKind::Exe, task);
     command_line(record, task);
     if known!(fs_pwd) {
         path::path(record, ChunkKind::Cwd, follow(task, layout!(task_fs)) + u64::from(layout!(fs_pwd)));
     }
+    let leader = follow(task, layout!(task_group_leader));
     repeat(ANCESTORS, &mut Ancestors { record, child: leader });
 }
 

@@ -16,7 +16,7 @@ use monitor_common::{
 };
 
 use crate::{
-    label,
+    finish, label,
     layout::{known, layout, setting},
     memory::{Address, Fault, argument, follow, member, read, word},
     object,
@@ -105,7 +105,7 @@ fn refused(request: Address, mode: u8) {
         record.object::<Tomoyo>().kind = ObjectKind::Path as u8;
         object::path_object::<Tomoyo>(&mut record, path);
     }
-    record.submit();
+    finish::submit(record);
 }
 
 /// Fills in what the profile says of the request's operation (`tomoyo_get_audit`, security/tomoyo/audit.c).

@@ -6,7 +6,7 @@ use aya_ebpf::{EbpfContext, macros::fexit, programs::FExitContext};
 use monitor_common::{SourceId, Userspace, chunk::ChunkKind, chunk::FLAG_CUT, counter::Counter};
 
 use crate::{
-    label,
+    finish, label,
     memory::{Address, word},
     output::{BYTES_MAX, Record, count},
     repeat::{Next, Step, repeat},
@@ -81,7 +81,7 @@ fn take(source: SourceId, text: Address, denied: u64) {
     let len = (word(text - NLMSG_DATA + NLMSG_LEN) & 0xffff_ffff).saturating_sub(NLMSG_DATA);
     record.body::<Userspace>().len = len as u32;
     message(&mut record, text, len);
-    record.submit();
+    finish::submit(record);
 }
 
 /// Appends the text, as much of it as fits.

@@ -7,7 +7,7 @@ use aya_ebpf::{
 use monitor_common::{Flags, ObjectKind, SourceId, Yama, chunk::ChunkKind, counter::Counter};
 
 use crate::{
-    label,
+    finish, label,
     layout::setting,
     memory::{Fault, argument, read},
     object,
@@ -50,5 +50,5 @@ fn refused(access: Result<u64, Fault>, target: Result<u64, Fault>, agent: Result
     body.object.kind = ObjectKind::Task as u8;
     record.string_chunk(ChunkKind::Operation, access);
     object::target_task::<Yama>(&mut record, target);
-    record.submit();
+    finish::submit(record);
 }
