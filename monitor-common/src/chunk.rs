@@ -29,6 +29,11 @@ pub const FLAG_AMBIGUOUS: u8 = 8;
 pub const FLAG_DELETED: u8 = 16;
 /// The file is on one of the kernel's own mounts, which are in no mount namespace (pipes, sockets, memfd).
 pub const FLAG_INTERNAL: u8 = 32;
+/// With [`FLAG_ABSOLUTE`]: the mount namespace is not the process's own. With [`FLAG_INTERNAL`]: the file hangs below no
+/// root, so that its name is no path. Alone: the path starts at the root of a tree of mounts that is in no namespace.
+pub const FLAG_ELSEWHERE: u8 = 64;
+/// The file system has more mounts than were searched for one that the process sees.
+pub const FLAG_UNSEARCHED: u8 = 128;
 
 /// What a chunk holds.
 ///
@@ -60,6 +65,10 @@ pub enum ChunkKind {
     ObjectExe = 19,
     /// string: the name of the network interface.
     Interface = 20,
+    /// path: the root directory of the process.
+    Root = 21,
+    /// A [`crate::Directory`]: the one that the object's entry is in.
+    Parent = 22,
 
     /// The SELinux context of the subject: `sid` (u32), then `user`, `role`, `type`, low and high sensitivity, each a
     /// string ended by a NUL; the sensitivities are empty where the policy has no MLS.
@@ -130,6 +139,9 @@ pub enum ChunkKind {
 
     /// string: what an object manager told audit.
     Message = 112,
+
+    /// A [`crate::Credentials`]: those that were judged, where they are not the process's own.
+    Credentials = 113,
 }
 
 /// A frame of a user stack, in a chunk of [`ChunkKind::UserStack`]: the kernel's `struct bpf_stack_build_id`

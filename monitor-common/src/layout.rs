@@ -88,12 +88,20 @@ layout! {
     audit_context_serial = Member("audit_context", "serial") | Member("audit_context", "stamp.serial");
     thread_info_flags = Member("task_struct", "thread_info.flags");
     thread_info_status = Member("task_struct", "thread_info.status");
+    task_nameidata = Member("task_struct", "nameidata");
+    task_pid_links = Member("task_struct", "pid_links");
+    registers_call = Member("pt_regs", "orig_ax");
+    registers_argument0 = Member("pt_regs", "di");
+    registers_argument1 = Member("pt_regs", "si");
     registers_instruction = Member("pt_regs", "ip") | Member("pt_regs", "pc");
     registers_result = Member("pt_regs", "ax") | Member("pt_regs", "regs");
     mm_exe_file = Member("mm_struct", "exe_file");
     mm_arg_start = Member("mm_struct", "arg_start");
+    mm_start_stack = Member("mm_struct", "start_stack");
     mm_arg_end = Member("mm_struct", "arg_end");
     fs_pwd = Member("fs_struct", "pwd");
+    fs_root = Member("fs_struct", "root");
+    nameidata_path = Member("nameidata", "path");
     cred_uid = Member("cred", "uid");
     cred_euid = Member("cred", "euid");
     cred_fsuid = Member("cred", "fsuid");
@@ -106,9 +114,21 @@ layout! {
     nsproxy_mnt_ns = Member("nsproxy", "mnt_ns");
     nsproxy_net_ns = Member("nsproxy", "net_ns");
     mnt_namespace_inum = Member("mnt_namespace", "ns.inum");
+    mnt_namespace_sequence = Member("mnt_namespace", "seq");
+    mnt_namespace_is_anonymous = Member("mnt_namespace", "is_anon");
     net_inum = Member("net", "ns.inum");
+    net_interfaces = Member("net", "dev_index_head");
+    net_device_in_index = Member("net_device", "index_hlist");
+    net_device_index = Member("net_device", "ifindex");
+    net_device_name = Member("net_device", "name");
+    sock_net = Member("sock_common", "skc_net");
     user_namespace_inum = Member("user_namespace", "ns.inum");
     pid_namespace_inum = Member("pid_namespace", "ns.inum");
+    pid_namespace_pids = Member("pid_namespace", "idr.idr_rt.xa_head");
+    xa_node_shift = Member("xa_node", "shift");
+    xa_node_slots = Member("xa_node", "slots");
+    xa_node_slots_count = Count("xa_node", "slots");
+    pid_tasks = Member("pid", "tasks");
     pid_level = Member("pid", "level");
     pid_numbers = Member("pid", "numbers");
     upid_size = Size("upid");
@@ -142,6 +162,9 @@ layout! {
     inode_nlink = Member("inode", "i_nlink");
     super_block_dev = Member("super_block", "s_dev");
     super_block_id = Member("super_block", "s_id");
+    super_block_magic = Member("super_block", "s_magic");
+    super_block_root = Member("super_block", "s_root");
+    super_block_flags = Member("super_block", "s_flags");
     super_block_mounts = Member("super_block", "s_mounts");
     super_block_mounts_size = MemberSize("super_block", "s_mounts");
     vfsmount_root = Member("vfsmount", "mnt_root");
@@ -436,6 +459,11 @@ macro_rules! settings {
 settings! {
     /// The address of `selinux_state` (security/selinux/hooks.c).
     selinux_state: u64;
+    /// The address of `__per_cpu_offset` (`arch/x86/kernel/setup_percpu.c`).
+    per_cpu_offset: u64;
+    /// The address of each CPU's count of preemption and interrupts, before its offset is added: `__preempt_count`, or
+    /// from 6.2 to 6.14 its place in `pcpu_hot` (arch/x86/kernel/cpu/common.c).
+    preempt_count: u64;
     /// The address of Yama's `ptrace_scope` (`security/yama/yama_lsm.c`).
     yama_ptrace_scope: u64;
     /// The address of TOMOYO's `tomoyo_query_observers` (security/tomoyo/common.c).

@@ -27,10 +27,10 @@ pub use crate::{
     bpf_lsm::{BPF_LSM_SLOTS, BpfLsm, HookArgument, HookCall},
     ipe::Ipe,
     lockdown::Lockdown,
-    object::{Object, ObjectKind, Socket},
+    object::{Directory, Object, ObjectKind, Socket},
     record::{
-        Ancestor, Apparmor, ApparmorPolicy, BOOLEANS, Capability, Flags, Head, Landlock, LandlockRequest,
-        ParameterId, PolicyChange, Selinux, SelinuxPolicy, Task,
+        Ancestor, Apparmor, ApparmorPolicy, BOOLEANS, Capability, Credentials, Flags, Head, Landlock,
+        LandlockRequest, ParameterId, PolicyChange, Selinux, SelinuxPolicy, Task,
     },
     seccomp::{Seccomp, SeccompAction, SeccompCall, SeccompUnlogged, SeccompWay},
     source::SourceId,

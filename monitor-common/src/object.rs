@@ -71,12 +71,28 @@ pub struct Object {
     pub kind: u8,
     /// 1 if the inode's fields are valid.
     pub has_inode: u8,
+    /// The file system's magic number (`super_block.s_magic`, include/uapi/linux/magic.h).
+    pub magic: u32,
+    /// Unused, zero.
+    pub reserved: u32,
     /// The file system's name as audit prints it (`super_block.s_id`: `sda1`, `tmpfs`), NUL-padded.
     pub device_name: [u8; 32],
     /// The target process's name, NUL-padded.
     pub comm: [u8; 16],
     /// The socket.
     pub socket: Socket,
+}
+
+/// A directory, in a chunk of [`crate::chunk::ChunkKind::Parent`].
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Directory {
+    /// Inode number.
+    pub inode: u64,
+    /// User id of the owner, in the initial namespace.
+    pub owner: u32,
+    /// File type and permissions.
+    pub mode: u32,
 }
 
 /// A socket and the addresses of the request. Addresses are in network byte order, an IPv4 one in the first 4 bytes;

@@ -23,6 +23,8 @@ impl Flags {
     pub const CUT: u16 = 64;
     /// The running task is not the subject: the kernel was working on another's behalf (interrupt, `override_creds`).
     pub const NOT_SUBJECT: u16 = 16;
+    /// The running task was interrupted: the kernel was serving a software interrupt, for whoever caused it.
+    pub const IN_INTERRUPT: u16 = 128;
 }
 
 /// What every record starts with.
@@ -85,10 +87,35 @@ pub struct Task {
     pub loginuid: u32,
     /// The audit session, `u32::MAX` for none (7).
     pub session: u32,
+    /// Arguments that the program was started with; 0 where not readable.
+    pub argument_count: u32,
+    /// Unused, zero.
+    pub reserved: u32,
     /// Inode numbers of the namespaces: pid, mount, network, user (8); 0 where not readable.
     pub namespaces: [u32; 4],
     /// The name of the thread (`task->comm`), NUL-padded (9).
     pub comm: [u8; 16],
+}
+
+/// Credentials that the running task acts with and are not its own (`task->cred`, where `task->real_cred` is another), in
+/// a chunk of [`crate::chunk::ChunkKind::Credentials`]. Ids are those of the initial namespace.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Credentials {
+    /// Effective capabilities, one bit each.
+    pub cap_effective: u64,
+    /// User id.
+    pub uid: u32,
+    /// Effective user id.
+    pub euid: u32,
+    /// File-system user id.
+    pub fsuid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Effective group id.
+    pub egid: u32,
+    /// File-system group id.
+    pub fsgid: u32,
 }
 
 /// One ancestor of the process, in a chunk of [`crate::chunk::ChunkKind::Ancestor`].
@@ -101,8 +128,8 @@ pub struct Ancestor {
     pub pid: u32,
     /// Its user id, in the initial namespace.
     pub uid: u32,
-    /// Its name, NUL-padded.
-    pub comm: [u8; 16],
+    /// Its name, NUL-padded: 16 bytes, as two words, which the program copies.
+    pub comm: [u64; 2],
 }
 
 /// The body of SELinux's record, from `struct selinux_audit_data` (security/selinux/include/avc.h).

@@ -7,15 +7,16 @@ use aya_ebpf::{
     macros::{fexit, kprobe},
     programs::{FExitContext, ProbeContext},
 };
-use monitor_common::{Apparmor, Flags, SourceId, chunk::ChunkKind, counter::Counter};
+use monitor_common::{Apparmor, Flags, ObjectKind, SourceId, chunk::ChunkKind, counter::Counter};
 
 use crate::{
     finish, label,
     layout::{known, layout},
+    lookup,
     memory::{Address, Fault, argument, follow, member, word},
     object,
     output::{Record, count},
-    task,
+    target, task,
 };
 
 // `enum audit_type` (security/apparmor/include/audit.h), the same from 5.10 to 7.3.
@@ -74,11 +75,11 @@ pub fn describe(record: &mut Record, data: Address, details: Address) {
     if known!(apparmor_class) {
         record.read_body::<Apparmor, _>(|body| &mut body.class, details, layout!(apparmor_class));
     }
-    record.string_chunk(ChunkKind::Name, follow(details, layout!(apparmor_name)));
-    record.string_chunk(ChunkKind::Info, follow(details, layout!(apparmor_info)));
     let operation_at = follow(details, layout!(apparmor_op));
     let operation = Operation::of(operation_at);
     record.string_chunk(ChunkKind::Operation, operation_at);
+    record.path_chunk(ChunkKind::Name, follow(details, layout!(apparmor_name)));
+    record.string_chunk(ChunkKind::Info, follow(details, layout!(apparmor_info)));
     if operation == Operation::Mount {
         record.string_chunk(ChunkKind::MountSource, follow(details, layout!(apparmor_mount_source)));
         record.string_chunk(ChunkKind::MountType, follow(details, layout!(apparmor_mount_type)));
@@ -87,12 +88,30 @@ pub fn describe(record: &mut Record, data: Address, details: Address) {
     } else if operation != Operation::Other {
         label::profile(record, ChunkKind::Peer, follow(details, layout!(apparmor_peer)));
         if operation == Operation::File {
-            record.string_chunk(ChunkKind::Target, follow(details, layout!(apparmor_fs_target)));
+            record.path_chunk(ChunkKind::Target, follow(details, layout!(apparmor_fs_target)));
         }
     }
     // For a unix socket, or one that is not yet made, the type says "none", and the union holds the socket all the
     // same.
     object::describe::<Apparmor>(record, data, operation == Operation::Socket);
+    if operation == Operation::Process {
+        target_process(record, details);
+    }
+    if record.body::<Apparmor>().object.kind == ObjectKind::Capability as u8 {
+        let capability = record.body::<Apparmor>().object.number;
+        lookup::describe(record, capability);
+    }
+}
+
+/// Fills the object from the process that the system call names, if its label is one of the two that were judged.
+#[inline(always)]
+fn target_process(record: &mut Record, details: Address) {
+    let target = target::of_system_call();
+    let label = label::label(task::own_credentials(target));
+    let judged = [layout!(apparmor_label), layout!(apparmor_peer)].map(|offset| follow(details, offset));
+    if target != 0 && label != 0 && (label == judged[0] || label == judged[1]) {
+        target::describe::<Apparmor>(record, target);
+    }
 }
 
 /// What the union at the end of `apparmor_audit_data` holds: that depends on the operation, by name

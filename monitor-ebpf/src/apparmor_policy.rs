@@ -217,7 +217,7 @@ pub fn apparmor_policy_erased(context: FExitContext) -> i32 {
 /// `void __aa_remove_ns(struct aa_ns *ns)` (`security/apparmor/policy_ns.c`): with a namespace go its profiles.
 #[fexit(function = "__aa_remove_ns")]
 pub fn apparmor_policy_namespace(_context: FExitContext) -> i32 {
-    changed(label::task_label());
+    changed(label::label(task::acting_credentials(task::current())));
     0
 }
 
@@ -297,7 +297,7 @@ fn was_set(id: ParameterId, parameter: Address) -> i32 {
     body.before = before;
     body.after = after;
     body.audit_all = layout!(policy_audit_all);
-    label::subject_label(&mut record, label::task_label());
+    label::subject_label(&mut record, label::label(task::acting_credentials(task::current())));
     finish::submit(record);
     0
 }

@@ -211,9 +211,9 @@ fn file_refused(file: &File) {
     body.details[8..12].copy_from_slice(&(file.ouid as u32).to_ne_bytes());
     label::subject_profile(&mut record, file.profile);
     record.string_chunk(ChunkKind::Operation, file.op);
-    record.string_chunk(ChunkKind::Name, file.name);
+    record.path_chunk(ChunkKind::Name, file.name);
     record.string_chunk(ChunkKind::Info, file.info);
-    record.string_chunk(ChunkKind::Target, file.target);
+    record.path_chunk(ChunkKind::Target, file.target);
     label::profile(&mut record, ChunkKind::Peer, file.tlabel);
     finish::submit(record);
 }
@@ -363,7 +363,7 @@ fn mount_refused(error: u64) -> Option<Record> {
         return None;
     }
     let mut record = reserve(AA_CLASS_MOUNT, error)?;
-    label::subject_label(&mut record, label::task_label());
+    label::subject_label(&mut record, label::label(task::acting_credentials(task::current())));
     Some(record)
 }
 

@@ -13,7 +13,8 @@ use monitor_common::{Capability, Flags, SourceId, counter::Counter};
 use crate::{
     finish, label,
     layout::{layout, setting},
-    memory::{Fault, argument, follow},
+    lookup,
+    memory::{Fault, argument},
     output::{Record, count},
     task,
 };
@@ -64,7 +65,7 @@ fn refused(
     label::task(&mut record);
     // Credentials that the task does not have now are, for example, those of who opened the file or socket.
     let credentials = argument(context, 0).unwrap_or(0);
-    let others = credentials != follow(task::current(), layout!(task_cred));
+    let others = credentials != task::acting_credentials(task::current());
     record.set(u16::from(others) * Flags::NOT_SUBJECT);
     let body: &mut Capability = record.body();
     body.capability = capability as u32;
@@ -75,5 +76,6 @@ fn refused(
         argument(context, 1).unwrap_or(0),
         layout!(user_namespace_inum),
     );
+    lookup::describe(&mut record, capability as u32);
     finish::submit(record);
 }

@@ -194,37 +194,37 @@ impl Step for Categories<'_> {
     }
 }
 
-/// The running task's security blob, from the part that is a module's on; 0 where that is unknown.
+/// A module's part of the security blob of credentials; 0 where that is unknown.
 #[inline(always)]
-fn task_blob(offset_plus_one: u32) -> Address {
+fn blob(credentials: Address, offset_plus_one: u32) -> Address {
     if offset_plus_one == 0 {
         return 0;
     }
-    let security = follow(follow(task::current(), layout!(task_cred)), layout!(cred_security));
+    let security = follow(credentials, layout!(cred_security));
     if security == 0 { 0 } else { security + u64::from(offset_plus_one - 1) }
 }
 
-/// The SID of the running task's subjective credentials (`cred_sid`, security/selinux/hooks.c); 0 if unknown.
+/// The SID of credentials (`cred_sid`, security/selinux/hooks.c); 0 if unknown.
 #[inline(always)]
-pub fn task_sid() -> u32 {
-    follow(task_blob(setting!(selinux_cred_blob_plus_one)), layout!(selinux_cred_sid)) as u32
+pub fn sid(credentials: Address) -> u32 {
+    follow(blob(credentials, setting!(selinux_cred_blob_plus_one)), layout!(selinux_cred_sid)) as u32
 }
 
 /// Appends the running task's own label, whichever module gave it one.
 #[inline(always)]
 pub fn task(record: &mut Record) {
     if setting!(selinux_cred_blob_plus_one) != 0 {
-        context(record, ChunkKind::TaskContext, task_sid());
+        context(record, ChunkKind::TaskContext, sid(task::own_credentials(task::current())));
     }
     if setting!(apparmor_cred_blob_plus_one) != 0 {
-        profile(record, ChunkKind::TaskProfile, task_label());
+        profile(record, ChunkKind::TaskProfile, label(task::own_credentials(task::current())));
     }
 }
 
-/// The running task's AppArmor label (`cred_label`, security/apparmor/include/cred.h); 0 if unknown.
+/// The AppArmor label of credentials (`cred_label`, security/apparmor/include/cred.h); 0 if unknown.
 #[inline(always)]
-pub fn task_label() -> Address {
-    follow(task_blob(setting!(apparmor_cred_blob_plus_one)), 0)
+pub fn label(credentials: Address) -> Address {
+    follow(blob(credentials, setting!(apparmor_cred_blob_plus_one)), 0)
 }
 
 /// Appends the name of a `struct aa_label`; of a compound one that has no name of its own, a chunk for each profile.
@@ -265,15 +265,26 @@ impl Step for Profiles<'_> {
 /// (`audit_pre`, security/apparmor/audit.c).
 #[inline(always)]
 pub fn subject_label(record: &mut Record, label: Address) {
+    others(record, label);
     profile(record, ChunkKind::Profile, label);
     if follow(label, layout!(aa_label_size)) as u32 == 1 {
         namespace(record, follow(label, layout!(aa_label_vec)));
     }
 }
 
+/// Appends the running task's own label, if it is not the subject's: user space compares the names.
+#[inline(always)]
+fn others(record: &mut Record, subject: Address) {
+    let own = label(task::own_credentials(task::current()));
+    if own != subject {
+        profile(record, ChunkKind::TaskProfile, own);
+    }
+}
+
 /// Appends a `struct aa_profile` as the subject.
 #[inline(always)]
 pub fn subject_profile(record: &mut Record, profile: Address) {
+    others(record, 0);
     record.string_chunk(ChunkKind::Profile, follow(profile, layout!(aa_profile_hname)));
     namespace(record, profile);
 }

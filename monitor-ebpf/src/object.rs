@@ -3,7 +3,7 @@
 //! The kernel's own reading of it is `dump_common_audit_data` (`security/lsm_audit.c`); this follows that function.
 
 use monitor_common::{
-    Object, ObjectKind,
+    Directory, Object, ObjectKind,
     chunk::{ChunkKind, FLAG_FAULT},
 };
 
@@ -11,7 +11,9 @@ use crate::{
     layout::{known, layout},
     memory::{Address, follow, word},
     output::{Record, WithObject},
-    path, task,
+    path,
+    repeat::{Next, Step, repeat},
+    task,
 };
 
 const AF_UNIX: u16 = 1;
@@ -78,7 +80,20 @@ pub fn path_object<B: WithObject>(record: &mut Record, path: Address) {
 #[inline(always)]
 pub fn dentry_object<B: WithObject>(record: &mut Record, dentry: Address) {
     dentry_fields::<B>(record, dentry);
+    parent(record, follow(follow(dentry, layout!(dentry_parent)), layout!(dentry_inode)));
     path::dentry(record, ChunkKind::ObjectPath, dentry, task::current());
+}
+
+/// Appends the directory that a dentry is in, by its inode: a module may be asked about that, for an entry of this name.
+#[inline(always)]
+fn parent(record: &mut Record, inode: Address) {
+    let Some(chunk) = record.begin(ChunkKind::Parent) else { return };
+    record.value(Directory {
+        inode: follow(inode, layout!(inode_ino)),
+        owner: follow(inode, layout!(inode_uid)) as u32,
+        mode: follow(inode, layout!(inode_mode)) as u32 & 0xffff,
+    });
+    record.end(chunk);
 }
 
 /// Fills the object from the root of a mount, a `struct vfsmount`.
@@ -112,6 +127,7 @@ fn inode_fields<B: WithObject>(record: &mut Record, inode: Address) {
 fn device_fields<B: WithObject>(record: &mut Record, super_block: Address) {
     record.read_object::<B, _>(|object| &mut object.device, super_block, layout!(super_block_dev));
     record.read_object::<B, _>(|object| &mut object.device_name, super_block, layout!(super_block_id));
+    record.object::<B>().magic = follow(super_block, layout!(super_block_magic)) as u32;
 }
 
 /// Fills the object from a target process.
@@ -137,6 +153,8 @@ fn network<B: WithObject>(record: &mut Record, net: Address) {
     let family = follow(net, layout!(net_audit_family)) as u16;
     record.object::<B>().socket.family = family;
     record.read_object::<B, _>(|object| &mut object.socket.interface, net, layout!(net_audit_interface));
+    let sock = follow(net, layout!(net_audit_sock));
+    interface(record, follow(sock, layout!(sock_net)), follow(net, layout!(net_audit_interface)) as u32);
     let out = &mut record.object::<B>().socket;
     out.source_port = u16::from_be(follow(net, layout!(net_audit_sport)) as u16);
     out.destination_port = u16::from_be(follow(net, layout!(net_audit_dport)) as u16);
@@ -151,7 +169,51 @@ fn network<B: WithObject>(record: &mut Record, net: Address) {
         record.read_object::<B, _>(|object| &mut object.socket.source, net, layout!(net_audit_v6_saddr));
         record.read_object::<B, _>(|object| &mut object.socket.destination, net, layout!(net_audit_v6_daddr));
     }
-    socket::<B>(record, follow(net, layout!(net_audit_sock)));
+    socket::<B>(record, sock);
+}
+
+/// Devices that share a place in a network namespace's table, of which so many are looked at.
+const DEVICES: u32 = 16;
+
+/// Appends the name of a network namespace's interface, by its index (`dev_get_by_index_rcu`, net/core/dev.c).
+#[inline(always)]
+fn interface(record: &mut Record, namespace: Address, index: u32) {
+    if index == 0
+        || namespace == 0
+        || !known!(net_interfaces, net_device_in_index, net_device_index, net_device_name)
+    {
+        return;
+    }
+    // The table has 256 places (`NETDEV_HASHENTRIES`, include/linux/netdevice.h).
+    let place = follow(namespace, layout!(net_interfaces)) + u64::from(index & 255) * 8;
+    let mut search = DeviceSearch { next: word(place), index, found: 0 };
+    repeat(DEVICES, &mut search);
+    if search.found != 0 {
+        record.string_chunk(ChunkKind::Interface, search.found + u64::from(layout!(net_device_name)));
+    }
+}
+
+/// A search for a `struct net_device` among those of a place in the table.
+struct DeviceSearch {
+    next: Address,
+    index: u32,
+    found: Address,
+}
+
+impl Step for DeviceSearch {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        if self.next == 0 {
+            return Next::Stop;
+        }
+        let device = self.next.wrapping_sub(u64::from(layout!(net_device_in_index)));
+        if word(device + u64::from(layout!(net_device_index))) as u32 == self.index {
+            self.found = device;
+            return Next::Stop;
+        }
+        self.next = word(self.next);
+        Next::Continue
+    }
 }
 
 /// Fills the object from a `struct sock`, if there is one.

@@ -5,6 +5,7 @@ use core::ffi::c_void;
 use crate::{
     log,
     memory::{Address, Fault},
+    repeat::{Next, Step, repeat},
 };
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
@@ -51,6 +52,39 @@ type Bytes = [u64; RECORD_SIZE / 8];
 /// Bytes that [`Record::bytes`] and [`Record::user_bytes`] append at once, at most: a mask, so that the verifier sees
 /// the bound.
 pub const BYTES_MAX: u64 = 0x3ff;
+
+/// Bytes of a path that the kernel gives as one string. Such a path has up to 4096 bytes.
+const PATH_ROOM: u64 = WRITE_MAX as u64 - 1;
+
+/// Parts of such a path that are read to find its length.
+const PATH_PARTS: u32 = 5;
+
+/// How long a kernel string is.
+struct Length {
+    /// Where its parts are read to: what is there is written over later.
+    room: *mut u8,
+    address: Address,
+    len: u64,
+}
+
+impl Step for Length {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        // SAFETY: `room` has `WRITE_MAX` bytes, and the helper checks the address.
+        let read = unsafe {
+            generated::bpf_probe_read_kernel_str(
+                self.room.cast(),
+                WRITE_MAX as u32,
+                (self.address + self.len) as *const _,
+            )
+        };
+        if read <= 0 {
+            return Next::Stop;
+        }
+        self.len += read as u64 - 1;
+        if read == WRITE_MAX as i64 { Next::Continue } else { Next::Stop }
+    }
+}
 
 /// A record under construction.
 ///
@@ -269,6 +303,12 @@ impl Record {
         self.set(u16::from(flags & chunk::FLAG_FAULT) / u16::from(chunk::FLAG_FAULT) * Flags::FAULT);
     }
 
+    /// Bytes of a chunk that [`Self::begin`] started, so far.
+    #[inline(always)]
+    pub fn len(&mut self, chunk: Chunk) -> u64 {
+        self.used().wrapping_sub(chunk.start)
+    }
+
     /// Takes back a chunk that [`Self::begin`] started.
     #[inline(always)]
     pub fn cancel(&mut self, chunk: Chunk) {
@@ -363,6 +403,35 @@ impl Record {
             self.flag(chunk, chunk::FLAG_CUT);
         }
         self.end(chunk);
+    }
+
+    /// Appends a chunk that is the end of one kernel string, if there is one at the address: of a path that is too long
+    /// for its room, the end tells more.
+    #[inline(always)]
+    pub fn path_chunk(&mut self, kind: ChunkKind, address: Address) {
+        if address == 0 {
+            return;
+        }
+        let skipped = self.excess(address);
+        let Some(chunk) = self.begin(kind) else { return };
+        self.flag(chunk, u8::from(skipped != 0) * chunk::FLAG_CUT);
+        if self.string(address + skipped).is_err() {
+            self.cancel(chunk);
+            return self.fault();
+        }
+        // The NUL is not part of a string chunk.
+        let used = self.used();
+        self.set_used(used - 1);
+        self.end(chunk);
+    }
+
+    /// How much of a kernel string's start has to be left out, so that its end fits into [`PATH_ROOM`].
+    #[inline(always)]
+    fn excess(&mut self, address: Address) -> u64 {
+        let Some(room) = self.room() else { return 0 };
+        let mut length = Length { room, address, len: 0 };
+        repeat(PATH_PARTS, &mut length);
+        length.len.saturating_sub(PATH_ROOM)
     }
 
     /// Appends a chunk that is these bytes.

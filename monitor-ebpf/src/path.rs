@@ -4,7 +4,10 @@
 //! up, as the kernel's `prepend_path` does (`fs/d_path.c`). User space puts the names in order.
 
 use monitor_common::{
-    chunk::{ChunkKind, FLAG_ABSOLUTE, FLAG_AMBIGUOUS, FLAG_CUT, FLAG_DELETED, FLAG_FAULT, FLAG_INTERNAL},
+    chunk::{
+        ChunkKind, FLAG_ABSOLUTE, FLAG_AMBIGUOUS, FLAG_CUT, FLAG_DELETED, FLAG_ELSEWHERE, FLAG_FAULT,
+        FLAG_INTERNAL, FLAG_UNSEARCHED,
+    },
     layout::ABSENT,
 };
 
@@ -13,6 +16,7 @@ use crate::{
     memory::{Address, follow, word},
     output::{Chunk, Record},
     repeat::{Next, Step, repeat},
+    task,
 };
 
 /// Components of a path, mount crossings included, that are followed.
@@ -20,7 +24,13 @@ const STEPS: u32 = if cfg!(feature = "bounded-loops") { 40 } else { 64 };
 /// As [`STEPS`], for paths that matter less.
 const SHORT_STEPS: u32 = 16;
 /// Mounts of one file system that are looked at for one that the process sees.
-const MOUNTS: u32 = 16;
+const MOUNTS: u32 = if cfg!(feature = "bounded-loops") { 16 } else { 4096 };
+/// Bytes of the object's path, and of that of the working directory; names that end in them are kept whole.
+const ROOM: u64 = 1536;
+/// As [`ROOM`], for paths that matter less.
+const SHORT_ROOM: u64 = 512;
+/// The bit of `SB_KERNMOUNT` (include/linux/fs.h), the same from 5.10 to 7.3: a file system of the kernel's own.
+const SB_KERNMOUNT_BIT: u32 = 22;
 /// Steps up from a file to the root of a bind mount that are followed.
 const BIND_STEPS: u32 = if cfg!(feature = "bounded-loops") { 16 } else { STEPS };
 /// Controllers whose cgroup is looked at on a machine that doesn't use the default hierarchy.
@@ -75,7 +85,9 @@ const S_IFDIR: u16 = 0o040_000;
 /// A function of its own, so that each program holds it once.
 #[inline(never)]
 fn walk(record: &mut Record, kind: ChunkKind, vfsmount: Address, dentry: Address, flags: u8) {
-    let short = kind as u8 == ChunkKind::AncestorExe as u8;
+    let is = |wanted: ChunkKind| kind as u8 == wanted as u8;
+    let steps = if is(ChunkKind::AncestorExe) { SHORT_STEPS } else { STEPS };
+    let room = if is(ChunkKind::ObjectPath) || is(ChunkKind::Cwd) { ROOM } else { SHORT_ROOM };
     let Some(chunk) = record.begin(kind) else { return };
     record.flag(chunk, flags | deleted(dentry) | FLAG_CUT);
     if !known!(
@@ -92,8 +104,9 @@ fn walk(record: &mut Record, kind: ChunkKind, vfsmount: Address, dentry: Address
     }
     // From `struct vfsmount` to the `struct mount` that holds it. Without a mount it is an address that can't be read.
     let mount = vfsmount.wrapping_sub(u64::from(layout!(mount_vfsmount)));
-    let mut climb = Climb { record, chunk, has_mount: vfsmount != 0, mount, dentry };
-    repeat(if short { SHORT_STEPS } else { STEPS }, &mut climb);
+    let namespace = own_namespace(task::current());
+    let mut climb = Climb { record, chunk, room, namespace, mount, dentry };
+    repeat(steps, &mut climb);
     record.end(chunk);
 }
 
@@ -101,7 +114,10 @@ fn walk(record: &mut Record, kind: ChunkKind, vfsmount: Address, dentry: Address
 struct Climb<'a> {
     record: &'a mut Record,
     chunk: Chunk,
-    has_mount: bool,
+    /// Bytes that it may have.
+    room: u64,
+    /// The running task's mount namespace.
+    namespace: Address,
     mount: Address,
     dentry: Address,
 }
@@ -125,7 +141,9 @@ impl Step for Climb<'_> {
             self.at_file_system_root();
             return Next::Stop;
         }
-        if self.record.string(word(self.dentry + u64::from(layout!(dentry_name)))).is_err() {
+        if self.record.len(self.chunk) > self.room
+            || self.record.string(word(self.dentry + u64::from(layout!(dentry_name)))).is_err()
+        {
             return Next::Stop;
         }
         self.dentry = parent;
@@ -138,11 +156,17 @@ impl Climb<'_> {
     #[inline(always)]
     fn at_root(&mut self) {
         self.record.unflag(self.chunk, FLAG_CUT);
-        if self.is_internal() {
-            self.record.flag(self.chunk, FLAG_INTERNAL);
+        let namespace = word(self.mount + u64::from(layout!(mount_namespace)));
+        let flags = if is_error(namespace) {
+            FLAG_INTERNAL
+        } else if namespace == 0 || is_anonymous(namespace) {
+            FLAG_ELSEWHERE
+        } else if namespace == self.namespace || self.namespace == 0 {
+            FLAG_ABSOLUTE
         } else {
-            self.record.flag(self.chunk, FLAG_ABSOLUTE);
-        }
+            FLAG_ABSOLUTE | FLAG_ELSEWHERE
+        };
+        self.record.flag(self.chunk, flags);
     }
 
     /// Ends the path at the root of the file system where no mount is known, or at a dentry that hangs below no root:
@@ -150,18 +174,40 @@ impl Climb<'_> {
     #[inline(always)]
     fn at_file_system_root(&mut self) {
         self.record.unflag(self.chunk, FLAG_CUT);
-        if self.has_mount && self.is_internal() {
-            self.record.flag(self.chunk, FLAG_INTERNAL);
-            let _ = self.record.string(word(self.dentry + u64::from(layout!(dentry_name))));
+        let super_block = word(self.dentry + u64::from(layout!(dentry_sb)));
+        if !known!(super_block_root, super_block_flags)
+            || word(super_block + u64::from(layout!(super_block_root))) == self.dentry
+        {
+            return;
         }
+        let flags = word(super_block + u64::from(layout!(super_block_flags)));
+        if flags >> SB_KERNMOUNT_BIT & 1 != 0 {
+            self.record.flag(self.chunk, FLAG_INTERNAL | FLAG_ELSEWHERE);
+        }
+        let _ = self.record.string(word(self.dentry + u64::from(layout!(dentry_name))));
     }
+}
 
-    /// Whether the mount is in no namespace: the kernel's own (`MNT_NS_INTERNAL`, an error pointer), or detached.
-    #[inline(always)]
-    fn is_internal(&self) -> bool {
-        let namespace = word(self.mount + u64::from(layout!(mount_namespace))) as i64;
-        namespace == 0 || (-4095..0).contains(&namespace)
+/// Whether a mount's namespace is `MNT_NS_INTERNAL` (fs/mount.h), an error pointer: the mount is the kernel's own.
+#[inline(always)]
+fn is_error(namespace: Address) -> bool {
+    (-4095..0).contains(&(namespace as i64))
+}
+
+/// Whether a mount namespace is one that no process is in, which a detached tree of mounts has (`is_anon_ns`, fs/mount.h).
+#[inline(always)]
+fn is_anonymous(namespace: Address) -> bool {
+    if known!(mnt_namespace_is_anonymous) {
+        word(namespace + u64::from(layout!(mnt_namespace_is_anonymous))) & 0xff != 0
+    } else {
+        known!(mnt_namespace_sequence) && word(namespace + u64::from(layout!(mnt_namespace_sequence))) == 0
     }
+}
+
+/// A task's mount namespace; 0 if it is on its way out and has none any more.
+#[inline(always)]
+fn own_namespace(task: Address) -> Address {
+    follow(follow(task, layout!(task_nsproxy)), layout!(nsproxy_mnt_ns))
 }
 
 /// [`FLAG_DELETED`] if the dentry was unlinked (`d_unlinked`, include/linux/dcache.h).
@@ -173,15 +219,16 @@ fn deleted(dentry: Address) -> u8 {
 }
 
 /// The `struct vfsmount` of a mount of the dentry's file system in the task's mount namespace that shows the dentry,
-/// 0 if there is none; and [`FLAG_AMBIGUOUS`] if there are more.
+/// 0 if there is none; and [`FLAG_AMBIGUOUS`] if there are more, [`FLAG_UNSEARCHED`] if not all were looked at.
 #[inline(always)]
 fn visible_mount(dentry: Address, task: Address) -> (Address, u8) {
     let packed = pack_visible_mount(dentry, task);
-    (packed & !1, (packed & 1) as u8 * FLAG_AMBIGUOUS)
+    let flags = ((packed & 1) as u8 * FLAG_AMBIGUOUS) | ((packed >> 1 & 1) as u8 * FLAG_UNSEARCHED);
+    (packed & !3, flags)
 }
 
-/// [`visible_mount`] as one number, since a BPF function returns one register: the address, which is even, and 1 if
-/// there are more.
+/// [`visible_mount`] as one number, since a BPF function returns one register: the address, which is a multiple of 4; 1 if
+/// there are more; and 2 if there may be.
 #[inline(never)]
 fn pack_visible_mount(dentry: Address, task: Address) -> u64 {
     if !known!(
@@ -197,10 +244,11 @@ fn pack_visible_mount(dentry: Address, task: Address) -> u64 {
         return 0;
     }
     let head = follow(dentry, layout!(dentry_sb)) + u64::from(layout!(super_block_mounts));
-    let namespace = follow(follow(task, layout!(task_nsproxy)), layout!(nsproxy_mnt_ns));
-    let mut search = MountSearch { head, next: word(head), namespace, dentry, found: 0, count: 0 };
+    let namespace = own_namespace(task);
+    let mut search =
+        MountSearch { head, next: word(head), namespace, dentry, found: 0, count: 0, ended: false };
     repeat(MOUNTS, &mut search);
-    search.found | u64::from(search.count > 1)
+    search.found | u64::from(search.count > 1) | u64::from(!search.ended) << 1
 }
 
 /// A search among the mounts of a file system.
@@ -211,12 +259,15 @@ struct MountSearch {
     dentry: Address,
     found: Address,
     count: u32,
+    /// No other mount could change the answer.
+    ended: bool,
 }
 
 impl Step for MountSearch {
     #[inline(always)]
     fn step(&mut self) -> Next {
-        if self.next == 0 || self.next == self.head {
+        if self.next == 0 || self.next == self.head || self.count > 1 {
+            self.ended = true;
             return Next::Stop;
         }
         let link = u64::from(layout!(mount_next_in_super_block));

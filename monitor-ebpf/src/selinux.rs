@@ -7,15 +7,16 @@ use aya_ebpf::{
     macros::{fexit, kprobe},
     programs::{FExitContext, ProbeContext},
 };
-use monitor_common::{Flags, Selinux, SourceId, chunk::ChunkKind, counter::Counter};
+use monitor_common::{Flags, ObjectKind, Selinux, SourceId, chunk::ChunkKind, counter::Counter};
 
 use crate::{
     finish, label,
     layout::layout,
+    lookup,
     memory::{Address, Fault, argument, follow, member},
     object,
     output::{Record, count},
-    task,
+    target, task,
 };
 
 /// `void common_lsm_audit(struct common_audit_data *a, ...)` (`security/lsm_audit.c`).
@@ -61,6 +62,17 @@ fn denial(data: Result<Address, Fault>) {
     }
     labels(&mut record);
     object::describe::<Selinux>(&mut record, data, false);
+    // What is asked of processes has no audit data: the target is the system call's argument.
+    if record.body::<Selinux>().object.kind == ObjectKind::None as u8 {
+        let (target, tsid) = (target::of_system_call(), record.body::<Selinux>().tsid);
+        if target != 0 && label::sid(task::own_credentials(target)) == tsid {
+            target::describe::<Selinux>(&mut record, target);
+        }
+    }
+    if record.body::<Selinux>().object.kind == ObjectKind::Capability as u8 {
+        let capability = record.body::<Selinux>().object.number;
+        lookup::describe(&mut record, capability);
+    }
     finish::submit(record);
 }
 
@@ -70,7 +82,7 @@ pub fn labels(record: &mut Record) {
     let (ssid, tsid) = (record.body::<Selinux>().ssid, record.body::<Selinux>().tsid);
     label::context(record, ChunkKind::SubjectContext, ssid);
     label::context(record, ChunkKind::ObjectContext, tsid);
-    let sid = label::task_sid();
+    let sid = label::sid(task::own_credentials(task::current()));
     if sid != 0 && sid != ssid {
         record.set(Flags::NOT_SUBJECT);
         label::context(record, ChunkKind::TaskContext, sid);

@@ -215,7 +215,7 @@ fn report(change: u32, before: u32, after: u32) {
     body.change = change;
     body.before = before;
     body.after = after;
-    body.ssid = label::task_sid();
+    body.ssid = label::sid(task::acting_credentials(task::current()));
     task::describe(&mut record);
     let sid = record.body::<SelinuxPolicy>().ssid;
     label::context(&mut record, ChunkKind::SubjectContext, sid);

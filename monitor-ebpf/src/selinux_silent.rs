@@ -224,7 +224,7 @@ fn remembered(security: Address, tsid: u32, mask: u32) -> Result<Decision, Fault
         | ((mask >> MAY_WRITE_BIT & 1) * setting!(selinux_dir_write))
         | ((mask >> MAY_EXEC_BIT & 1) * setting!(selinux_dir_search));
     Ok(Decision {
-        ssid: label::task_sid(),
+        ssid: label::sid(task::acting_credentials(task::current())),
         tsid,
         tclass: u32::from(tclass),
         requested,

@@ -2,13 +2,13 @@
 
 use aya_ebpf::helpers::generated;
 use monitor_common::{
-    Flags,
+    Ancestor, Credentials, Flags,
     chunk::{ChunkKind, FLAG_CUT, FLAG_FAULT},
 };
 
 use crate::{
-    layout::{known, layout},
-    memory::{Address, follow},
+    layout::{known, layout, setting},
+    memory::{Address, follow, word},
     output::{BYTES_MAX, Record},
     path,
     repeat::{Next, Step, repeat},
@@ -16,6 +16,9 @@ use crate::{
 
 /// Generations that are followed.
 const ANCESTORS: u32 = 8;
+/// The bit of the preemption count that is set while a software interrupt is served (`SOFTIRQ_OFFSET`,
+/// include/linux/preempt.h).
+const SOFTIRQ_BIT: u32 = 8;
 /// The bit of `PF_KTHREAD` (include/linux/sched.h), the same from 5.10 to 7.3.
 const PF_KTHREAD_BIT: u32 = 21;
 
@@ -24,6 +27,18 @@ const PF_KTHREAD_BIT: u32 = 21;
 pub fn current() -> Address {
     // SAFETY: the helper has no preconditions.
     unsafe { generated::bpf_get_current_task() }
+}
+
+/// The credentials of a task that are its own, whatever it acts with at the moment (`task->real_cred`).
+#[inline(always)]
+pub fn own_credentials(task: Address) -> Address {
+    follow(task, layout!(task_real_cred))
+}
+
+/// The credentials that a task acts with, which the kernel borrows for it at times (`task->cred`).
+#[inline(always)]
+pub fn acting_credentials(task: Address) -> Address {
+    follow(task, layout!(task_cred))
 }
 
 /// Where the running task's registers are, as they were when it entered the kernel.
@@ -55,6 +70,42 @@ pub fn describe(record: &mut Record) {
     namespaces(record, task, leader);
     // SAFETY: the helper has no preconditions.
     record.head().time = unsafe { generated::bpf_ktime_get_boot_ns() };
+    interrupted(record);
+    borrowed(record, task);
+}
+
+/// Notes that the running task was interrupted by what is being refused, where the kernel shows that.
+#[inline(always)]
+fn interrupted(record: &mut Record) {
+    if setting!(per_cpu_offset) == 0 || setting!(preempt_count) == 0 {
+        return;
+    }
+    // SAFETY: the helper has no preconditions.
+    let cpu = unsafe { generated::bpf_get_smp_processor_id() };
+    let base = word(setting!(per_cpu_offset) + u64::from(cpu) * 8);
+    let serves = (word(base.wrapping_add(setting!(preempt_count))) >> SOFTIRQ_BIT) & 1;
+    record.set(serves as u16 * (Flags::IN_INTERRUPT | Flags::NOT_SUBJECT));
+}
+
+/// Appends the credentials that the task acts with, if they are not its own.
+#[inline(always)]
+fn borrowed(record: &mut Record, task: Address) {
+    let cred = acting_credentials(task);
+    if cred == own_credentials(task) {
+        return;
+    }
+    let Some(chunk) = record.begin(ChunkKind::Credentials) else { return };
+    let id = |offset| follow(cred, offset) as u32;
+    record.value(Credentials {
+        cap_effective: follow(cred, layout!(cred_cap_effective)),
+        uid: id(layout!(cred_uid)),
+        euid: id(layout!(cred_euid)),
+        fsuid: id(layout!(cred_fsuid)),
+        gid: id(layout!(cred_gid)),
+        egid: id(layout!(cred_egid)),
+        fsgid: id(layout!(cred_fsgid)),
+    });
+    record.end(chunk);
 }
 
 /// Appends the running task's chunks: first those by which a unit, a container and a program are known.
@@ -69,6 +120,9 @@ pub fn describe_more(record: &mut Record) {
     command_line(record, task);
     if known!(fs_pwd) {
         path::path(record, ChunkKind::Cwd, follow(task, layout!(task_fs)) + u64::from(layout!(fs_pwd)));
+    }
+    if known!(fs_root) {
+        path::path(record, ChunkKind::Root, follow(task, layout!(task_fs)) + u64::from(layout!(fs_root)));
     }
     let leader = follow(task, layout!(task_group_leader));
     repeat(ANCESTORS, &mut Ancestors { record, child: leader });
@@ -90,7 +144,7 @@ fn identity(record: &mut Record, task: Address, leader: Address) {
     record.read(|head| &mut head.task.ppid, parent, layout!(task_tgid), 3);
     record.read(|head| &mut head.task.loginuid, task, layout!(task_loginuid), 6);
     record.read(|head| &mut head.task.session, task, layout!(task_sessionid), 7);
-    let cred = follow(task, layout!(task_cred));
+    let cred = own_credentials(task);
     record.read(|head| &mut head.task.cap_effective, cred, layout!(cred_cap_effective), 2);
     record.read(|head| &mut head.task.uid, cred, layout!(cred_uid), 5);
     record.read(|head| &mut head.task.euid, cred, layout!(cred_euid), 5);
@@ -121,7 +175,7 @@ fn namespaces(record: &mut Record, task: Address, leader: Address) {
     record.read(|head| &mut head.task.namespaces[1], mount, layout!(mnt_namespace_inum), 8);
     let net = follow(nsproxy, layout!(nsproxy_net_ns));
     record.read(|head| &mut head.task.namespaces[2], net, layout!(net_inum), 8);
-    let user = follow(follow(task, layout!(task_cred)), layout!(cred_user_ns));
+    let user = follow(own_credentials(task), layout!(cred_user_ns));
     record.read(|head| &mut head.task.namespaces[3], user, layout!(user_namespace_inum), 8);
 }
 
@@ -149,10 +203,22 @@ fn command_line(record: &mut Record, task: Address) {
     if len > BYTES_MAX {
         record.flag(chunk, FLAG_CUT);
     }
+    record.head().task.argument_count = argument_count(mm);
     if record.user_bytes(start, len).is_err() {
         record.flag(chunk, FLAG_FAULT);
     }
     record.end(chunk);
+}
+
+/// The number of arguments that the program was started with, which the kernel put where its stack begins
+/// (`create_elf_tables`, fs/binfmt_elf.c); 0 if it can't be read.
+#[inline(always)]
+fn argument_count(mm: Address) -> u32 {
+    let mut count = 0_u32;
+    let from = follow(mm, layout!(mm_start_stack));
+    // SAFETY: the helper checks the address, and writes four bytes.
+    unsafe { generated::bpf_probe_read_user((&raw mut count).cast(), 4, from as *const _) };
+    count
 }
 
 /// Where a line of ancestors is on its way up.
@@ -171,14 +237,14 @@ impl Step for Ancestors<'_> {
             return Next::Stop;
         }
         let Some(chunk) = self.record.begin(ChunkKind::Ancestor) else { return Next::Stop };
-        let uid = follow(follow(parent, layout!(task_cred)), layout!(cred_uid)) as u32;
         let comm = layout!(task_comm);
-        self.record.value((
-            follow(parent, layout!(task_start_boottime)),
-            u64::from(pid) | u64::from(uid) << 32,
-            follow(parent, comm),
-            follow(parent, comm.saturating_add(8)),
-        ));
+        let [first, second] = [follow(parent, comm), follow(parent, comm.saturating_add(8))];
+        self.record.value(Ancestor {
+            start_time: follow(parent, layout!(task_start_boottime)),
+            pid,
+            uid: follow(own_credentials(parent), layout!(cred_uid)) as u32,
+            comm: [first, second],
+        });
         self.record.end(chunk);
         executable(self.record, ChunkKind::AncestorExe, parent);
         self.child = parent;

@@ -330,6 +330,25 @@ pub struct Subject<'a> {
     /// Landlock: whether the process still runs the program that restricted itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_exec: Option<bool>,
+    /// User id that was judged, where it is not the process's own: the kernel acts with borrowed credentials at times
+    /// (overlayfs, access(2)). So are those that follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// Effective user id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub euid: Option<u32>,
+    /// File-system user id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fsuid: Option<u32>,
+    /// Group id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gid: Option<u32>,
+    /// Effective group id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egid: Option<u32>,
+    /// Effective capabilities, as [`Process::cap_effective`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap_effective: Option<Text<'a>>,
     /// True if the kernel was working for another than the running task, so that [`Event::process`] may not be who
     /// asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -364,6 +383,12 @@ pub struct Object<'a> {
     /// True if the file had been unlinked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+    /// The name of the entry in the directory that is the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Text<'a>>,
+    /// The file whose execution would make the process that is the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executable: Option<Executable<'a>>,
     /// AppArmor's or TOMOYO's name of the object, if it is not the path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Text<'a>>,
@@ -453,6 +478,34 @@ pub struct Object<'a> {
     pub dbus: Option<Dbus<'a>>,
 }
 
+/// A file that is to be executed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Executable<'a> {
+    /// Its path.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Text<'a>>,
+    /// Where [`Self::path`] starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_root: Option<PathRoot>,
+    /// The file system's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Text<'a>>,
+    /// The file system's device number, `major:minor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_number: Option<Text<'a>>,
+    /// Inode number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inode: Option<u64>,
+    /// File type and permissions, octal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Text<'a>>,
+    /// The file's owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<u32>,
+}
+
 /// A message of D-Bus, or a name on the bus.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -534,14 +587,14 @@ pub enum PathRoot {
     KernelMount,
 }
 
-/// An address and port.
+/// An address and port, or the one of them that is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint<'a> {
-    /// The IP address.
-    #[serde(borrow)]
-    pub address: Text<'a>,
+    /// The IP address; absent if the kernel gave none.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Text<'a>>,
     /// The port; absent if 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
@@ -600,6 +653,12 @@ pub struct Process<'a> {
     /// The working directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<Text<'a>>,
+    /// The root directory, if it is not that of the mount namespace: the process is in a chroot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Text<'a>>,
+    /// True if this process was merely interrupted: the kernel was serving a software interrupt, for whoever caused it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_interrupt: bool,
     /// When the process started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Timestamp>,

@@ -28,7 +28,15 @@ pub struct Path {
     pub ambiguous: bool,
     /// The file had been unlinked.
     pub deleted: bool,
+    /// It is a name that the file has of its own, in no directory: that of a pipe, a socket, a memfd.
+    pub is_name: bool,
+    /// There are more mounts than were searched for one that the process sees.
+    pub unsearched: bool,
 }
+
+/// Why no mount was found, though there may be one.
+pub const MANY_MOUNTS: &str =
+    "the file system has more mounts than are searched, so the path starts at its root";
 
 impl Path {
     /// Turns a chunk of components, the leaf first and each ended by a NUL, round.
@@ -52,15 +60,23 @@ impl Path {
             }
             text::escape_into(name, &mut text);
         }
+        let elsewhere = chunk.has(chunk::FLAG_ELSEWHERE);
         let root = if chunk.has(chunk::FLAG_ABSOLUTE) {
-            PathRoot::MountNamespace
+            if elsewhere { PathRoot::OtherMountNamespace } else { PathRoot::MountNamespace }
         } else if chunk.has(chunk::FLAG_INTERNAL) {
             PathRoot::KernelMount
+        } else if elsewhere {
+            PathRoot::DetachedMount
         } else {
             PathRoot::FileSystem
         };
-        let (ambiguous, deleted) = (chunk.has(chunk::FLAG_AMBIGUOUS), chunk.has(chunk::FLAG_DELETED));
-        Self { text, root, start, ambiguous, deleted }
+        // A file that hangs below no root has no name in any directory, and the kernel calls it deleted
+        // (`simple_dname`, fs/d_path.c).
+        let is_name = root == PathRoot::KernelMount && elsewhere;
+        let unsearched = chunk.has(chunk::FLAG_UNSEARCHED);
+        let ambiguous = chunk.has(chunk::FLAG_AMBIGUOUS) || unsearched && root != PathRoot::FileSystem;
+        let deleted = chunk.has(chunk::FLAG_DELETED) || is_name;
+        Self { text, root, start, ambiguous, deleted, is_name, unsearched }
     }
 
     /// Why this is no absolute path, where one was to be expected.
@@ -74,6 +90,7 @@ impl Path {
                 Some("the path is one of another mount namespace")
             }
             (Start::There, PathRoot::DetachedMount) => Some("the file's mount is in no mount namespace"),
+            (Start::There, PathRoot::FileSystem) if self.unsearched => Some(MANY_MOUNTS),
             (Start::There, PathRoot::FileSystem) => Some("the path starts at the root of its file system"),
             (Start::There, PathRoot::KernelMount) => Some("the file is on one of the kernel's own mounts"),
         }

@@ -95,15 +95,43 @@ fn unescape_one(escaped: &str) -> Option<(u8, &str)> {
     is_hex.then(|| u8::from_str_radix(digits, 16).ok().map(|byte| (byte, after))).flatten()
 }
 
-/// Shows a text from outside on a terminal: its control characters, which could move the cursor or forge a line, are
-/// escaped.
+/// Shows a text from outside on a terminal: what could move the cursor, forge a line, change the order of what is read or
+/// hide is escaped.
 #[must_use]
 pub fn printable(text: &str) -> impl fmt::Display {
     fmt::from_fn(move |f| {
         text.chars().try_for_each(|c| {
-            if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
+            if c.is_control() || is_unseen(c) { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
         })
     })
+}
+
+/// Whether a character has no shape of its own: those that format text (Unicode's category Cf) and those that separate
+/// lines and paragraphs.
+fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{600}'..='\u{605}'
+            | '\u{61c}'
+            | '\u{6dd}'
+            | '\u{70f}'
+            | '\u{890}'..='\u{891}'
+            | '\u{8e2}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{110bd}'
+            | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0001}'
+            | '\u{e0020}'..='\u{e007f}'
+    )
 }
 
 #[cfg(test)]
@@ -111,6 +139,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_terminal_gets_no_character_that_turns_text_round_or_hides() {
+        let name = "safe\u{202e}gpj.exe\u{2066}\u{200b}\u{feff}\u{2028}x";
+        assert_eq!(printable(name).to_string(), r"safe\u{202e}gpj.exe\u{2066}\u{200b}\u{feff}\u{2028}x");
+        assert_eq!(printable("été 日本 עברית 👍🏽").to_string(), "été 日本 עברית 👍🏽");
+    }
 
     #[test]
     fn plain_text_is_borrowed() {

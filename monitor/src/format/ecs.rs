@@ -458,7 +458,8 @@ impl<'e> Network<'e> {
 /// The field sets `source` and `destination`.
 #[derive(Serialize)]
 struct Peer<'e> {
-    address: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ip: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -467,10 +468,10 @@ struct Peer<'e> {
 
 impl<'e> Peer<'e> {
     fn of(endpoint: &'e Endpoint<'_>) -> Self {
-        let address = &*endpoint.address;
+        let address = endpoint.address.as_deref();
         // Elasticsearch would refuse the whole document for an `ip` that is none.
-        let is_ip = address.parse::<IpAddr>().is_ok();
-        Self { address, ip: is_ip.then_some(address), port: endpoint.port }
+        let ip = address.filter(|address| address.parse::<IpAddr>().is_ok());
+        Self { address, ip, port: endpoint.port }
     }
 }
 

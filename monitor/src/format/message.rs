@@ -35,9 +35,14 @@ impl fmt::Display for Message<'_> {
         let object = &event.object;
         match (name(object), object.destination.as_ref().or(object.source.as_ref())) {
             (Some(name), _) => write!(f, " on {name}"),
-            (None, Some(Endpoint { address, port: Some(port) })) => write!(f, " on {address} port {port}"),
-            (None, Some(Endpoint { address, port: None })) => write!(f, " on {address}"),
-            (None, None) => object.label.as_ref().map_or(Ok(()), |label| write!(f, " on {label}")),
+            (None, Some(Endpoint { address: Some(address), port: Some(port) })) => {
+                write!(f, " on {address} port {port}")
+            }
+            (None, Some(Endpoint { address: Some(address), port: None })) => write!(f, " on {address}"),
+            (None, Some(Endpoint { address: None, port: Some(port) })) => write!(f, " on port {port}"),
+            (None, None | Some(Endpoint { address: None, port: None })) => {
+                object.label.as_ref().map_or(Ok(()), |label| write!(f, " on {label}"))
+            }
         }
     }
 }

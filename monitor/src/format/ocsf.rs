@@ -643,7 +643,7 @@ struct NetworkEndpoint<'e> {
 
 impl<'e> NetworkEndpoint<'e> {
     fn of(endpoint: &'e Endpoint<'_>) -> Option<Self> {
-        let ip = &*endpoint.address;
+        let ip = endpoint.address.as_deref()?;
         ip.parse::<IpAddr>().is_ok().then_some(Self { ip, port: endpoint.port })
     }
 }

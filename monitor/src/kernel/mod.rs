@@ -19,7 +19,7 @@ mod ring;
 mod symbols;
 pub mod types;
 
-use std::{collections::HashMap, io, os::fd::AsFd as _};
+use std::{collections::HashMap, io, ops::Range, os::fd::AsFd as _};
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader,
@@ -28,7 +28,7 @@ use aya::{
 };
 use monitor_common::{
     BPF_LSM_SLOTS, HookCall, SourceId,
-    layout::{ABSENT, ENTRIES, Layout, Settings},
+    layout::{ABSENT, ENTRIES, Layout, Settings, Spec},
 };
 use zerocopy::IntoBytes as _;
 
@@ -304,6 +304,9 @@ fn variables(
         "tomoyo_query_observers",
         "enforce",
         "lockdown_reasons",
+        "__per_cpu_offset",
+        "__preempt_count",
+        "pcpu_hot",
     ];
     let symbols = symbols::find(&names).unwrap_or_else(|error| {
         notes.push(format!(
@@ -314,6 +317,8 @@ fn variables(
     let of = |symbol: &str| symbols.get(symbol).cloned().unwrap_or_default();
     settings.yama_ptrace_scope = of("ptrace_scope").start;
     settings.tomoyo_query_observers = of("tomoyo_query_observers").start;
+    settings.per_cpu_offset = of("__per_cpu_offset").start;
+    settings.preempt_count = preempt_count(types, &symbols);
     if active("ipe") {
         settings.ipe_enforce = of("enforce").start;
         facts.ipe = Numbers {
@@ -383,6 +388,16 @@ fn variables(
             });
     }
     Ok((settings, facts))
+}
+
+/// Where each CPU counts preemption and interrupts, before the CPU's offset is added; 0 if that is unknown.
+fn preempt_count(types: &KernelTypes, symbols: &HashMap<&str, Range<u64>>) -> u64 {
+    let at = |symbol| symbols.get(symbol).map(|range| range.start);
+    let in_hot = || {
+        let offset = types.resolve(Spec::Member("pcpu_hot", "preempt_count"))?;
+        Some(at("pcpu_hot")? + u64::from(offset))
+    };
+    at("__preempt_count").or_else(in_hot).unwrap_or(0)
 }
 
 fn hidden(symbol: &str, what: &str) -> String {

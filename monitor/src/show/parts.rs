@@ -196,10 +196,12 @@ fn dbus(object: &Object<'_>) -> Option<String> {
 
 pub(super) fn address(endpoint: &Endpoint<'_>) -> String {
     let Endpoint { address, port } = endpoint;
-    match port {
-        Some(port) if address.contains(':') => format!("[{address}]:{port}"),
-        Some(port) => format!("{address}:{port}"),
-        None => address.clone().into_owned(),
+    match (address, port) {
+        (Some(address), Some(port)) if address.contains(':') => format!("[{address}]:{port}"),
+        (Some(address), Some(port)) => format!("{address}:{port}"),
+        (Some(address), None) => address.clone().into_owned(),
+        (None, Some(port)) => format!("port {port}"),
+        (None, None) => String::new(),
     }
 }
 

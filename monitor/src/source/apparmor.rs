@@ -1,6 +1,9 @@
 //! AppArmor's records.
 
-use monitor_common::{Apparmor, ObjectKind as AuditKind, SourceId, chunk::ChunkKind};
+use monitor_common::{
+    Apparmor, ObjectKind as AuditKind, SourceId,
+    chunk::{ChunkKind, FLAG_CUT},
+};
 
 use crate::{
     event::{Event, Kind, Module, ObjectKind, PathRoot, Verdict},
@@ -14,6 +17,7 @@ use crate::{
             socket,
         },
         object,
+        selinux::UNKNOWN_TARGET,
     },
     text,
 };
@@ -120,6 +124,10 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
         draft.missing("action.class", "neither the class nor a known operation was given");
     }
     name_is_path(&mut draft);
+    whose_label(&mut draft.event);
+    if matches!(class, Class::Signal | Class::Ptrace) && draft.event.object.process.is_none() {
+        draft.missing("object.process", UNKNOWN_TARGET);
+    }
     if draft.event.silent {
         describe_silent(&mut draft, class);
     }
@@ -142,9 +150,16 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), R
             event.subject.namespace = text();
             "subject.namespace"
         }
+        // Of names that are too long, the end is there.
         ChunkKind::Name => {
             event.object.name = text();
-            "object.name"
+            event.object.path_cut = chunk.has(FLAG_CUT);
+            return Ok(());
+        }
+        ChunkKind::Target if chunk.has(FLAG_CUT) => {
+            event.object.target = text();
+            draft.missing("object.target", "its start did not fit");
+            return Ok(());
         }
         ChunkKind::Target | ChunkKind::MountTransition => {
             event.object.target = text();
@@ -194,7 +209,7 @@ fn describe_class(draft: &mut Draft<'_>, class: Class, body: &Apparmor) {
             object.socket_type = Some(socket::kind(details.word(0)));
             let family =
                 [body.object.socket.family, body.object.socket.socket_family].into_iter().find(|&f| f != 0);
-            object.protocol = Some(socket::protocol(family.unwrap_or_default(), details.word(1)));
+            object.protocol = socket::protocol(family.unwrap_or_default(), details.word(1));
             ObjectKind::Socket
         }
         Class::Rlimits => {
@@ -226,6 +241,17 @@ fn describe_class(draft: &mut Draft<'_>, class: Class, body: &Apparmor) {
     draft.event.object.kind = kind;
 }
 
+/// Whether the profile that was judged is one of the process's own. Where AppArmor judges a receiver or a tracee, it is the
+/// other side's.
+fn whose_label(event: &mut Event<'_>) {
+    let (Some(own), Some(judged)) = (&event.process.label, &event.subject.label) else { return };
+    if own == judged || own.split("//&").any(|own| own == &**judged) {
+        event.process.label = None;
+    } else {
+        event.subject.not_process = true;
+    }
+}
+
 /// What a silent denial's program could not see as AppArmor does. Capabilities, and mounts before Linux 7.3, are seen where
 /// AppArmor has decided for all profiles of the process.
 fn describe_silent(draft: &mut Draft<'_>, class: Class) {
@@ -252,13 +278,13 @@ fn name_is_path(draft: &mut Draft<'_>) {
     let object = &mut draft.event.object;
     if object.kind == ObjectKind::File
         && object.path.is_none()
-        && object.name.as_ref().is_some_and(|name| name.starts_with('/'))
+        && object.name.as_ref().is_some_and(|name| name.starts_with('/') || object.path_cut)
     {
         object.path = object.name.take();
-        object.path_root = Some(PathRoot::MountNamespace);
-        for missing in draft.event.missing.iter_mut().filter(|missing| missing.field == "object.name") {
-            missing.field = "object.path".into();
-        }
+        object.path_root = (!object.path_cut).then_some(PathRoot::MountNamespace);
+    } else if object.path_cut && object.path.is_none() {
+        object.path_cut = false;
+        draft.missing("object.name", "its start did not fit");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use monitor_common::{Flags, chunk::ChunkKind};
+use monitor_common::{Directory, Flags, chunk::ChunkKind};
 
 use crate::{
     event::{
@@ -23,6 +23,12 @@ pub(super) struct Draft<'a> {
     pub(super) tables: &'a Tables,
     contexts: ContextReader<'a>,
     flags: u16,
+    /// Arguments that the program was started with; 0 if unknown.
+    pub(super) arguments: u32,
+    /// The magic number of the object's file system.
+    pub(super) magic: u32,
+    /// The directory that the object's entry is in.
+    pub(super) parent: Option<Directory>,
 }
 
 impl<'a> Draft<'a> {
@@ -59,7 +65,11 @@ impl<'a> Draft<'a> {
             tables,
             contexts: ContextReader::default(),
             flags: head.flags,
+            arguments: head.task.argument_count,
+            magic: 0,
+            parent: None,
         };
+        draft.event.process.in_interrupt = has(Flags::IN_INTERRUPT);
         task::note_missing(head.missing, &mut draft);
         draft
     }
@@ -70,6 +80,8 @@ impl<'a> Draft<'a> {
         match chunk.kind {
             ChunkKind::Exe
             | ChunkKind::Cwd
+            | ChunkKind::Root
+            | ChunkKind::Credentials
             | ChunkKind::Argv
             | ChunkKind::Cgroup
             | ChunkKind::Ancestor
@@ -78,10 +90,8 @@ impl<'a> Draft<'a> {
             | ChunkKind::UnixName
             | ChunkKind::ObjectName
             | ChunkKind::ObjectExe
-            | ChunkKind::Interface => {
-                object::take(self, chunk);
-                Ok(())
-            }
+            | ChunkKind::Interface
+            | ChunkKind::Parent => object::take(self, chunk),
             ChunkKind::SubjectContext
             | ChunkKind::ObjectContext
             | ChunkKind::TaskContext

@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use monitor_common::{ObjectKind as Kind, Socket, chunk::ChunkKind};
-use zerocopy::{IntoBytes as _, TryFromBytes as _};
+use monitor_common::{Directory, ObjectKind as Kind, Socket, chunk::ChunkKind};
+use zerocopy::{FromBytes as _, IntoBytes as _, TryFromBytes as _};
 
 use crate::{
-    event::{Endpoint, ObjectKind, TargetProcess},
-    path::{Path, Start},
-    record::Chunk,
+    event::{Endpoint, Executable, ObjectKind, PathRoot, TargetProcess},
+    path::{MANY_MOUNTS, Path, Start},
+    record::{Chunk, RecordError},
     source::{
         draft::Draft,
         names::{capability, socket},
@@ -22,6 +22,7 @@ const MINOR_BITS: u32 = 20;
 /// Fills in what the fixed part says.
 pub(super) fn describe<'a>(draft: &mut Draft<'a>, object: &'a monitor_common::Object) {
     let clock = draft.tables.clock;
+    draft.magic = object.magic;
     let event = &mut draft.event;
     let to = &mut event.object;
     // A file that is yet to be made has a file system, but no inode.
@@ -86,7 +87,7 @@ pub(super) fn describe_socket(draft: &mut Draft<'_>, from: &Socket) {
     to.family = (family != 0).then(|| socket::family(family));
     if from.socket_type != 0 {
         to.socket_type = Some(socket::kind(u32::from(from.socket_type)));
-        to.protocol = Some(socket::protocol(family, u32::from(from.protocol)));
+        to.protocol = socket::protocol(family, u32::from(from.protocol));
     }
     let request_family = if from.family == 0 { from.socket_family } else { from.family };
     to.source = endpoint(request_family, &from.source, from.source_port);
@@ -104,17 +105,42 @@ fn endpoint(family: u16, address: &[u8; 16], port: u16) -> Option<Endpoint<'stat
         socket::INET6 => IpAddr::V6(Ipv6Addr::from_octets(*address)),
         _ => return None,
     };
-    (!address.is_unspecified() || port != 0)
-        .then(|| Endpoint { address: address.to_string().into(), port: (port != 0).then_some(port) })
+    // Where the kernel judges a port alone, there is no address; and an unspecified one is none.
+    let address = (!address.is_unspecified()).then(|| address.to_string().into());
+    let port = (port != 0).then_some(port);
+    (address.is_some() || port.is_some()).then_some(Endpoint { address, port })
+}
+
+/// The name of a file that is in no directory, as `/proc/PID/fd` shows it, by the magic number of its file system
+/// (include/uapi/linux/magic.h); `None` if it has no form of its own.
+fn own_name(magic: u32, inode: Option<u64>, name: &str) -> Option<String> {
+    let inode = inode.unwrap_or_default();
+    Some(match magic {
+        0x5049_5045 => format!("pipe:[{inode}]"),
+        0x534f_434b => format!("socket:[{inode}]"),
+        0x0904_1934 => format!("anon_inode:{name}"),
+        0x5049_4446 => "anon_inode:[pidfd]".to_owned(),
+        _ => return None,
+    })
 }
 
 /// Takes a chunk about the object.
-pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) {
+pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), RecordError> {
     match chunk.kind {
         ChunkKind::ObjectPath => {
-            let path = Path::of(chunk);
+            let mut path = Path::of(chunk);
             if path.start == Start::Unreadable {
                 draft.missing("object.path", "the path's start could not be read");
+            }
+            if path.unsearched && path.root == PathRoot::FileSystem {
+                draft.missing("object.path", MANY_MOUNTS);
+            }
+            if path.is_name
+                && let Some(name) =
+                    own_name(draft.magic, draft.event.object.inode, path.text.trim_start_matches('/'))
+            {
+                path.text = name;
+                path.deleted = false;
             }
             let to = &mut draft.event.object;
             to.path_cut = path.start != Start::There;
@@ -155,8 +181,51 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) {
             draft.event.missing.retain(|missing| missing.field != "object.interface");
             draft.event.object.interface = Some(text::escape(chunk.bytes));
         }
+        ChunkKind::Parent => {
+            let error = RecordError::ChunkForm(chunk.kind);
+            draft.parent = Some(Directory::read_from_bytes(chunk.bytes).map_err(|_| error)?);
+        }
         _ => {}
     }
+    Ok(())
+}
+
+/// Makes the directory the object, and what was the object an entry in it.
+pub(super) fn is_parent(draft: &mut Draft<'_>) {
+    let Some(parent) = draft.parent else { return };
+    let object = &mut draft.event.object;
+    object.inode = Some(parent.inode);
+    object.owner = Some(parent.owner);
+    object.mode = Some(format!("{:07o}", parent.mode).into());
+    object.deleted = false;
+    if let Some(path) = object.path.take() {
+        let (directory, entry) = path.rsplit_once('/').map_or((None, &*path), |(directory, entry)| {
+            (Some(if directory.is_empty() { "/" } else { directory }), entry)
+        });
+        object.entry = Some(entry.to_owned().into());
+        object.path = directory.map(|directory| directory.to_owned().into());
+        if object.path.is_none() {
+            object.path_root = None;
+        }
+    }
+}
+
+/// Makes the process that an execution would make the object, and the file its executable.
+pub(super) fn is_new_process(draft: &mut Draft<'_>) {
+    let object = &mut draft.event.object;
+    if object.kind != ObjectKind::File {
+        return;
+    }
+    object.kind = ObjectKind::Process;
+    object.executable = Some(Executable {
+        path: object.path.take(),
+        path_root: object.path_root.take(),
+        device: object.device.take(),
+        device_number: object.device_number.take(),
+        inode: object.inode.take(),
+        mode: object.mode.take(),
+        owner: object.owner.take(),
+    });
 }
 
 /// Whether a source filled in a socket at all.

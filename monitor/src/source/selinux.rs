@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use monitor_common::{Selinux, SourceId};
+use monitor_common::{ObjectKind as AuditKind, Selinux, SourceId};
 
 use crate::{
-    event::{Event, Kind, Module, Text},
+    event::{Event, Kind, Module, ObjectKind, Text},
     kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
     source::{Source, Tables, context::Formatted, draft::Draft, object},
@@ -100,7 +100,10 @@ pub(super) fn describe(draft: &mut Draft<'_>, body: &Selinux, refused: u32) {
     if body.requested != refused {
         draft.event.action.requested = classes.permissions(body.tclass, body.requested);
     }
-    draft.event.action.errno = (body.result < 0).then_some(body.result.unsigned_abs());
+    let class = classes.class_name(body.tclass);
+    // Of a capability, the caller gets what the kernel makes of it (EPERM, mostly), and not SELinux's own answer.
+    let is_capability = class.starts_with("cap");
+    draft.event.action.errno = (body.result < 0 && !is_capability).then_some(body.result.unsigned_abs());
     if classes.class(body.tclass).is_none() {
         draft.missing("action.class", "the kernel did not tell the names of its classes");
     } else if !classes.knows(body.tclass, refused | body.requested) {
@@ -110,7 +113,54 @@ pub(super) fn describe(draft: &mut Draft<'_>, body: &Selinux, refused: u32) {
     let [subject, object] = draft.contexts();
     draft.event.subject.label = label(draft, "subject.label", body.ssid, subject);
     draft.event.object.label = label(draft, "object.label", body.tsid, object);
+    whose_label(draft, body, &class);
 }
+
+/// What the object's label is a label of, where the kernel's audit data is about something else.
+fn whose_label(draft: &mut Draft<'_>, body: &Selinux, class: &str) {
+    let action = &draft.event.action;
+    let asks = |permissions: &[&str]| {
+        action.permissions.iter().chain(&action.requested).any(|asked| permissions.contains(&&**asked))
+    };
+    match class {
+        // The audit data has the entry, the label is the directory's (`may_create`, `may_link`, `may_rename`,
+        // security/selinux/hooks.c).
+        "dir" if body.object.kind == AuditKind::Dentry as u8 && asks(&["add_name", "remove_name"]) => {
+            object::is_parent(draft);
+        }
+        // The audit data has the file that is executed, the label is the new process's (`selinux_bprm_creds_for_exec`).
+        "process" | "process2" if draft.event.object.kind == ObjectKind::File => {
+            object::is_new_process(draft)
+        }
+        "process" if draft.event.object.kind == ObjectKind::None && asks(&OF_ANOTHER) => {
+            draft.event.object.kind = ObjectKind::Process;
+            draft.missing("object.process", UNKNOWN_TARGET);
+        }
+        _ => {}
+    }
+}
+
+/// Permissions of the class `process` that are asked for about another process.
+const OF_ANOTHER: [&str; 15] = [
+    "getattr",
+    "getcap",
+    "getpgid",
+    "getrlimit",
+    "getsched",
+    "getsession",
+    "ptrace",
+    "setpgid",
+    "setrlimit",
+    "setsched",
+    "sigchld",
+    "sigkill",
+    "signal",
+    "signull",
+    "sigstop",
+];
+
+/// Why the target of a denial is not known.
+pub(super) const UNKNOWN_TARGET: &str = "the kernel's check does not say which process, and the system call names none, several, or one with another label";
 
 /// The text of a context; if there is none, the event says why.
 pub(super) fn label<'a>(

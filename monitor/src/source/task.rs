@@ -1,14 +1,14 @@
 //! The running task, its cgroup and its ancestors.
 
 use monitor_common::{
-    Task,
+    Credentials, Task,
     chunk::{ChunkKind, FLAG_CUT, FLAG_FAULT},
 };
 use zerocopy::FromBytes as _;
 
 use crate::{
     clock::Clock,
-    event::{Ancestor, Cgroup, Namespaces, Process},
+    event::{Ancestor, Cgroup, Event, Namespaces, PathRoot, Process},
     path::{Path, Start},
     record::{Chunk, RecordError},
     source::draft::Draft,
@@ -83,11 +83,23 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), R
         }
         ChunkKind::Argv => {
             let cut = chunk.has(FLAG_CUT | FLAG_FAULT);
-            let args = chunk.bytes.strip_suffix(b"\0").unwrap_or(chunk.bytes);
-            if !chunk.bytes.is_empty() {
-                draft.event.process.cmdline = args.split(|&byte| byte == 0).map(text::escape).collect();
-            }
+            draft.event.process.cmdline =
+                arguments(chunk.bytes, draft.arguments).into_iter().map(text::escape).collect();
             draft.event.process.cmdline_cut = cut;
+        }
+        ChunkKind::Root => {
+            let path = Path::of(chunk);
+            if path.text != "/" || path.root != PathRoot::MountNamespace {
+                if let Some(defect) = path.defect() {
+                    draft.missing("process.root", defect);
+                }
+                draft.event.process.root = Some(path.text.into());
+            }
+        }
+        ChunkKind::Credentials => {
+            let error = RecordError::ChunkForm(chunk.kind);
+            let judged = Credentials::read_from_bytes(chunk.bytes).map_err(|_| error)?;
+            judge(&mut draft.event, &judged);
         }
         ChunkKind::Cgroup => {
             let path = Path::of(chunk);
@@ -118,4 +130,58 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), R
         _ => {}
     }
     Ok(())
+}
+
+/// The arguments of a command line as it is in memory, of which `count` were given at the start; 0 if that is unknown.
+///
+/// A program may write a title over them (`setproctitle`), and fills the rest with zeros. Then there are more ends of
+/// strings than arguments, and those behind the title are none.
+fn arguments(bytes: &[u8], count: u32) -> Vec<&[u8]> {
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    let mut arguments: Vec<_> = bytes.split(|&byte| byte == 0).collect();
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    if count != 0 && arguments.len() > count {
+        let end = arguments.iter().rposition(|argument| !argument.is_empty()).map_or(1, |last| last + 1);
+        arguments.truncate(end);
+    }
+    arguments
+}
+
+/// Fills in the credentials that were judged, as far as they are not the process's own.
+fn judge(event: &mut Event<'_>, judged: &Credentials) {
+    let Event { subject, process, .. } = event;
+    let other = |judged: u32, own: Option<u32>| (own != Some(judged)).then_some(judged);
+    subject.uid = other(judged.uid, process.uid);
+    subject.euid = other(judged.euid, process.euid);
+    subject.fsuid = other(judged.fsuid, process.fsuid);
+    subject.gid = other(judged.gid, process.gid);
+    subject.egid = other(judged.egid, process.egid);
+    let capabilities = format!("{:016x}", judged.cap_effective);
+    subject.cap_effective =
+        (process.cap_effective.as_deref() != Some(&capabilities)).then(|| capabilities.into());
+    let ids = [subject.uid, subject.euid, subject.fsuid, subject.gid, subject.egid];
+    subject.not_process |= ids.iter().any(Option::is_some) || subject.cap_effective.is_some();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::arguments;
+
+    #[test]
+    fn a_title_written_over_the_arguments_is_one_argument() {
+        let title = [&b"worker: idle"[..], &[0; 40]].concat();
+        assert_eq!(arguments(&title, 3), [b"worker: idle"]);
+        assert_eq!(arguments(&[0; 8], 2), [b""]);
+    }
+
+    #[test]
+    fn empty_arguments_that_were_given_stay() {
+        assert_eq!(arguments(b"sh\0-c\0\0x\0\0", 5), [&b"sh"[..], b"-c", b"", b"x", b""]);
+        assert_eq!(arguments(b"sh\0\0\0", 3), [&b"sh"[..], b"", b""]);
+        assert_eq!(arguments(b"sh\0\0\0", 0), [&b"sh"[..], b"", b""], "how many there were is unknown");
+        assert_eq!(arguments(b"", 1), [b""; 0]);
+    }
 }

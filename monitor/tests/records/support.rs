@@ -86,8 +86,10 @@ impl Builder {
 
     /// The chunks that every source writes.
     pub fn task_chunks(self) -> Self {
-        let ancestor =
-            |pid: u32, comm: &[u8]| Ancestor { start_time: 2 * SECOND, pid, uid: 0, comm: padded(comm) };
+        let ancestor = |pid: u32, name: &[u8]| {
+            let comm = zerocopy::transmute!(padded::<16>(name));
+            Ancestor { start_time: 2 * SECOND, pid, uid: 0, comm }
+        };
         self.flagged(ChunkKind::Cgroup, FLAG_ABSOLUTE, b"httpd.service\0system.slice\0")
             .flagged(ChunkKind::Exe, FLAG_ABSOLUTE, b"cat\0bin\0usr\0")
             .chunk(ChunkKind::Argv, b"cat\0--\0/var/lib/x/y\0")
@@ -121,6 +123,8 @@ fn task() -> Task {
         fsgid: 33,
         loginuid: 1000,
         session: u32::MAX,
+        argument_count: 3,
+        reserved: 0,
         namespaces: [4_026_531_836, 4_026_531_841, 4_026_531_840, 4_026_531_837],
         comm: padded(b"cat"),
     }

@@ -83,10 +83,11 @@ fn lookup(names: &'static [&str], number: u32) -> Text<'static> {
     }
 }
 
-/// A protocol's name in the IP families, `tcp`, else its number.
+/// A protocol's name in the IP families, `tcp`, else its number; `None` for 0, which stands for none.
 #[must_use]
-pub fn protocol(family: u16, number: u32) -> Text<'static> {
+pub fn protocol(family: u16, number: u32) -> Option<Text<'static>> {
     let name = match number {
+        0 => return None,
         _ if family != INET && family != INET6 => None,
         1 => Some("icmp"),
         2 => Some("igmp"),
@@ -107,5 +108,5 @@ pub fn protocol(family: u16, number: u32) -> Text<'static> {
         262 => Some("mptcp"),
         _ => None,
     };
-    name.map_or_else(|| number.to_string().into(), Cow::Borrowed)
+    Some(name.map_or_else(|| number.to_string().into(), Cow::Borrowed))
 }
