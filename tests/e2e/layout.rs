@@ -35,6 +35,7 @@ const ABSENCES: [(&str, &[&str]); 3] = [
         "6.1",
         &[
             "apparmor_class",
+            "mnt_namespace_is_anonymous",
             "silent_",
             "landlock_request_",
             "landlock_hierarchy_id",
@@ -50,6 +51,7 @@ const ABSENCES: [(&str, &[&str]); 3] = [
     (
         "6.12",
         &[
+            "mnt_namespace_is_anonymous",
             "silent_mount_check",
             "landlock_request_",
             "landlock_hierarchy_id",
@@ -61,7 +63,7 @@ const ABSENCES: [(&str, &[&str]); 3] = [
             "avdc",
         ],
     ),
-    ("7", &["landlock_request_layer_masks_size"]),
+    ("7", &["landlock_request_layer_masks_size", "mnt_namespace_sequence"]),
 ];
 
 /// The trials of each kernel.

@@ -31,8 +31,36 @@ pub fn compare(record: &Record, event: &Value) -> Vec<String> {
             comparison.mismatches.push(format!("field `{name}` of the audit record isn't compared"));
         }
     }
+    if record.kind == Kind::Denial || record.kind == Kind::LandlockDenial {
+        comparison.unaccounted(record);
+    }
     comparison.mismatches
 }
+
+/// What events say of an object, and the fields of a record of SELinux's, AppArmor's or Landlock's denial, any of which must
+/// say it, too.
+const ACCOUNTS: [(&str, &[&str]); 20] = [
+    ("object.source.address", &["saddr"]),
+    ("object.source.port", &["src"]),
+    ("object.destination.address", &["daddr"]),
+    ("object.destination.port", &["dest"]),
+    ("object.interface", &["netif"]),
+    ("object.capability", &["capability", "capname"]),
+    ("object.ipc_key", &["ipc_key"]),
+    ("object.key_serial", &["key_serial"]),
+    ("object.key_description", &["key_desc"]),
+    ("object.kernel_module", &["kmod"]),
+    ("object.anon_class", &["anonclass"]),
+    ("object.netlink_message", &["nl-msgtype"]),
+    ("object.entry", &["name"]),
+    ("object.target", &["target", "trans"]),
+    ("object.label", &["tcontext", "peer"]),
+    ("subject.label", &["scontext", "profile"]),
+    ("subject.domain", &["domain"]),
+    ("action.ioctl_command", &["ioctlcmd"]),
+    ("action.rlimit", &["rlimit"]),
+    ("object.mount_type", &["fstype"]),
+];
 
 /// What the event gets wrong about the process of the system call during which it came about.
 #[must_use]
@@ -53,14 +81,27 @@ struct Comparison<'a> {
 
 /// Each `of_` method compares one field and returns true, or returns false if it doesn't know the field.
 impl Comparison<'_> {
+    /// Notes what the event says of the denial and the record does not.
+    fn unaccounted(&mut self, record: &Record) {
+        for (value, fields) in ACCOUNTS {
+            let Some(got) = lookup(self.event, value) else { continue };
+            if !fields.iter().any(|field| record.field(field).is_some()) {
+                self.mismatches.push(format!("{value}: {got} is in no field of audit's record"));
+            }
+        }
+    }
+
     /// What the kernel's `common_lsm_audit` writes for all modules (`security/lsm_audit.c`).
     fn of_object(&mut self, name: &str, field: &Field) -> bool {
         match name {
             "pid" => self.number("process.pid", field),
             "comm" => self.text("process.comm", field),
             "path" => self.path(&field.bytes()),
-            "dev" => self.text("object.device", field),
-            "ino" => self.number("object.inode", field),
+            "dev" => self.text(self.of_file("device"), field),
+            // Of an entry in a directory that is the object, the record has the entry's inode, or of a program that is to be
+            // executed.
+            "ino" if lookup(self.event, "object.entry").is_some() => {}
+            "ino" => self.number(self.of_file("inode"), field),
             "capability" => {
                 let capability =
                     field.number().and_then(|number| CAPABILITIES.get(usize::try_from(number).ok()?));
@@ -89,6 +130,19 @@ impl Comparison<'_> {
             _ => return false,
         }
         true
+    }
+
+    /// Where the event has a value of the file that the record is about: of the program, where the object is the process
+    /// that its execution would make.
+    fn of_file(&self, value: &str) -> &'static str {
+        let names = [
+            ("path", "object.path", "object.executable.path"),
+            ("inode", "object.inode", "object.executable.inode"),
+            ("device", "object.device", "object.executable.device"),
+        ];
+        let is_program = lookup(self.event, "object.executable").is_some();
+        let found = names.into_iter().find(|(name, ..)| *name == value);
+        found.map_or("", |(_, file, program)| if is_program { program } else { file })
     }
 
     /// Whether the event itself says that it lacks this field, and why.
@@ -129,6 +183,8 @@ impl Comparison<'_> {
             "requested_mask" | "requested" => self.text("action.requested_mask", field),
             "denied_mask" | "denied" => self.text("action.denied_mask", field),
             "addr" => self.unix_address(field),
+            // Those that were judged.
+            "fsuid" if lookup(self.event, "subject.fsuid").is_some() => self.number("subject.fsuid", field),
             "fsuid" => self.number("process.fsuid", field),
             "ouid" => self.number("object.owner", field),
             "family" => self.text("object.family", field),
@@ -346,7 +402,9 @@ impl Comparison<'_> {
             Some(path) => (path, true),
             None => (bytes, false),
         };
-        self.equal("object.path", &json!(crate::report::escape(path)));
+        let root = lookup(self.event, "process.root").and_then(Value::as_str).unwrap_or_default();
+        let seen = format!("{root}{}", crate::report::escape(path));
+        self.equal(self.of_file("path"), &json!(seen));
         if deleted {
             self.equal("object.deleted", &json!(true));
         }
@@ -355,8 +413,14 @@ impl Comparison<'_> {
     /// The last component of a path; that of a file system's root is `/`, and so is the path of some mount of it.
     fn last_component(&mut self, field: &Field) {
         let wanted = field.text();
-        let path = lookup(self.event, "object.path").and_then(Value::as_str);
+        if lookup(self.event, "object.entry").is_some() {
+            return self.text("object.entry", field);
+        }
+        let path = lookup(self.event, self.of_file("path")).and_then(Value::as_str);
+        // What has a name and no path is `anon_inode:NAME`, or the kernel has no name of its own for it.
+        let name = path.and_then(|path| path.split_once(':').map(|(_, name)| name));
         let got = path.map(|path| path.rsplit('/').next().unwrap_or(path));
+        let got = if wanted.starts_with('[') { name } else { got };
         let agrees = if wanted == "/" { path.is_some() } else { got == Some(&wanted) };
         if !agrees {
             self.mismatches.push(format!("object.path: audit has the name {wanted:?}, the event {path:?}"));
@@ -392,12 +456,14 @@ impl Comparison<'_> {
         let internet =
             matches!(lookup(self.event, "object.family").and_then(Value::as_str), Some("inet" | "inet6"));
         let wanted = match field.number() {
-            Some(6) if internet => "tcp",
-            Some(17) if internet => "udp",
-            _ => field.bare(),
+            // None is asked for.
+            Some(0) => None,
+            Some(6) if internet => Some("tcp"),
+            Some(17) if internet => Some("udp"),
+            _ => Some(field.bare()),
         };
-        if got != Some(wanted) {
-            self.mismatches.push(format!("object.protocol: audit has {wanted}, the event {got:?}"));
+        if got != wanted {
+            self.mismatches.push(format!("object.protocol: audit has {wanted:?}, the event {got:?}"));
         }
     }
 }

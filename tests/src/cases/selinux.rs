@@ -7,6 +7,7 @@ mod processes;
 mod silent;
 mod sockets;
 mod system;
+mod ways;
 
 use crate::{
     case::{Case, Module},
@@ -44,6 +45,7 @@ pub fn cases() -> Vec<Case> {
         silent::cases(),
         sockets::cases(),
         system::cases(),
+        ways::cases(),
     ]
     .concat()
 }

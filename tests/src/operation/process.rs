@@ -183,3 +183,26 @@ pub fn fork_and_wait(body: impl FnOnce() -> io::Result<()>) -> io::Result<u32> {
         Err(io::Error::other(format!("process {pid} failed: {status:?}")))
     }
 }
+
+/// Writes a title over the arguments of this program, and zeros over what is left of them.
+///
+/// # Errors
+/// Fails if `/proc` does not say where the arguments are, or the title is longer than they are.
+pub fn set_title(title: &str) -> io::Result<()> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // The name in parentheses is the second field; where the arguments start and end are the 48th and 49th (proc(5)).
+    let mut fields = stat.rsplit(") ").next().unwrap_or_default().split_whitespace().skip(45);
+    let mut address = || fields.next().and_then(|field| field.parse::<usize>().ok());
+    let (Some(start), Some(end)) = (address(), address()) else {
+        return Err(io::Error::other("/proc/self/stat has no arguments"));
+    };
+    if end - start <= title.len() {
+        return Err(io::Error::other("the title is longer than the arguments"));
+    }
+    let start = ptr::with_exposed_provenance_mut::<u8>(start);
+    // SAFETY: the kernel put the arguments there, and nothing else of this program reads or writes them any more.
+    unsafe { start.write_bytes(0, end - start.addr()) };
+    // SAFETY: as above; it is shorter than they are.
+    unsafe { start.copy_from_nonoverlapping(title.as_ptr(), title.len()) };
+    Ok(())
+}

@@ -35,7 +35,9 @@ fn others() -> Vec<Case> {
                 denied_of_bare("signal")
                     .field("action.signal", "usr1")
                     .field("action.denied_mask", "send")
-                    .field("object.label", "unconfined"),
+                    .field("object.label", "unconfined")
+                    .fact("object.process.pid", "target")
+                    .absent("subject.not_process"),
             ),
         case("apparmor_denied_realtime_signal")
             .given(|scene| scene.stand(&[]))
@@ -54,7 +56,11 @@ fn others() -> Vec<Case> {
                     .field("subject.label", "target")
                     .field("action.signal", "term")
                     .field("action.denied_mask", "receive")
-                    .field("object.label", "signaller"),
+                    .field("object.label", "signaller")
+                    .field("subject.not_process", true)
+                    .field("process.label", "signaller")
+                    .fact("object.process.pid", "target")
+                    .field("object.process.comm", "actor"),
             ),
         case("apparmor_denied_trace")
             .given(|scene| scene.stand(&[]))
@@ -63,7 +69,8 @@ fn others() -> Vec<Case> {
             .expect(
                 denied_of_bare("ptrace")
                     .field("action.denied_mask", "trace")
-                    .field("object.label", "unconfined"),
+                    .field("object.label", "unconfined")
+                    .fact("object.process.pid", "target"),
             ),
         case("apparmor_denied_look_at_another_process_by_both_sides")
             .given(|scene| scene.stand(&["--apparmor", "target"]))
@@ -73,7 +80,9 @@ fn others() -> Vec<Case> {
                 denied("ptrace")
                     .field("subject.label", "target")
                     .field("action.denied_mask", "readby")
-                    .field("object.label", "app"),
+                    .field("object.label", "app")
+                    .field("subject.not_process", true)
+                    .field("process.label", "app"),
             ),
         case("apparmor_denied_trace_by_the_traced")
             .given(|scene| scene.stand(&["--apparmor", "target"]))
@@ -83,7 +92,10 @@ fn others() -> Vec<Case> {
                 denied("ptrace")
                     .field("subject.label", "target")
                     .field("action.denied_mask", "tracedby")
-                    .field("object.label", "signaller"),
+                    .field("object.label", "signaller")
+                    .field("subject.not_process", true)
+                    .field("process.label", "signaller")
+                    .fact("object.process.pid", "target"),
             ),
     ]
 }
@@ -108,6 +120,10 @@ fn itself() -> Vec<Case> {
             .given(|_| scene::private_file_of_another("/srv/open/private-file"))
             .confined_by(BARE)
             .when(|_| file::open_to_write("/srv/open/private-file").map(drop))
-            .expect(denied_of_bare("capable").field("object.capability", "dac_override")),
+            .expect(
+                denied_of_bare("capable")
+                    .field("object.capability", "dac_override")
+                    .path("/srv/open/private-file"),
+            ),
     ]
 }

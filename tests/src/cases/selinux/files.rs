@@ -1,6 +1,10 @@
 //! Files and directories.
 
-use std::{fs, os::fd::AsFd as _, os::unix::fs as unix_fs};
+use std::{
+    fs,
+    os::fd::AsFd as _,
+    os::unix::fs::{self as unix_fs, MetadataExt as _},
+};
 
 use rustix::fs::{FileType, FlockOperation};
 
@@ -244,7 +248,10 @@ fn changing() -> Vec<Case> {
             .confined_by(BARE)
             .when(|_| file::open_to_write("/srv/data/other").map(drop))
             .expect(
-                denied_of_bare("capability", ["dac_override"]).field("object.capability", "dac_override"),
+                denied_of_bare("capability", ["dac_override"])
+                    .field("object.capability", "dac_override")
+                    .field("object.kind", "capability")
+                    .path("/srv/data/other"),
             ),
         case("selinux_denied_two_capabilities_are_two_events")
             .given(|_| private_file_of_another("/srv/data/others"))
@@ -276,7 +283,7 @@ fn directories() -> Vec<Case> {
         case("selinux_denied_mkdir")
             .given(|_| labelled_directory("/srv/vault/mkdir", "no_add_name_t"))
             .when(|_| fs::create_dir("/srv/vault/mkdir/new"))
-            .expect(denied("dir", ["add_name"]).path("/srv/vault/mkdir/new")),
+            .expect(denied("dir", ["add_name"]).path("/srv/vault/mkdir").field("object.entry", "new")),
         case("selinux_denied_rmdir")
             .given(|_| labelled_directory("/srv/vault/rmdir", "no_rmdir_t"))
             .when(|_| fs::remove_dir("/srv/vault/rmdir"))
@@ -286,8 +293,18 @@ fn directories() -> Vec<Case> {
                 file("/srv/vault/remove/file")?;
                 label("/srv/vault/remove", "no_remove_name_t")
             })
+            .before(|scene| {
+                scene.set("directory", fs::metadata("/srv/vault/remove")?.ino());
+                Ok(())
+            })
             .when(|_| fs::remove_file("/srv/vault/remove/file"))
-            .expect(denied("dir", ["remove_name"]).path("/srv/vault/remove/file")),
+            .expect(
+                denied("dir", ["remove_name"])
+                    .path("/srv/vault/remove")
+                    .field("object.entry", "file")
+                    .field("object.mode", "0040755")
+                    .fact("object.inode", "directory"),
+            ),
         case("selinux_denied_reparent")
             .given(|_| {
                 directory("/srv/vault/elsewhere")?;

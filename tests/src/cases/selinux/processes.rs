@@ -14,17 +14,23 @@ use crate::{
 
 /// A case about a process of the domain `target_t`.
 fn on_target(name: &'static str, permission: &'static str, when: Step) -> Case {
-    case(name)
-        .given(|scene| scene.stand(&["--selinux", TARGET_CONTEXT]))
-        .when(when)
-        .expect(denied("process", [permission]).field("object.label", TARGET_CONTEXT))
+    case(name).given(|scene| scene.stand(&["--selinux", TARGET_CONTEXT])).when(when).expect(
+        denied("process", [permission])
+            .field("object.label", TARGET_CONTEXT)
+            .field("object.kind", "process")
+            .fact("object.process.pid", "target")
+            .field("object.process.exe", "/usr/local/bin/actor")
+            .absent("missing"),
+    )
 }
 
 /// A capability that the kernel asks `SELinux` for, and no more.
 fn capability(name: &'static str, capability: &'static str, when: Step) -> Case {
     let event = denied_of_bare("capability", [capability])
         .field("object.kind", "capability")
-        .field("object.capability", capability);
+        .field("object.capability", capability)
+        // The caller gets EPERM; SELinux's own answer would be EACCES.
+        .absent("action.errno");
     case(name).confined_by(BARE).when(when).fails_with(libc::EPERM).expect(event)
 }
 
@@ -72,7 +78,10 @@ fn transitions() -> Vec<Case> {
             .expect(
                 denied("process", ["transition"])
                     .field("object.label", TARGET_CONTEXT)
-                    .path("/srv/bin/transition"),
+                    .field("object.kind", "process")
+                    .field("object.executable.path", "/srv/bin/transition")
+                    .field("object.executable.path_root", "mount_namespace")
+                    .absent("object.path"),
             ),
         case("selinux_denied_setcurrent_of_a_bare_domain")
             .confined_by(BARE)

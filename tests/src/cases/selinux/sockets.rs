@@ -69,18 +69,24 @@ fn internet() -> Vec<Case> {
             .expect(
                 port("tcp_socket", ["name_bind"])
                     .field("object.family", "inet")
-                    .field("object.source.port", 5599),
+                    .field("object.source.port", 5599)
+                    .absent("object.source.address"),
             ),
         case("selinux_denied_ipv6_bind_reports_the_port")
             .when(|_| socket::bind(socket::tcp(AddressFamily::INET6)?.as_fd(), loopback6(5599)))
             .expect(
                 port("tcp_socket", ["name_bind"])
                     .field("object.family", "inet6")
-                    .field("object.source.port", 5599),
+                    .field("object.source.port", 5599)
+                    .absent("object.source.address"),
             ),
         case("selinux_denied_udp_bind_reports_the_port")
             .when(|_| socket::bind(socket::udp(AddressFamily::INET)?.as_fd(), loopback4(5353)))
-            .expect(port("udp_socket", ["name_bind"]).field("object.source.port", 5353)),
+            .expect(
+                port("udp_socket", ["name_bind"])
+                    .field("object.source.port", 5353)
+                    .absent("object.source.address"),
+            ),
         case("selinux_denied_bind_to_an_address")
             .when(|_| {
                 let address = (std::net::Ipv4Addr::new(127, 0, 0, 2), 8001).into();
@@ -97,14 +103,16 @@ fn internet() -> Vec<Case> {
             .expect(
                 port("tcp_socket", ["name_connect"])
                     .field("object.family", "inet")
-                    .field("object.destination.port", 5432),
+                    .field("object.destination.port", 5432)
+                    .absent("object.destination.address"),
             ),
         case("selinux_denied_ipv6_connect_reports_the_destination")
             .when(|_| socket::connect(socket::tcp(AddressFamily::INET6)?.as_fd(), loopback6(5432)))
             .expect(
                 port("tcp_socket", ["name_connect"])
                     .field("object.family", "inet6")
-                    .field("object.destination.port", 5432),
+                    .field("object.destination.port", 5432)
+                    .absent("object.destination.address"),
             ),
         case("selinux_denied_privileged_port_as_capability")
             .confined_by(BARE)

@@ -1,0 +1,163 @@
+//! Files that the process has no path to, or that have no path at all; and paths that are hard to find.
+
+use std::{
+    fs,
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+};
+
+use rustix::{
+    fs::{MemfdFlags, Mode},
+    net::SocketType,
+};
+
+use super::{SECRET, case, denied};
+use crate::{
+    case::{Case, Step},
+    expectation::Expectation,
+    operation::{file, process, socket, system},
+    scene::{Scene, directory, labelled_file},
+};
+
+/// Keeps a descriptor, and what `/proc` calls its file.
+fn keep(scene: &mut Scene, descriptor: impl Into<OwnedFd>) -> std::io::Result<()> {
+    let descriptor = descriptor.into();
+    let name = fs::read_link(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))?;
+    let name = name.to_string_lossy();
+    scene.set("name", name.strip_suffix(" (deleted)").unwrap_or(&name));
+    scene.hold("file", descriptor);
+    Ok(())
+}
+
+/// A file that has a name and no path, of this class; its mode may not be changed by the application.
+fn unnamed(name: &'static str, class: &'static str, before: Step) -> Case {
+    case(name).before(before).when(|scene| Ok(rustix::fs::fchmod(scene.held("file")?, Mode::RUSR)?)).expect(
+        denied(class, ["setattr"]).field("object.path_root", "kernel_mount").fact("object.path", "name"),
+    )
+}
+
+/// A secret file that is open, at which an ioctl may not be tried.
+fn at_open_file(path: &'static str, root: &'static str) -> Expectation {
+    denied("file", ["ioctl"])
+        .field("object.label", SECRET)
+        .field("object.path", path)
+        .field("object.path_root", root)
+}
+
+fn ioctl(scene: &mut Scene) -> std::io::Result<()> {
+    file::ioctl(scene.held("file")?, 0x5401)
+}
+
+pub fn cases() -> Vec<Case> {
+    [names(), roots(), many_mounts(), credentials()].concat()
+}
+
+fn names() -> Vec<Case> {
+    vec![
+        unnamed("selinux_denied_pipe_has_the_name_that_proc_shows", "fifo_file", |scene| {
+            let (read, write) = std::io::pipe()?;
+            scene.keep(write);
+            keep(scene, read)
+        }),
+        unnamed(
+            "selinux_denied_socket_as_a_file_has_the_name_that_proc_shows",
+            "unix_stream_socket",
+            |scene| keep(scene, socket::unix(SocketType::STREAM)?),
+        ),
+        unnamed("selinux_denied_memfd_has_the_name_that_proc_shows", "file", |scene| {
+            keep(scene, rustix::fs::memfd_create("lib ffi", MemfdFlags::empty())?)
+        })
+        .since(6, 1),
+    ]
+}
+
+fn roots() -> Vec<Case> {
+    vec![
+        case("selinux_denied_file_of_a_detached_mount_says_so")
+            .before(|scene| {
+                directory("/srv/gone")?;
+                system::mount_tmpfs("gone", "/srv/gone")?;
+                labelled_file("/srv/gone/inner/ledger", "secret_t")?;
+                scene.hold("file", file::open_to_read("/srv/gone/inner/ledger")?);
+                Ok(rustix::mount::unmount("/srv/gone", rustix::mount::UnmountFlags::DETACH)?)
+            })
+            .when(ioctl)
+            .expect(at_open_file("/inner/ledger", "detached_mount")),
+        case("selinux_denied_file_of_another_mount_namespace_says_so")
+            .before(|scene| {
+                let own = fs::File::open("/proc/self/ns/mnt")?;
+                system::leave_mount_namespace()?;
+                directory("/srv/elsewhere")?;
+                system::mount_tmpfs("elsewhere", "/srv/elsewhere")?;
+                labelled_file("/srv/elsewhere/ledger", "secret_t")?;
+                scene.hold("file", file::open_to_read("/srv/elsewhere/ledger")?);
+                scene.keep(fs::File::open("/proc/self/ns/mnt")?);
+                Ok(rustix::thread::move_into_link_name_space(
+                    own.as_fd(),
+                    Some(rustix::thread::LinkNameSpaceType::Mount),
+                )?)
+            })
+            .when(ioctl)
+            .expect(at_open_file("/srv/elsewhere/ledger", "other_mount_namespace")),
+        case("selinux_denied_in_a_chroot_reports_the_path_from_outside")
+            .given(|_| labelled_file("/srv/jail/ledger", "secret_t"))
+            .when(|_| {
+                rustix::process::chroot("/srv/jail")?;
+                file::open_to_write("/ledger").map(drop)
+            })
+            .expect(
+                denied("file", ["write"])
+                    .field("object.label", SECRET)
+                    .path("/srv/jail/ledger")
+                    .field("process.root", "/srv/jail"),
+            ),
+    ]
+}
+
+/// Mounts of the same file system that come before the one that the process sees.
+const MOUNTS: u32 = 1000;
+
+fn many_mounts() -> Vec<Case> {
+    vec![
+        case("selinux_denied_write_reports_full_path_behind_a_thousand_mounts")
+            .given(|_| {
+                labelled_file("/srv/data/behind", "secret_t")?;
+                directory("/srv/crowd/source")
+            })
+            .before(|scene| {
+                system::leave_mount_namespace()?;
+                for number in 0..MOUNTS {
+                    let place = format!("/srv/crowd/{number}");
+                    directory(&place)?;
+                    system::mount_bind("/srv/crowd/source", &place)?;
+                }
+                // Its mounts stay as long as it is open; those of the next are behind them, or before.
+                scene.keep(fs::File::open("/proc/self/ns/mnt")?);
+                system::leave_mount_namespace()
+            })
+            .when(|_| file::open_to_write("/srv/data/behind").map(drop))
+            .expect(denied("file", ["write"]).field("object.label", SECRET).path("/srv/data/behind")),
+    ]
+}
+
+fn credentials() -> Vec<Case> {
+    vec![
+        case("selinux_denied_access_of_the_real_user_names_both_users")
+            .given(|_| labelled_file("/srv/data/asked", "secret_t"))
+            .when(|_| process::as_user(1234, || file::ask_write_access("/srv/data/asked")))
+            .expect(
+                denied("file", ["write"])
+                    .path("/srv/data/asked")
+                    .field("process.euid", 1234)
+                    .field("process.fsuid", 1234)
+                    .field("subject.fsuid", 0)
+                    .field("subject.not_process", true),
+            ),
+        case("selinux_denied_with_a_title_over_its_arguments_has_one_argument")
+            .given(|_| labelled_file("/srv/data/titled", "secret_t"))
+            .before(|_| process::set_title("worker: idle"))
+            .when(|_| file::open_to_write("/srv/data/titled").map(drop))
+            .expect(
+                denied("file", ["write"]).path("/srv/data/titled").set("process.cmdline", ["worker: idle"]),
+            ),
+    ]
+}
