@@ -2,7 +2,7 @@
 //!
 //! It talks with the actor over its standard input and output, a line at a time, so that the actor can look at it
 //! before and after the operation while it stands still:
-//! the facts of the scene → `ready` → `go` → the outcome → end of input.
+//! the facts of the scene → these and what the process adds, `ready` → `go` → the outcome → end of input.
 
 use std::{
     io::{self, BufRead as _, StdinLock, Write as _},
@@ -37,6 +37,7 @@ pub fn act(name: &str, entered: bool) -> anyhow::Result<()> {
     }
     let mut scene = Scene::from_facts(serde_json::from_str(&read_line(&mut input)?)?);
     prepare(&case, &mut scene)?;
+    say(&serde_json::to_string(&scene.facts)?)?;
     say(READY)?;
     ensure!(read_line(&mut input)? == GO, "the actor gave up");
     let outcome = match (case.when)(&mut scene) {

@@ -38,6 +38,8 @@ fn play(case: &Case, scene: &mut Scene, report: &mut Report) -> anyhow::Result<O
     report.facts.clone_from(&scene.facts);
     let mut actor = Actor::start(case)?;
     actor.say(&serde_json::to_string(&scene.facts)?)?;
+    report.facts = serde_json::from_str(&actor.hear()?)
+        .context("the process could not be confined, or said no facts")?;
     if actor.hear()? != READY {
         bail!("the process could not be confined");
     }

@@ -417,7 +417,12 @@ impl Comparison<'_> {
             return self.text("object.entry", field);
         }
         let path = lookup(self.event, self.of_file("path")).and_then(Value::as_str);
-        // What has a name and no path is `anon_inode:NAME`, or the kernel has no name of its own for it.
+        // What `/proc` names by its inode has no such name.
+        let inode = lookup(self.event, "object.inode").and_then(Value::as_u64).unwrap_or_default();
+        if path.is_some_and(|path| path.ends_with(&format!(":[{inode}]"))) {
+            return;
+        }
+        // What has a name and no path is `anon_inode:NAME`.
         let name = path.and_then(|path| path.split_once(':').map(|(_, name)| name));
         let got = path.map(|path| path.rsplit('/').next().unwrap_or(path));
         let got = if wanted.starts_with('[') { name } else { got };

@@ -138,6 +138,17 @@ pub fn become_user(uid: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Changes the effective user id of this process, and so its file-system user id, for good.
+///
+/// # Errors
+/// As `setresuid`.
+pub fn become_effective_user(uid: u32) -> io::Result<()> {
+    const KEEP: u32 = u32::MAX;
+    // SAFETY: the call takes numbers only.
+    check(unsafe { libc::setresuid(KEEP, uid, KEEP) })?;
+    Ok(())
+}
+
 /// Runs `body` with another effective user, and so without the capabilities of root.
 ///
 /// # Errors

@@ -123,7 +123,8 @@ fn itself() -> Vec<Case> {
             .expect(
                 denied_of_bare("capable")
                     .field("object.capability", "dac_override")
-                    .path("/srv/open/private-file"),
+                    .field("object.path", "/srv/open/private-file")
+                    .field("object.path_root", "mount_namespace"),
             ),
     ]
 }

@@ -251,7 +251,8 @@ fn changing() -> Vec<Case> {
                 denied_of_bare("capability", ["dac_override"])
                     .field("object.capability", "dac_override")
                     .field("object.kind", "capability")
-                    .path("/srv/data/other"),
+                    .field("object.path", "/srv/data/other")
+                    .field("object.path_root", "mount_namespace"),
             ),
         case("selinux_denied_two_capabilities_are_two_events")
             .given(|_| private_file_of_another("/srv/data/others"))

@@ -6,7 +6,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{MemfdFlags, Mode},
+    fs::{MemfdFlags, Mode, XattrFlags},
     net::SocketType,
 };
 
@@ -63,10 +63,19 @@ fn names() -> Vec<Case> {
             "unix_stream_socket",
             |scene| keep(scene, socket::unix(SocketType::STREAM)?),
         ),
-        unnamed("selinux_denied_memfd_has_the_name_that_proc_shows", "file", |scene| {
-            keep(scene, rustix::fs::memfd_create("lib ffi", MemfdFlags::empty())?)
-        })
-        .since(6, 1),
+        case("selinux_denied_memfd_has_the_name_that_proc_shows")
+            .before(|scene| {
+                let memory = rustix::fs::memfd_create("lib ffi", MemfdFlags::empty())?;
+                let label = format!("{SECRET}\0");
+                rustix::fs::fsetxattr(&memory, "security.selinux", label.as_bytes(), XattrFlags::empty())?;
+                keep(scene, memory)
+            })
+            .when(ioctl)
+            .expect(
+                at_open_file("/memfd:lib ffi", "kernel_mount")
+                    .fact("object.path", "name")
+                    .field("object.deleted", true),
+            ),
     ]
 }
 
@@ -143,7 +152,8 @@ fn credentials() -> Vec<Case> {
     vec![
         case("selinux_denied_access_of_the_real_user_names_both_users")
             .given(|_| labelled_file("/srv/data/asked", "secret_t"))
-            .when(|_| process::as_user(1234, || file::ask_write_access("/srv/data/asked")))
+            .before(|_| process::become_effective_user(1234))
+            .when(|_| file::ask_write_access("/srv/data/asked"))
             .expect(
                 denied("file", ["write"])
                     .path("/srv/data/asked")
