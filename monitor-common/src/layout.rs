@@ -88,6 +88,10 @@ layout! {
     audit_context_serial = Member("audit_context", "serial") | Member("audit_context", "stamp.serial");
     thread_info_flags = Member("task_struct", "thread_info.flags");
     thread_info_status = Member("task_struct", "thread_info.status");
+    task_files = Member("task_struct", "files");
+    files_table = Member("files_struct", "fdt");
+    file_table_size = Member("fdtable", "max_fds");
+    file_table_files = Member("fdtable", "fd");
     task_nameidata = Member("task_struct", "nameidata");
     task_pid_links = Member("task_struct", "pid_links");
     registers_call = Member("pt_regs", "orig_ax");

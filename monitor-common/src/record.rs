@@ -203,8 +203,10 @@ pub struct Apparmor {
     pub denied: u32,
     /// `AA_CLASS_*`; 0 where the kernel doesn't say (before 6.7).
     pub class: u16,
+    /// The number of the running system call, plus 1; 0 where it is unknown or not that of a 64-bit program.
+    pub call_plus_one: u16,
     /// Unused, zero.
-    pub reserved: [u16; 3],
+    pub reserved: [u16; 2],
     /// The union at the end of `apparmor_audit_data`, from `fs` on, as it is in memory.
     pub details: [u8; 64],
     /// What was asked for.

@@ -10,7 +10,7 @@ use aya_ebpf::{
 use monitor_common::{Apparmor, Flags, ObjectKind, SourceId, chunk::ChunkKind, counter::Counter};
 
 use crate::{
-    finish, label,
+    call, finish, label,
     layout::{known, layout},
     lookup,
     memory::{Address, Fault, argument, follow, member, word},
@@ -94,13 +94,26 @@ pub fn describe(record: &mut Record, data: Address, details: Address) {
     // For a unix socket, or one that is not yet made, the type says "none", and the union holds the socket all the
     // same.
     object::describe::<Apparmor>(record, data, operation == Operation::Socket);
+    let registers = call::registers();
+    if registers != 0 {
+        record.body::<Apparmor>().call_plus_one = call::number(registers) as u16 + 1;
+    }
     if operation == Operation::Process {
         target_process(record, details);
+    } else if operation == Operation::File && is_root(follow(details, layout!(apparmor_name))) {
+        lookup::executed(record);
     }
     if record.body::<Apparmor>().object.kind == ObjectKind::Capability as u8 {
         let capability = record.body::<Apparmor>().object.number;
         lookup::describe(record, capability);
     }
+}
+
+/// Whether a name is `/`: that of the file system's root, and of a file that hangs below none.
+#[inline(always)]
+fn is_root(name: Address) -> bool {
+    const ROOT: u64 = b'/' as u64;
+    name != 0 && word(name) & 0xffff == ROOT
 }
 
 /// Fills the object from the process that the system call names, if its label is one of the two that were judged.

@@ -27,6 +27,7 @@ mod apparmor;
 mod apparmor_policy;
 mod apparmor_silent;
 mod bpf_lsm;
+mod call;
 mod callers;
 mod capability;
 mod finish;

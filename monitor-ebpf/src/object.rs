@@ -16,6 +16,7 @@ use crate::{
     task,
 };
 
+const AF_UNSPEC: u16 = 0;
 const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
@@ -278,7 +279,8 @@ fn v4(address: &mut [u8; 16]) -> &mut [u8; 4] {
 pub fn socket_address<B: WithObject>(record: &mut Record, address: Address, len: u32, is_source: bool) {
     // The layout of sockaddr_in and sockaddr_in6 is the ABI's: family, port, then the address (IPv6: after flowinfo).
     let start = word(address);
-    let family = start as u16;
+    // An address without a family is an IPv4 one to some calls (`inet_dgram_connect`, net/ipv4/af_inet.c).
+    let family = if start as u16 == AF_UNSPEC { AF_INET } else { start as u16 };
     let port = u16::from_be((start >> 16) as u16);
     let out = &mut record.object::<B>().socket;
     out.family = family;

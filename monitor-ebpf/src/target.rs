@@ -7,6 +7,7 @@
 use monitor_common::ObjectKind;
 
 use crate::{
+    call,
     layout::{known, layout},
     memory::{Address, follow, word},
     object,
@@ -57,27 +58,18 @@ const SECOND_IF: [(u64, u64); 4] = [
     (252, 1), // ioprio_get
 ];
 
-/// The bit of `TS_COMPAT` in `thread_info.status` (`arch/x86/include/asm/thread_info.h`): a call of a 32-bit program, whose
-/// numbers are others.
-const TS_COMPAT_BIT: u32 = 1;
-
 /// Levels of the tree that holds a namespace's processes, by number.
 const LEVELS: u32 = 6;
 
 /// The task that the running system call names as the one it is about; 0 if it names none, or several.
-///
-/// The numbers are those of x86-64; other machines' registers have other names in BTF, so that nothing is read there.
 #[inline(never)]
 pub fn of_system_call() -> Address {
-    let registers = task::registers();
-    if registers == 0 || !known!(registers_call, registers_argument0, registers_argument1, thread_info_status)
-    {
+    let registers = call::registers();
+    if registers == 0 {
         return 0;
     }
-    let status = follow(task::current(), layout!(thread_info_status));
-    let call = follow(registers, layout!(registers_call));
-    let first = follow(registers, layout!(registers_argument0));
-    let second = follow(registers, layout!(registers_argument1));
+    let call = call::number(registers);
+    let [first, second] = call::arguments(registers);
     let mut number = 0;
     for known in FIRST {
         number |= u64::from(call == known) * first;
@@ -90,7 +82,7 @@ pub fn of_system_call() -> Address {
     }
     let number = number as u32;
     // Several processes, or the caller itself.
-    if status >> TS_COMPAT_BIT & 1 != 0 || number as i32 <= 0 {
+    if number as i32 <= 0 {
         return 0;
     }
     by_number(number)

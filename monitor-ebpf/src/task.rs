@@ -211,7 +211,7 @@ fn command_line(record: &mut Record, task: Address) {
 }
 
 /// The number of arguments that the program was started with, which the kernel put where its stack begins
-/// (`create_elf_tables`, fs/binfmt_elf.c); 0 if it can't be read.
+/// (`create_elf_tables`, `fs/binfmt_elf.c`); 0 if it can't be read.
 #[inline(always)]
 fn argument_count(mm: Address) -> u32 {
     let mut count = 0_u32;

@@ -191,13 +191,20 @@ fn file(event: &Event<'_>) -> Option<String> {
     if object.path_cut {
         return None;
     }
+    let mask = action.denied_mask.as_deref()?;
+    let mut path = path;
     if action.operation.as_deref() == Some("link") {
         let target = object.target.as_deref()?;
-        return Some(format!("link {} -> {},", pattern(path)?, pattern(target)?));
+        if mask.contains('l') {
+            return Some(format!("link {} -> {},", pattern(path)?, pattern(target)?));
+        }
+        // The link may be made, but would have rights that the file itself has not (`profile_path_link`,
+        // security/apparmor/file.c).
+        path = target;
     }
     // The letters of aa_audit_file_mask() in security/apparmor/file.c: c(reate) and d(elete) are part of `w` in a rule.
     let mut letters = String::new();
-    for letter in action.denied_mask.as_deref()?.chars() {
+    for letter in mask.chars() {
         let letter = match letter {
             'c' | 'd' | 'w' => 'w',
             'r' | 'a' | 'l' | 'k' | 'm' | 'x' => letter,
@@ -215,7 +222,7 @@ fn file(event: &Event<'_>) -> Option<String> {
     if letters.is_empty() {
         return None;
     }
-    let owns = object.owner.is_some() && object.owner == process.fsuid;
+    let owns = object.owner.is_some() && object.owner == event.subject.fsuid.or(process.fsuid);
     let owner = if owns && !letters.contains('x') { "owner " } else { "" };
     Some(format!("{owner}{} {letters},", pattern(path)?))
 }

@@ -27,6 +27,9 @@ const ALLOWED: u32 = 1;
 /// Errors that complain mode hides from the caller (`complain_error`).
 const HIDDEN_BY_COMPLAIN_MODE: [u32; 2] = [1, 13];
 
+/// System calls of POSIX message queues: `mq_open` and `mq_unlink` (`arch/x86/entry/syscalls/syscall_64.tbl`).
+const CALLS_OF_QUEUES: [u16; 2] = [240, 241];
+
 /// What there is to know of it before it is attached.
 pub(super) const SOURCE: Source = Source {
     id: SourceId::Apparmor,
@@ -123,7 +126,7 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
     if class == Class::Other(0) {
         draft.missing("action.class", "neither the class nor a known operation was given");
     }
-    name_is_path(&mut draft);
+    name_is_path(&mut draft, body.call_plus_one.checked_sub(1));
     whose_label(&mut draft.event);
     if matches!(class, Class::Signal | Class::Ptrace) && draft.event.object.process.is_none() {
         draft.missing("object.process", UNKNOWN_TARGET);
@@ -274,14 +277,30 @@ fn describe_silent(draft: &mut Draft<'_>, class: Class) {
 }
 
 /// AppArmor's name of a file is its path, from the root of the mount namespace, unless it was disconnected from it.
-fn name_is_path(draft: &mut Draft<'_>) {
-    let object = &mut draft.event.object;
+fn name_is_path(draft: &mut Draft<'_>, call: Option<u16>) {
+    let Event { object, action, .. } = &mut draft.event;
+    // No directory is executed: it is a file that hangs below no root, a memfd, whose name AppArmor does not see.
+    if action.operation.as_deref() == Some("exec") && object.name.as_deref() == Some("/") {
+        if object.path_root != Some(PathRoot::KernelMount) {
+            (object.path, object.path_root, object.deleted) = (None, None, false);
+            (object.inode, object.mode) = (None, None);
+            (object.device, object.device_number) = (None, None);
+            draft.missing("object.path", "AppArmor's name is that of a root: the file is in no directory");
+        }
+        return;
+    }
     if object.kind == ObjectKind::File
         && object.path.is_none()
         && object.name.as_ref().is_some_and(|name| name.starts_with('/') || object.path_cut)
     {
         object.path = object.name.take();
-        object.path_root = (!object.path_cut).then_some(PathRoot::MountNamespace);
+        // The name of a queue is one in the queues' own file system.
+        let is_queue = call.is_some_and(|call| CALLS_OF_QUEUES.contains(&call));
+        let root = if is_queue { PathRoot::FileSystem } else { PathRoot::MountNamespace };
+        if is_queue {
+            object.device = Some("mqueue".into());
+        }
+        object.path_root = (!object.path_cut).then_some(root);
     } else if object.path_cut && object.path.is_none() {
         object.path_cut = false;
         draft.missing("object.name", "its start did not fit");

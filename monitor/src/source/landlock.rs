@@ -112,6 +112,9 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
         }
         None => draft.missing("action", format!("Landlock's check of number {} is unknown", body.request)),
     }
+    if known(body.logged) == Some(true) && draft.event.audit.is_none() {
+        draft.missing("audit.serial", "the kernel gives the record its number after Landlock's tracepoint");
+    }
     Ok(draft.finish())
 }
 

@@ -107,10 +107,16 @@ fn files() -> Vec<Case> {
                     .absent("action.ioctl_command")
                     .field(
                         "missing",
-                        json!([{
-                            "field": "action.ioctl_command",
-                            "reason": "Landlock's tracepoint does not give it",
-                        }]),
+                        json!([
+                            {
+                                "field": "action.ioctl_command",
+                                "reason": "Landlock's tracepoint does not give it",
+                            },
+                            {
+                                "field": "audit.serial",
+                                "reason": "the kernel gives the record its number after Landlock's tracepoint",
+                            },
+                        ]),
                     )
                     .field("object.mode", "0020600"),
             ),
@@ -175,6 +181,19 @@ fn making() -> Vec<Case> {
                 scene::file("/srv/shut/rename")
             })
             .when(|_| std_fs::rename("/srv/shut/rename", "/srv/elsewhere/renamed"))
+            .fails_with(libc::EXDEV)
+            .expect(denied("fs", ["fs.refer"]).path("/srv/shut"))
+            .expect(denied("fs", ["fs.refer"]).path("/srv/elsewhere")),
+        case("landlock_denied_exchange_names_both_places", Layer::new().forbid_fs(fs::REFER))
+            .given(|_| {
+                scene::file("/srv/elsewhere/one")?;
+                scene::file("/srv/shut/other")
+            })
+            .when(|_| {
+                let flags = rustix::fs::RenameFlags::EXCHANGE;
+                let here = rustix::fs::CWD;
+                Ok(rustix::fs::renameat_with(here, "/srv/shut/other", here, "/srv/elsewhere/one", flags)?)
+            })
             .fails_with(libc::EXDEV)
             .expect(denied("fs", ["fs.refer"]).path("/srv/shut"))
             .expect(denied("fs", ["fs.refer"]).path("/srv/elsewhere")),
@@ -271,6 +290,30 @@ fn network() -> Vec<Case> {
             .since(7, 3)
             .when(|_| socket::send_to(socket::udp(AddressFamily::INET)?.as_fd(), loopback4(5353)))
             .expect(denied("net", ["net.connect_send_udp"]).field("object.destination.port", 5353)),
+        case(
+            "landlock_denied_udp_send_without_a_family_has_the_address",
+            Layer::new().forbid_net(net::CONNECT_SEND_UDP),
+        )
+        .since(7, 3)
+        .when(|_| {
+            socket::send_to_without_family(socket::udp(AddressFamily::INET)?.as_fd(), [127, 0, 0, 1], 5354)
+        })
+        .expect(
+            denied("net", ["net.connect_send_udp"])
+                .field("object.destination.address", "127.0.0.1")
+                .field("object.destination.port", 5354),
+        ),
+        case(
+            "landlock_denied_bind_to_any_address_has_the_port_alone",
+            Layer::new().forbid_net(net::BIND_TCP),
+        )
+        .when(|_| {
+            let any = (std::net::Ipv6Addr::UNSPECIFIED, 5601).into();
+            socket::bind_only(socket::tcp(AddressFamily::INET6)?.as_fd(), any)
+        })
+        .expect(
+            denied("net", ["net.bind_tcp"]).field("object.source.port", 5601).absent("object.source.address"),
+        ),
         case("landlock_denied_unix_socket_by_path", Layer::new().forbid_fs(fs::RESOLVE_UNIX))
             .since(7, 3)
             .given(|scene| {
@@ -320,7 +363,8 @@ fn scopes() -> Vec<Case> {
             .fails_with(libc::EPERM)
             .expect(
                 denied("scope", ["scope.abstract_unix_socket"])
-                    .field("object.abstract_name", "@denyd/datagram"),
+                    .field("object.abstract_name", "@denyd/datagram")
+                    .absent("object.protocol"),
             ),
         case("landlock_denied_trace_reports_the_target", Layer::new().forbid_fs(fs::MAKE_BLOCK))
             .given(|scene| scene.stand(&[]))

@@ -107,3 +107,14 @@ pub fn describe_key(serial: i32) -> io::Result<()> {
     })?;
     Ok(())
 }
+
+/// Makes and opens a POSIX message queue.
+///
+/// # Errors
+/// As `mq_open`.
+pub fn open_queue(name: &CStr) -> io::Result<()> {
+    let nothing: *mut libc::mq_attr = ptr::null_mut();
+    // SAFETY: the name outlives the call, and no attributes are given.
+    check(unsafe { libc::mq_open(name.as_ptr(), libc::O_RDWR | libc::O_CREAT, 0o600, nothing) })?;
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
-    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
 };
 
 use rustix::net::{
@@ -125,6 +125,24 @@ pub fn connect(socket: BorrowedFd<'_>, address: SocketAddr) -> io::Result<()> {
 pub fn send_to(socket: BorrowedFd<'_>, address: SocketAddr) -> io::Result<()> {
     rustix::net::sendto(socket, b"x", SendFlags::empty(), &address)?;
     Ok(())
+}
+
+/// Sends to an IPv4 address that is given without a family.
+///
+/// # Errors
+/// As `sendto`.
+pub fn send_to_without_family(socket: BorrowedFd<'_>, address: [u8; 4], port: u16) -> io::Result<()> {
+    let to = libc::sockaddr_in {
+        sin_family: 0,
+        sin_port: port.to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address) },
+        sin_zero: [0; 8],
+    };
+    let len = libc::socklen_t::try_from(size_of_val(&to)).map_err(io::Error::other)?;
+    // SAFETY: the address and the byte outlive the call.
+    let sent =
+        unsafe { libc::sendto(socket.as_raw_fd(), b"x".as_ptr().cast(), 1, 0, (&raw const to).cast(), len) };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Sends on a connected socket.

@@ -2,7 +2,10 @@
 
 use std::{
     fs,
-    os::{fd::AsFd as _, unix::fs as unix_fs},
+    os::{
+        fd::{AsFd as _, AsRawFd as _},
+        unix::fs as unix_fs,
+    },
 };
 
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
@@ -13,7 +16,7 @@ use crate::{
     confinement::apparmor,
     operation::{
         file::{self, Mapping},
-        system,
+        ipc, system,
     },
     scene::{self, directory},
 };
@@ -124,6 +127,35 @@ fn changing() -> Vec<Case> {
             .given(|_| directory("/srv/shut"))
             .when(|_| unix_fs::symlink("/nowhere", "/srv/shut/symlink"))
             .expect(denied_file("symlink", "c", "/srv/shut/symlink")),
+        case("apparmor_denied_link_whose_file_lacks_a_right_of_the_links")
+            .given(|_| scene::file("/srv/links/old"))
+            .when(|_| fs::hard_link("/srv/links/old", "/srv/links/new"))
+            .expect(denied_file("link", "k", "/srv/links/new").field("object.target", "/srv/links/old")),
+        case("apparmor_denied_message_queue_is_no_path_of_the_process")
+            .when(|_| ipc::open_queue(c"/denyd q"))
+            .expect(
+                denied("open")
+                    .field("object.path", "/denyd q")
+                    .field("object.path_root", "file_system")
+                    .field("object.device", "mqueue"),
+            ),
+        case("apparmor_denied_execution_of_a_memfd_names_it")
+            .before(|scene| {
+                let memory = rustix::fs::memfd_create("lib ffi", rustix::fs::MemfdFlags::empty())?;
+                scene.hold("file", memory);
+                Ok(())
+            })
+            .when(|scene| {
+                let descriptor = scene.held("file")?.as_raw_fd();
+                file::execute(format!("/proc/self/fd/{descriptor}"))
+            })
+            .expect(
+                denied("exec")
+                    .field("object.name", "/")
+                    .field("object.path", "/memfd:lib ffi")
+                    .field("object.path_root", "kernel_mount")
+                    .field("object.deleted", true),
+            ),
         case("apparmor_denied_link_reports_both_names")
             .given(|_| scene::file("/srv/linkable/old"))
             .when(|_| fs::hard_link("/srv/linkable/old", "/srv/linkable/new"))
