@@ -9,6 +9,7 @@ use serde_json::Value;
 use tests::{
     actor::{
         allowed::Quiet,
+        lengths::Hidden,
         session::{AuditMode, Line},
         step::StepReport,
         storm::Drop as StormDrop,
@@ -66,6 +67,8 @@ pub struct Session {
     pub steps: Vec<StepReport>,
     /// The processes of the storm.
     pub drops: Vec<StormDrop>,
+    /// The processes that hid what they could.
+    pub hidden: Vec<Hidden>,
     /// The runs of programs while nothing was refused.
     pub quiet: Option<Quiet>,
     /// denyd's events, in order.
@@ -154,7 +157,7 @@ impl Setting {
             AuditMode::Record if !stage.is_quiet() => String::new(),
             AuditMode::Record if silent => "--allowed".to_owned(),
             AuditMode::Record => {
-                let manager = if stage.in_force == vm::Module::None { "" } else { "--manager" };
+                let manager = if stage.in_force == vm::Module::None { "" } else { "--manager --lengths" };
                 format!("--storm {} --reuse {} --nested {manager} --allowed", crate::STORM, crate::HEIRS)
             }
             AuditMode::Exclude | AuditMode::Leave => String::new(),
@@ -234,6 +237,7 @@ impl Session {
                 Line::Manager(report) => session.manager = Some(*report),
                 Line::Step(step) => session.steps.push(step),
                 Line::Drop(drop) => session.drops.push(drop),
+                Line::Hidden(hidden) => session.hidden.push(*hidden),
                 Line::Quiet(quiet) => session.quiet = Some(quiet),
                 Line::Event(event) => {
                     let event = serde_json::from_str(&event);

@@ -74,7 +74,7 @@ impl<'a> Mismatches<'a> {
     fn is_missing(&self, field: &str) -> bool {
         let whole = format!("{}.{field}", self.which);
         let missing = self.event["missing"].as_array().into_iter().flatten();
-        missing.filter_map(|missing| missing["field"].as_str()).any(|field| field == whole || field == "*")
+        missing.filter_map(|missing| missing["field"].as_str()).any(|field| field == whole)
     }
 
     fn add(&mut self, field: &str, wanted: &Value, got: Option<&Value>) {

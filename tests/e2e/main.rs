@@ -92,6 +92,7 @@ fn on_stage(plan: &mut Plan, kernel: &'static str, version: Version, stage: &'st
         whole("no_program_runs_when_access_is_allowed", |group| Ok(verdict::quiet(group, None)?));
     }
     if stage.is_quiet() && stage.in_force != vm::Module::None {
+        whole("no_length_hides_who_was_refused_what", |group| Ok(verdict::lengths(group)?));
         whole("an_object_manager_is_believed_if_audit_believes_it", |group| Ok(verdict::manager(group)?));
     }
     plan.add_guest(group.guest(), trials);

@@ -8,9 +8,13 @@ use std::{
 use monitor::source;
 use serde_json::Value;
 use tests::{
-    actor::{allowed::Quiet, manager, standing, storm},
+    actor::{
+        allowed::Quiet,
+        lengths::{self, Hidden},
+        manager, standing, storm,
+    },
     audit::{self, Kind, Record},
-    case::{Case, Record as CaseRecord},
+    case::{Case, Module, Record as CaseRecord},
     expectation::{Expectation, lookup},
     report::Report,
 };
@@ -169,7 +173,9 @@ fn caller(record: &Record, callers: &BTreeMap<u64, i64>) -> Option<i64> {
 /// Whether every event and every record of the module belongs to some case.
 pub fn nothing_else(group: &Group) -> Result<(), String> {
     let session = group.session()?;
-    let pids: HashSet<u64> = session.reports.iter().map(|report| report.process.pid.into()).collect();
+    let reported = session.reports.iter().map(|report| report.process.pid);
+    let hidden = session.hidden.iter().map(|hidden| hidden.pid);
+    let pids: HashSet<u64> = reported.chain(hidden).map(u64::from).collect();
     let callers = callers(&session.records);
     let mut strangers = String::new();
     let of_modules = |event: &&Value| {
@@ -326,6 +332,71 @@ pub fn nested(group: &Group) -> Result<(), String> {
     let [event] = events[..] else { return Err(format!("{} events instead of one", events.len())) };
     let faults = identity::mismatches(event, report);
     if faults.is_empty() { Ok(()) } else { Err(format!("{}\nin {event:#}", faults.join("\n"))) }
+}
+
+/// Whether each process that hid what it could has its one event, that says who was refused what.
+pub fn lengths(group: &Group) -> Result<(), String> {
+    let session = group.session()?;
+    if session.hidden.len() != lengths::combinations().len() {
+        return Err(format!("{} processes: {}", session.hidden.len(), nothing_done(session)));
+    }
+    let module = group.modules()[0];
+    let mut faults = String::new();
+    let mut cut = 0;
+    for hidden in &session.hidden {
+        let events = events_of(session, module.name(), hidden.pid);
+        let [event] = events[..] else {
+            let _infallible = writeln!(faults, "{} events of {hidden:?}", events.len());
+            continue;
+        };
+        for fault in hides(module, hidden, event) {
+            let _infallible = writeln!(faults, "{fault}\n  with {:?}\n  in {event}", hidden.lengths);
+        }
+        let lacks = event["missing"].as_array().is_some_and(|missing| !missing.is_empty());
+        cut += usize::from(lacks || event["process"]["cmdline_cut"] == true);
+    }
+    if cut == 0 {
+        faults.push_str("nothing was too long for a record: this proves nothing");
+    }
+    if faults.is_empty() { Ok(()) } else { Err(first_lines(&faults, LOG_TAIL)) }
+}
+
+/// What the event of a process that hid what it could does not say.
+fn hides(module: Module, hidden: &Hidden, event: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    let Hidden { lengths, path, .. } = hidden;
+    let wanted = match module {
+        Module::Selinux => vec![
+            ("action.class", "file".into()),
+            ("action.permissions", serde_json::json!(["write"])),
+            ("subject.label", lengths::context("system_r:app_t", lengths.categories).into()),
+            ("object.label", lengths::context("object_r:secret_t", lengths.categories).into()),
+        ],
+        _ => vec![
+            ("action.operation", "open".into()),
+            ("action.denied_mask", "w".into()),
+            ("subject.label", "app".into()),
+        ],
+    };
+    let wanted: Vec<(&str, Value)> = wanted;
+    for (field, value) in wanted {
+        if lookup(event, field) != Some(&value) {
+            faults.push(format!("{field} is not {value}"));
+        }
+    }
+    let got = event["object"]["path"].as_str().unwrap_or_default();
+    let path = path.to_string_lossy();
+    let is_cut = event["object"]["path_cut"] == true;
+    let keeps_its_end = path.ends_with(got) && got.len() > lengths.name;
+    if !(if is_cut { keeps_its_end } else { got == path }) {
+        faults.push(format!("object.path: {got} is not {path}, or its end"));
+    }
+    // Who the process is is never cut, and what describes it says so.
+    let missing = event["missing"].as_array().into_iter().flatten();
+    let decides = missing.filter_map(|missing| missing["field"].as_str());
+    let decides = decides.filter(|field| !field.starts_with("process."));
+    faults.extend(decides.map(|field| format!("{field} is missing")));
+    faults
 }
 
 fn nothing_done(session: &Session) -> String {

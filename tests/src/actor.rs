@@ -4,6 +4,7 @@ pub mod act;
 pub mod allowed;
 pub mod audit_control;
 pub mod kernel_log;
+pub mod lengths;
 pub mod manager;
 pub mod nested;
 pub mod part;

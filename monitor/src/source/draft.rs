@@ -157,9 +157,27 @@ impl<'a> Draft<'a> {
             self.missing("object.path", why);
         }
         if full {
-            self.missing("*", "the record was full: what should follow is not there");
+            self.cut_short();
         }
         self.event
+    }
+}
+
+impl Draft<'_> {
+    /// Says what of the process found no room in the record. What decides comes before it, and always has its room.
+    fn cut_short(&mut self) {
+        let process = &self.event.process;
+        let absent = [
+            ("process.cgroup.path", process.cgroup.as_ref().is_none_or(|cgroup| cgroup.path.is_none())),
+            ("process.cmdline", process.cmdline.is_empty()),
+            ("process.cwd", process.cwd.is_none()),
+            ("process.ancestors", true),
+        ];
+        for (field, is_absent) in absent {
+            if is_absent {
+                self.missing(field, "the record was full");
+            }
+        }
     }
 }
 

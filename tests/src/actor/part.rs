@@ -3,10 +3,16 @@
 //! Their command lines are the actor's own business, and hundreds of them start in an emulated guest, so they are read
 //! without clap, which would take longer than all the rest.
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
 use clap::ValueEnum as _;
 
-use super::{act, allowed, manager, standing, storm};
+use super::{
+    act, allowed,
+    lengths::{self, Lengths},
+    manager, standing, storm,
+};
 use crate::{case::Module, confinement::Confinement};
 
 /// A part.
@@ -21,6 +27,8 @@ pub enum Part {
     Burst(Module, u32, u32),
     /// A process that stands still before it is refused: its user.
     BeRefused(Module, u32),
+    /// A process that hides what it can: how long that is, and what it is refused to write.
+    Hide(Module, Box<Lengths>, PathBuf),
     /// A process that claims to be an object manager.
     Claim(Module),
     /// The workload that is allowed.
@@ -45,6 +53,7 @@ impl Part {
             }
             ["burst", name, count, first] => Self::burst(name, count, first),
             ["be-refused", name, uid] => Self::be_refused(name, uid),
+            ["hide", name, lengths, path, _] => Self::hide(name, lengths, path),
             ["claim", name] => module(name).map(Self::Claim),
             ["work", name] => module(name).map(Self::Work),
             _ => return None,
@@ -59,6 +68,10 @@ impl Part {
         Ok(Self::BeRefused(module(name)?, uid.parse()?))
     }
 
+    fn hide(name: &str, lengths: &str, path: &str) -> anyhow::Result<Self> {
+        Ok(Self::Hide(module(name)?, serde_json::from_str(lengths)?, path.into()))
+    }
+
     /// Plays it.
     ///
     /// # Errors
@@ -70,6 +83,7 @@ impl Part {
             Self::StandAs(uid) => act::stand_as(uid),
             Self::Burst(module, count, first_uid) => storm::burst(module, count, first_uid),
             Self::BeRefused(module, uid) => standing::stand(module, uid),
+            Self::Hide(module, lengths, path) => lengths::be_refused(module, &lengths, &path),
             Self::Claim(module) => manager::claim(module),
             Self::Work(module) => allowed::work(module),
         }

@@ -11,7 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    allowed::Quiet, audit_control::AuditControl, kernel_log::KernelLog, step::StepReport, storm::Drop,
+    allowed::Quiet, audit_control::AuditControl, kernel_log::KernelLog, lengths::Hidden, step::StepReport,
+    storm::Drop,
 };
 use crate::{operation::system::mount_tmpfs, report::Report, tomoyo};
 
@@ -23,6 +24,8 @@ pub enum Line {
     Report(Box<Report>),
     /// A process of a storm.
     Drop(Drop),
+    /// A process that hid what it could.
+    Hidden(Box<Hidden>),
     /// A process with a number that others had.
     Heir(Box<Report>),
     /// A process in namespaces of its own.

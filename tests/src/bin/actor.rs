@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tests::{
     actor::{
-        act, allowed, manager, nested,
+        act, allowed, lengths, manager, nested,
         part::Part,
         reuse, run,
         session::{AuditMode, Line, print, session},
@@ -45,6 +45,9 @@ enum Verb {
         /// Then have this many processes refused once each, all at once.
         #[arg(long)]
         storm: Option<u32>,
+        /// Have processes refused that hide what they can by its length.
+        #[arg(long)]
+        lengths: bool,
         /// Then have this many processes refused one after another, all with one process id.
         #[arg(long)]
         reuse: Option<u32>,
@@ -91,7 +94,7 @@ fn main() -> anyhow::Result<()> {
     }
     match Arguments::parse().command {
         Verb::List { module } => list(module),
-        Verb::Run { module, audit, watch, storm, reuse, nested, manager, allowed, cases } => {
+        Verb::Run { module, audit, watch, storm, lengths, reuse, nested, manager, allowed, cases } => {
             let cases = chosen(module, &cases)?;
             let denyd: Vec<_> = watch.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
             session(
@@ -101,6 +104,9 @@ fn main() -> anyhow::Result<()> {
                 &mut || {
                     if let Some(count) = storm {
                         storm::storm(module, count, |drop| print(&Line::Drop(drop)))?;
+                    }
+                    if lengths {
+                        lengths::hide(module, |hidden| print(&Line::Hidden(Box::new(hidden))))?;
                     }
                     if let Some(count) = reuse {
                         reuse::reuse(module, count, |heir| print(&Line::Heir(Box::new(heir))))?;
