@@ -100,8 +100,12 @@ pub fn describe(record: &mut Record, data: Address, details: Address) {
     }
     if operation == Operation::Process {
         target_process(record, details);
-    } else if operation == Operation::File && is_root(follow(details, layout!(apparmor_name))) {
-        lookup::executed(record);
+    } else if operation == Operation::File {
+        // Of a file that hangs below no root, AppArmor has no name, or information on why it has none.
+        let unnamed = is_root(follow(details, layout!(apparmor_name)));
+        if unnamed || follow(details, layout!(apparmor_info)) != 0 {
+            lookup::executed(record);
+        }
     }
     if record.body::<Apparmor>().object.kind == ObjectKind::Capability as u8 {
         let capability = record.body::<Apparmor>().object.number;

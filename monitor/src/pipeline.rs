@@ -9,7 +9,7 @@ use crate::{
     accounting::Tallies,
     clock::Clock,
     enrich::{self, Enricher, hold::Hold},
-    event::Event,
+    event::{Event, Module},
     format,
     metrics::Observer,
     output::Hub,
@@ -69,7 +69,8 @@ impl Own {
     /// Whether it is one.
     fn is(&mut self, event: &Event<'_>) -> bool {
         let own = event.process.pid == Some(self.pid);
-        if own && !self.told {
+        // A failed check of a capability is no failure: the kernel and libraries probe for them, and do without.
+        if own && !self.told && event.module != Module::Capability {
             self.told = true;
             let what = format::message(event).to_string();
             tracing::warn!(

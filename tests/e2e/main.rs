@@ -10,6 +10,7 @@ mod group;
 mod identity;
 mod layout;
 mod plan;
+mod privileges;
 mod schema;
 mod selftest;
 mod service;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
     command_line::plan(&mut plan);
     plan.add(layout::trials());
     service::plan(&mut plan);
+    privileges::plan(&mut plan);
     selftest::plan(&mut plan);
     for (kernel, version) in KERNELS {
         for stage in &STAGES {

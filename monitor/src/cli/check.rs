@@ -50,7 +50,7 @@ impl Check {
             ring_size: RING_MIN,
         };
         match kernel::attach(&options) {
-            Ok(attached) => self.print(&attached.report),
+            Ok(attached) => self.print(attached.report()),
             Err(KernelError::NothingAttached(report)) => {
                 self.print(&report)?;
                 Err(KernelError::NothingAttached(report).into())

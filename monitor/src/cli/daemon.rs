@@ -28,7 +28,7 @@ use crate::{
         symbols::{self, KernelSymbols},
     },
     format::Format,
-    kernel::{Attached, Counters, ProgramStats, Programs, Report, RingReader},
+    kernel::{Attached, Counters, Parts, ProgramStats, Programs, Report, RingReader},
     metrics::{
         Live, Metrics,
         web::{Serving, Web},
@@ -98,8 +98,8 @@ impl Daemon {
         config: &Config,
         opened: Opened,
     ) -> Result<Self, Failure> {
-        let Attached { reader, counters, facts, report, programs, privileges } = attached;
-        tracing::debug!(status = %privileges.status, "privileges are given up");
+        tracing::debug!(status = %attached.privileges().status, "privileges are given up");
+        let Parts { reader, counters, facts, report, programs } = attached.into_parts();
         let mut hub = Hub::default();
         let mut outputs = Outputs::default();
         outputs.set(&config.outputs, &mut hub)?;

@@ -29,6 +29,9 @@ pub(super) enum Failure {
     /// The runtime could not be started.
     #[error("cannot wait for events: {0}: raise the limit of open files")]
     Runtime(#[source] io::Error),
+    /// A child of this process was to watch.
+    #[error("cannot watch: {0}")]
+    Watch(String),
     /// Metrics can't be served.
     #[error(transparent)]
     Metrics(#[from] WebError),

@@ -15,9 +15,9 @@ use clap::Args;
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{alone, failure::Failure, say};
+use super::{alone::Watcher, failure::Failure, say};
 use crate::{
-    kernel::{KernelError, Report},
+    kernel::KernelError,
     tail::{
         self,
         client::{Client, ClientError, Closer},
@@ -46,13 +46,10 @@ pub(super) struct Listen {
 pub(super) enum Source {
     /// A daemon that listens there.
     Daemon(PathBuf),
-    /// This process.
-    Own {
-        /// What there was and what happens.
-        history: Arc<History>,
-        /// What is watched, if anything is.
-        report: Option<Report>,
-    },
+    /// A child of this process.
+    Watcher(Watcher),
+    /// What a daemon has left on disk.
+    Left(Arc<History>),
 }
 
 impl Listen {
@@ -67,24 +64,20 @@ impl Listen {
                 if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {}
             Err(error) => return Err(ClientError::Io(error).into()),
         }
-        let left = History::left_in(&self.history, MEMORY);
-        let has_left = left.is_ok();
-        let history = Arc::new(left.unwrap_or_else(|_| History::in_memory(MEMORY)));
-        let mut report = None;
         if watch {
-            let watched = alone::watch(Arc::clone(&history), silent).map_err(|error| match error {
+            let watcher = Watcher::start(&self.history, MEMORY, silent).map_err(|error| match error {
                 Failure::Kernel(KernelError::NotPrivileged) => Failure::NoDaemon(self.socket.clone()),
                 other => other,
             })?;
-            report = Some(watched);
-            say("no daemon runs, so this watches by itself while it runs");
-        } else if has_left {
-            history.recent.close();
-            say("no daemon runs: this is what it has left");
-        } else {
-            return Err(Failure::NoHistory { socket: self.socket.clone(), history: self.history.clone() });
+            say("no daemon found; watching from this process");
+            return Ok(Source::Watcher(watcher));
         }
-        Ok(Source::Own { history, report })
+        let Ok(history) = History::left_in(&self.history, MEMORY) else {
+            return Err(Failure::NoHistory { socket: self.socket.clone(), history: self.history.clone() });
+        };
+        history.recent.close();
+        say("no daemon found; showing its saved history");
+        Ok(Source::Left(Arc::new(history)))
     }
 }
 
@@ -93,7 +86,8 @@ impl Source {
     pub(super) fn ask(&self, request: &Request) -> Result<Client, Failure> {
         match self {
             Self::Daemon(socket) => Ok(Client::connect(socket, request)?),
-            Self::Own { history, .. } => {
+            Self::Watcher(watcher) => Ok(Client::ask(watcher.connect().map_err(Failure::Runtime)?, request)?),
+            Self::Left(history) => {
                 let (ours, theirs) = UnixStream::pair().map_err(Failure::Runtime)?;
                 let history = Arc::clone(history);
                 let serve = move || serve(ours, &history);

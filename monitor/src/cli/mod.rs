@@ -76,7 +76,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     log::start();
-    if let Some(status) = selftest::child() {
+    if let Some(status) = alone::child().or_else(selftest::child) {
         return status;
     }
     let Cli { command } = match Cli::try_parse() {

@@ -150,7 +150,7 @@ impl Run {
             symbols: config.stack.then(KernelSymbols::copy),
             web,
             posture: posture::Watch::open(),
-            programs: attached.programs.stats(),
+            programs: attached.program_stats(),
             // Its folders may be root's. Without it, denials are reported all the same.
             tail: config.tail.serve.then(|| server::open(&config.tail.options())).transpose().unwrap_or_else(
                 |error| {

@@ -71,9 +71,36 @@ pub struct Options {
     pub ring_size: u32,
 }
 
-/// The programs, attached; they are detached when this is dropped. `P` says what privileges the process has: the ring
-/// buffer is read only once they are given up.
+/// The programs, attached; they are detached when this is dropped. `P` says what privileges the process has: only
+/// [`Attached<Unprivileged>`] gives what the programs write, so that nothing of it is read with a privilege.
+///
+/// ```compile_fail,E0599
+/// # use monitor::{kernel::{Attached, Parts}, privilege::Privileged};
+/// fn read_as_root(attached: Attached<Privileged>) -> Parts {
+///     attached.into_parts()
+/// }
+/// ```
+///
+/// ```compile_fail,E0616
+/// # use monitor::{kernel::{Attached, RingReader}, privilege::Privileged};
+/// fn read_as_root(attached: Attached<Privileged>) -> RingReader {
+///     attached.parts.reader
+/// }
+/// ```
+///
+/// ```
+/// # use monitor::{kernel::{Attached, Parts}, privilege::Unprivileged};
+/// fn read(attached: Attached<Unprivileged>) -> Parts {
+///     attached.into_parts()
+/// }
+/// ```
 pub struct Attached<P> {
+    parts: Parts,
+    privileges: P,
+}
+
+/// What there is once the programs are attached.
+pub struct Parts {
     /// What they write.
     pub reader: RingReader,
     /// What they count.
@@ -84,8 +111,20 @@ pub struct Attached<P> {
     pub report: Report,
     /// The programs themselves.
     pub programs: Programs,
-    /// What privileges there are.
-    pub privileges: P,
+}
+
+impl<P> Attached<P> {
+    /// What was attached, and what not.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.parts.report
+    }
+
+    /// What the programs cost.
+    #[must_use]
+    pub fn program_stats(&self) -> ProgramStats {
+        self.parts.programs.stats()
+    }
 }
 
 impl Attached<Privileged> {
@@ -95,10 +134,24 @@ impl Attached<Privileged> {
     ///
     /// If that fails, or did not work.
     pub fn give_up_privileges(self) -> Result<Attached<Unprivileged>, PrivilegeError> {
-        let Self { reader, counters, facts, report, mut programs, privileges } = self;
+        let Self { mut parts, privileges } = self;
         let privileges = privilege::give_up(privileges)?;
-        programs.start_log();
-        Ok(Attached { reader, counters, facts, report, programs, privileges })
+        parts.programs.start_log();
+        Ok(Attached { parts, privileges })
+    }
+}
+
+impl Attached<Unprivileged> {
+    /// What there is to read, and all the rest.
+    #[must_use]
+    pub fn into_parts(self) -> Parts {
+        self.parts
+    }
+
+    /// What the kernel says of this process's privileges.
+    #[must_use]
+    pub fn privileges(&self) -> &Unprivileged {
+        &self.privileges
     }
 }
 
@@ -233,7 +286,8 @@ pub fn attach(options: &Options) -> Result<Attached<Privileged>, KernelError> {
         _ => return Err(KernelError::NoMap("COUNTERS")),
     };
     let programs = Programs { ebpf, attached, log: None };
-    Ok(Attached { reader, counters, facts, report, programs, privileges: Privileged::unexamined() })
+    let parts = Parts { reader, counters, facts, report, programs };
+    Ok(Attached { parts, privileges: Privileged::unexamined() })
 }
 
 /// Whether this process may load programs that trace the kernel.

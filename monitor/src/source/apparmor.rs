@@ -279,13 +279,16 @@ fn describe_silent(draft: &mut Draft<'_>, class: Class) {
 /// AppArmor's name of a file is its path, from the root of the mount namespace, unless it was disconnected from it.
 fn name_is_path(draft: &mut Draft<'_>, call: Option<u16>) {
     let Event { object, action, .. } = &mut draft.event;
-    // No directory is executed: it is a file that hangs below no root, a memfd, whose name AppArmor does not see.
-    if action.operation.as_deref() == Some("exec") && object.name.as_deref() == Some("/") {
+    // No directory is executed, and a name that could not be looked up is the one that was given: the file is in no
+    // directory, and only a file that is in none is what the system call executes.
+    let has_no_name = object.name.as_deref() == Some("/")
+        || action.info.as_deref().is_some_and(|info| info.starts_with("Failed name lookup"));
+    if has_no_name && action.operation.as_deref() == Some("exec") {
         if object.path_root != Some(PathRoot::KernelMount) {
             (object.path, object.path_root, object.deleted) = (None, None, false);
             (object.inode, object.mode) = (None, None);
             (object.device, object.device_number) = (None, None);
-            draft.missing("object.path", "AppArmor's name is that of a root: the file is in no directory");
+            draft.missing("object.path", "AppArmor has no path of it: the file is in no directory");
         }
         return;
     }

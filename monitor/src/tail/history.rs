@@ -93,6 +93,33 @@ impl History {
         })
     }
 
+    /// In memory, with the newest of what another denyd has left on disk, which is read now and not again.
+    ///
+    /// # Errors
+    ///
+    /// If the folder or one of its files can't be read.
+    pub fn copied_from(folder: &Path, bytes: usize) -> io::Result<Self> {
+        let next = segments::next_number(folder)?;
+        let mut kept = Vec::new();
+        let (mut first, mut size) = (next, 0);
+        for segment in segments::list(folder)?.iter().rev() {
+            let mut lines = Vec::new();
+            let mut reader = segment.lines()?;
+            while let Some(line) = reader.read()? {
+                size += line.len();
+                lines.push(line);
+            }
+            first = segment.first;
+            kept.push(lines);
+            if size >= bytes {
+                break;
+            }
+        }
+        let recent = Recent::new(bytes, first);
+        recent.push(kept.into_iter().rev().flatten());
+        Ok(Self { recent, folder: None, settled: watch::Sender::new(next) })
+    }
+
     /// In memory and on disk, with what writes to the disk.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 use std::{
     io,
     num::NonZeroUsize,
+    os::unix::net::UnixListener as StdListener,
     path::PathBuf,
     sync::{
         Arc,
@@ -108,7 +109,9 @@ pub struct Running {
 /// The socket and the history, open.
 #[derive(Debug)]
 pub struct Opened {
-    listening: Listening,
+    listener: StdListener,
+    /// The socket's name, if it has one in the file system.
+    name: Option<Name>,
     history: Arc<History>,
     keeper: Option<Keeper>,
     group: Option<u32>,
@@ -130,18 +133,25 @@ pub fn open(options: &Options) -> Result<Opened, StartError> {
         }
         None => (History::in_memory(*memory), None),
     };
-    Ok(Opened { listening, history: Arc::new(history), keeper, group: *group, limit: *clients })
+    let Listening { listener, name } = listening;
+    let (history, name) = (Arc::new(history), Some(name));
+    Ok(Opened { listener, name, history, keeper, group: *group, limit: *clients })
 }
 
 impl Opened {
+    /// A socket that somebody else has opened, for root and this process's own user, and a history in memory.
+    #[must_use]
+    pub fn inherited(listener: StdListener, history: Arc<History>, limit: NonZeroUsize) -> Self {
+        Self { listener, name: None, history, keeper: None, group: None, limit }
+    }
+
     /// Starts to serve clients with these lines, and with the status, if there is one.
     ///
     /// # Errors
     ///
     /// If there is no thread for it.
     pub fn start(self, lines: Lines, status: Option<Status>) -> Result<Running, StartError> {
-        let Self { listening, history, keeper, group, limit } = self;
-        let Listening { listener, name } = listening;
+        let Self { listener, name, history, keeper, group, limit } = self;
         let runtime =
             runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
         let listener = {
@@ -177,7 +187,7 @@ struct Server {
 }
 
 impl Server {
-    async fn run(self, lines: Lines, keeper: Option<Keeper>, listener: UnixListener, name: Name) {
+    async fn run(self, lines: Lines, keeper: Option<Keeper>, listener: UnixListener, name: Option<Name>) {
         let mut tasks = JoinSet::new();
         if let Some(keeper) = keeper {
             tasks.spawn(keeper.keep(Arc::clone(&self.history)));

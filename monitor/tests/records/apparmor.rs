@@ -66,18 +66,19 @@ fn a_change_of_profile_is_about_a_profile_and_no_file() {
 }
 
 #[test]
-fn a_long_name_says_that_it_is_cut() {
+fn a_long_name_keeps_its_end_and_says_that_it_is_cut() {
     let mask = |body: &mut Apparmor| {
         body.class = 2;
         body.requested = 4;
         body.denied = 4;
     };
     let (record, tables) =
-        (record(b"open", mask, |record| record.flagged(ChunkKind::Name, FLAG_CUT, b"/very/lo")), tables());
+        (record(b"open", mask, |record| record.flagged(ChunkKind::Name, FLAG_CUT, b"ng/path")), tables());
     let event = event(&record, &tables);
-    assert_eq!(event.object.path.as_deref(), Some("/very/lo"));
-    let [missing] = event.missing.as_slice() else { panic!("{:?}", event.missing) };
-    assert_eq!((&*missing.field, &*missing.reason), ("object.path", "its end did not fit"));
+    assert_eq!(event.object.path.as_deref(), Some("ng/path"), "its end is there");
+    assert!(event.object.path_cut);
+    assert_eq!(event.object.path_root, None);
+    assert_eq!(event.missing, []);
 }
 
 #[test]

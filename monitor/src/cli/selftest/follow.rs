@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use crate::{
     cli::{failure::Failure, listen::Source},
     event::{Event, Kind, Module},
-    metrics::state,
     source,
     tail::{
         client::{Client, ClientError, Read},
@@ -26,9 +25,8 @@ pub(super) fn source_of(module: Module) -> &'static str {
 
 /// Each source's state.
 pub(super) fn states(source: &Source, wait: Duration) -> Result<Vec<(String, String)>, Failure> {
-    if let Source::Own { report, .. } = source {
-        let sources = report.iter().flat_map(|report| &report.sources);
-        return Ok(sources.map(|source| (source.name.to_owned(), state(&source.state).to_owned())).collect());
+    if let Source::Watcher(watcher) = source {
+        return Ok(watcher.states.clone());
     }
     let status = status(source, StatusRequest::default(), wait)?;
     let sources = status.into_iter().flat_map(|status| status.now.sources);
@@ -41,7 +39,7 @@ pub(super) fn status(
     request: StatusRequest,
     wait: Duration,
 ) -> Result<Option<StatusNow>, Failure> {
-    if let Source::Own { .. } = source {
+    if !matches!(source, Source::Daemon(_)) {
         return Ok(None);
     }
     let asked = request.settle_ms.map_or(Duration::ZERO, |ms| Duration::from_millis(ms.into()));

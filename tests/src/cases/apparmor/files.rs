@@ -13,7 +13,8 @@ use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
 use super::{case, denied, denied_file};
 use crate::{
     case::Case,
-    confinement::apparmor,
+    confinement::{Confinement, apparmor},
+    expectation::Expectation,
     operation::{
         file::{self, Mapping},
         ipc, system,
@@ -23,6 +24,34 @@ use crate::{
 
 const DEEP: &str = "/srv/shut/a/rather/long/way/down/through/many/directories/to/the/end/of/the/tree/in/which/nobody/\
                     would/look/for/anything/of/value/unless/told/to/do/so/by/a/test/that/wants/the/whole/path/ledger";
+
+/// Takes what hangs below no root as if it did.
+const CONNECTED: Confinement = Confinement::Apparmor("connected");
+
+/// Makes a POSIX message queue.
+fn queue(name: &'static str) -> Case {
+    case(name).when(|_| ipc::open_queue(c"/denyd q"))
+}
+
+/// Executes a file in memory by its descriptor.
+fn memfd(name: &'static str) -> Case {
+    case(name)
+        .before(|scene| {
+            scene.hold("file", rustix::fs::memfd_create("lib ffi", rustix::fs::MemfdFlags::empty())?);
+            Ok(())
+        })
+        .when(|scene| {
+            let descriptor = scene.held("file")?.as_raw_fd();
+            file::execute(format!("/proc/self/fd/{descriptor}"))
+        })
+}
+
+fn of_memfd() -> Expectation {
+    denied("exec")
+        .field("object.path", "/memfd:lib ffi")
+        .field("object.path_root", "kernel_mount")
+        .field("object.deleted", true)
+}
 
 pub fn cases() -> Vec<Case> {
     [opening(), changing(), names(), programs()].concat()
@@ -131,31 +160,21 @@ fn changing() -> Vec<Case> {
             .given(|_| scene::file("/srv/links/old"))
             .when(|_| fs::hard_link("/srv/links/old", "/srv/links/new"))
             .expect(denied_file("link", "k", "/srv/links/new").field("object.target", "/srv/links/old")),
-        case("apparmor_denied_message_queue_is_no_path_of_the_process")
-            .when(|_| ipc::open_queue(c"/denyd q"))
-            .expect(
-                denied("open")
-                    .field("object.path", "/denyd q")
-                    .field("object.path_root", "file_system")
-                    .field("object.device", "mqueue"),
-            ),
-        case("apparmor_denied_execution_of_a_memfd_names_it")
-            .before(|scene| {
-                let memory = rustix::fs::memfd_create("lib ffi", rustix::fs::MemfdFlags::empty())?;
-                scene.hold("file", memory);
-                Ok(())
-            })
-            .when(|scene| {
-                let descriptor = scene.held("file")?.as_raw_fd();
-                file::execute(format!("/proc/self/fd/{descriptor}"))
-            })
-            .expect(
-                denied("exec")
-                    .field("object.name", "/")
-                    .field("object.path", "/memfd:lib ffi")
-                    .field("object.path_root", "kernel_mount")
-                    .field("object.deleted", true),
-            ),
+        queue("apparmor_denied_message_queue_that_is_disconnected").expect(
+            denied("open").field("object.name", "denyd q").absent("object.path").absent("object.path_root"),
+        ),
+        queue("apparmor_denied_message_queue_is_no_path_of_the_process").confined_by(CONNECTED).expect(
+            denied("open")
+                .field("subject.label", "connected")
+                .field("object.path", "/denyd q")
+                .field("object.path_root", "file_system")
+                .field("object.device", "mqueue"),
+        ),
+        memfd("apparmor_denied_execution_of_a_disconnected_memfd_names_it")
+            .expect(of_memfd().field("object.name", "/proc/self/fd/3")),
+        memfd("apparmor_denied_execution_of_a_memfd_names_it")
+            .confined_by(CONNECTED)
+            .expect(of_memfd().field("subject.label", "connected").field("object.name", "/")),
         case("apparmor_denied_link_reports_both_names")
             .given(|_| scene::file("/srv/linkable/old"))
             .when(|_| fs::hard_link("/srv/linkable/old", "/srv/linkable/new"))
