@@ -264,6 +264,12 @@ layout! {
     ebitmap_node_maps = Member("ebitmap_node", "maps");
     ebitmap_node_maps_count = Count("ebitmap_node", "maps");
     ebitmap_node_startbit = Member("ebitmap_node", "startbit");
+    audit_buffer_skb = Member("audit_buffer", "skb");
+    sk_buff_data = Member("sk_buff", "data");
+    sk_buff_len = Member("sk_buff", "len");
+    bounded_old_sid = Argument("security_bounded_transition", "old_sid");
+    bounded_new_sid = Argument("security_bounded_transition", "new_sid");
+    bounded_arguments = Arguments("security_bounded_transition");
     avc_denied_ssid = Argument("avc_denied", "ssid");
     avc_denied_tsid = Argument("avc_denied", "tsid");
     avc_denied_tclass = Argument("avc_denied", "tclass");

@@ -53,6 +53,8 @@ sources! {
     BpfLsm = 15,
     /// What IPE refused, or would have.
     Ipe = 16,
+    /// SELinux's refusals that are no decision about permissions.
+    SelinuxError = 17,
 }
 
 const _: () = {

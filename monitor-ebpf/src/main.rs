@@ -47,6 +47,7 @@ mod repeat;
 mod seccomp;
 mod seccomp_unlogged;
 mod selinux;
+mod selinux_error;
 mod selinux_policy;
 mod selinux_silent;
 mod stack;

@@ -86,7 +86,7 @@ fn take(source: SourceId, text: Address, denied: u64) {
 
 /// Appends the text, as much of it as fits.
 #[inline(never)]
-fn message(record: &mut Record, text: Address, len: u64) {
+pub fn message(record: &mut Record, text: Address, len: u64) {
     let Some(chunk) = record.begin(ChunkKind::Message) else { return };
     if record.bytes(text, len).is_err() {
         record.fault();

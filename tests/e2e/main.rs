@@ -153,8 +153,11 @@ fn with_silent(plan: &mut Plan) {
 fn without_audit(plan: &mut Plan) {
     for (kernel, version) in KERNELS {
         for stage in STAGES.iter().filter(|stage| stage.in_force != vm::Module::None) {
-            let sample: Vec<_> =
-                on(version, stage).into_iter().filter(|case| !case.is_silent()).step_by(EVERY).collect();
+            let sample: Vec<_> = on(version, stage)
+                .into_iter()
+                .filter(|case| !case.is_silent() && !case.by_audit)
+                .step_by(EVERY)
+                .collect();
             let off = Setting { kernel, stage, audit: AuditMode::Leave, silent: false, append: "audit=0" };
             let excluded = Setting { kernel, stage, audit: AuditMode::Exclude, silent: false, append: "" };
             for (setting, name, why, kernels) in [

@@ -160,6 +160,8 @@ pub struct Case {
     pub repeats: Option<usize>,
     /// Whether it runs also where denyd is asked for silent denials, though none of its own is silent.
     pub with_silent: bool,
+    /// Whether denyd sees it only where audit writes it.
+    pub by_audit: bool,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is a step")]
@@ -186,6 +188,7 @@ impl Case {
             record: Record::EachEvent,
             repeats: None,
             with_silent: false,
+            by_audit: false,
         }
     }
 
@@ -298,6 +301,13 @@ impl Case {
     #[must_use]
     pub const fn also_with_silent(mut self) -> Self {
         self.with_silent = true;
+        self
+    }
+
+    /// denyd sees it only where audit writes it.
+    #[must_use]
+    pub const fn by_audit_alone(mut self) -> Self {
+        self.by_audit = true;
         self
     }
 

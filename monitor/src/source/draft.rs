@@ -144,6 +144,17 @@ impl<'a> Draft<'a> {
         [subject, object]
     }
 
+    /// Compares the subject's label with the process's own, which is there only if it is another.
+    pub(super) fn not_own_label(&mut self) {
+        let Event { subject, process, .. } = &mut self.event;
+        if subject.label.is_none() || subject.label == process.label {
+            subject.label = subject.label.take().or_else(|| process.label.take());
+            process.label = None;
+        } else if process.label.is_some() {
+            subject.not_process = true;
+        }
+    }
+
     /// The event, when all chunks have been taken.
     pub(super) fn finish(mut self) -> Event<'a> {
         self.contexts();

@@ -18,6 +18,7 @@ mod object;
 mod seccomp;
 mod seccomp_unlogged;
 mod selinux;
+mod selinux_error;
 mod selinux_policy;
 mod selinux_silent;
 mod stacks;
@@ -94,6 +95,7 @@ pub static ALL: [Source; SourceId::ALL.len()] = [
     tomoyo::SOURCE,
     bpf_lsm::SOURCE,
     ipe::SOURCE,
+    selinux_error::SOURCE,
 ];
 
 /// Advice for the sources that trace a function of the kernel.

@@ -80,9 +80,9 @@ fn a_damaged_chunk_is_an_error() {
 }
 
 /// The kinds of chunks that there are, and one that there isn't.
-const KINDS: [u8; 41] = [
+const KINDS: [u8; 44] = [
     1, 2, 3, 4, 5, 6, 16, 17, 18, 19, 20, 32, 33, 34, 35, 36, 37, 38, 40, 48, 49, 50, 51, 52, 53, 54, 55, 56,
-    57, 58, 59, 60, 64, 72, 112, 5, 32, 33, 35, 36, 99,
+    57, 58, 59, 60, 64, 72, 112, 113, 21, 22, 5, 32, 33, 35, 36, 99,
 ];
 
 /// Bytes of the form of a record of this source, with anything in them.
@@ -101,7 +101,9 @@ fn record(source: SourceId) -> impl Strategy<Value = Bytes> {
         SourceId::Tomoyo => size_of::<Tomoyo>(),
         SourceId::Ipe => size_of::<Ipe>(),
         SourceId::BpfLsm => size_of::<BpfLsm>(),
-        SourceId::SelinuxUserspace | SourceId::ApparmorUserspace => size_of::<Userspace>(),
+        SourceId::SelinuxUserspace | SourceId::ApparmorUserspace | SourceId::SelinuxError => {
+            size_of::<Userspace>()
+        }
     };
     let body = prop::collection::vec(prop_oneof![Just(0_u8), 0_u8..24, any::<u8>()], body);
     let bytes = prop_oneof![

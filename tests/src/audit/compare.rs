@@ -24,6 +24,7 @@ pub fn compare(record: &Record, event: &Value) -> Vec<String> {
                 }
                 Kind::Denial => comparison.of_selinux(name, field),
                 Kind::LandlockDenial => comparison.of_landlock(name, field),
+                Kind::SelinuxError => comparison.of_selinux_error(name, field),
                 Kind::Change => comparison.of_change(name, field, record),
                 Kind::IpeDenial | Kind::SystemCall | Kind::Manager | Kind::Other(_) => false,
             };
@@ -161,6 +162,22 @@ impl Comparison<'_> {
             "trawcon" => self.text("object.unknown_label", field),
             "permissive" => self.verdict(field.bare() == "1"),
             "name" => self.last_component(field),
+            _ => return false,
+        }
+        true
+    }
+
+    /// What `SELinux` writes of what is no decision about permissions (`security/selinux/hooks.c`, `ss/services.c`).
+    fn of_selinux_error(&mut self, name: &str, field: &Field) -> bool {
+        match name {
+            "op" => self.equal("action.operation", &json!(field.bare())),
+            "reason" => self.equal("action.info", &json!(field.bare())),
+            "scontext" | "oldcontext" => self.equal("subject.label", &json!(field.bare())),
+            "tcontext" | "newcontext" => self.equal("object.label", &json!(field.bare())),
+            "tclass" => self.equal("action.class", &json!(field.bare())),
+            "perms" => self.permissions(&field.bare().split(',').collect()),
+            "invalid_context" => self.text("object.unknown_label", field),
+            "seresult" => self.verdict(field.bare() != "denied"),
             _ => return false,
         }
         true

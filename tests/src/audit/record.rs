@@ -15,6 +15,8 @@ pub enum Kind {
     LandlockDenial,
     /// A denial by IPE.
     IpeDenial,
+    /// What `SELinux` refused, if that is no decision about permissions.
+    SelinuxError,
     /// A system call that seccomp refused or logged.
     Seccomp,
     /// A change of `SELinux`'s policy: a load, a switch of its mode, a boolean.
@@ -85,6 +87,7 @@ impl Record {
             1300 => Kind::SystemCall,
             1326 => Kind::Seccomp,
             1400 => Kind::Denial,
+            1401 => Kind::SelinuxError,
             1403 | STATUS | 1405 => Kind::Change,
             1420 => Kind::IpeDenial,
             1423 => Kind::LandlockDenial,
@@ -124,7 +127,7 @@ impl Record {
                 let verdict = self.field("apparmor").map(Field::bare);
                 !self.permissions.is_empty() || matches!(verdict, Some("DENIED" | "ALLOWED" | "KILLED"))
             }
-            Kind::LandlockDenial | Kind::IpeDenial | Kind::Seccomp => true,
+            Kind::LandlockDenial | Kind::IpeDenial | Kind::SelinuxError | Kind::Seccomp => true,
             Kind::SystemCall | Kind::Manager | Kind::Change | Kind::Other(_) => false,
         }
     }

@@ -10,12 +10,12 @@ use rustix::{
     net::SocketType,
 };
 
-use super::{SECRET, case, denied};
+use super::{APP_CONTEXT, BARE, BARE_CONTEXT, SECRET, TARGET_CONTEXT, case, denied, denied_of_bare};
 use crate::{
     case::{Case, Step},
     expectation::Expectation,
     operation::{file, process, socket, system},
-    scene::{Scene, directory, labelled_file},
+    scene::{Scene, directory, labelled_file, labelled_program},
 };
 
 /// Keeps a descriptor, and what `/proc` calls its file.
@@ -48,7 +48,7 @@ fn ioctl(scene: &mut Scene) -> std::io::Result<()> {
 }
 
 pub fn cases() -> Vec<Case> {
-    [names(), roots(), many_mounts(), credentials()].concat()
+    [names(), roots(), many_mounts(), credentials(), errors()].concat()
 }
 
 fn names() -> Vec<Case> {
@@ -168,6 +168,46 @@ fn credentials() -> Vec<Case> {
             .when(|_| file::open_to_write("/srv/data/titled").map(drop))
             .expect(
                 denied("file", ["write"]).path("/srv/data/titled").set("process.cmdline", ["worker: idle"]),
+            ),
+    ]
+}
+
+/// What is refused without a decision about permissions.
+fn errors() -> Vec<Case> {
+    vec![
+        case("selinux_denied_label_that_the_policy_does_not_know_is_an_event")
+            .confined_by(BARE)
+            .given(|_| labelled_file("/srv/data/nonsense", "stage_t"))
+            .when(|_| {
+                let label = b"system_u:object_r:nonsense_t:s0\0";
+                let flags = XattrFlags::empty();
+                Ok(rustix::fs::setxattr("/srv/data/nonsense", "security.selinux", label, flags)?)
+            })
+            .fails_with(libc::EINVAL)
+            .by_audit_alone()
+            .expect(denied_of_bare("capability2", ["mac_admin"]))
+            .expect(
+                Expectation::denied()
+                    .field("action.operation", "setxattr")
+                    .field("subject.label", BARE_CONTEXT)
+                    .field("object.unknown_label", "system_u:object_r:nonsense_t:s0"),
+            ),
+        case("selinux_denied_transition_out_of_bounds_is_an_event")
+            .given(|_| labelled_program("/srv/bin/bounds", "stage_t"))
+            .when(|_| {
+                file::overwrite("/proc/thread-self/attr/exec", TARGET_CONTEXT)?;
+                rustix::thread::set_no_new_privs(true)?;
+                file::execute("/srv/bin/bounds")
+            })
+            .fails_with(libc::EPERM)
+            .by_audit_alone()
+            .expect(
+                Expectation::denied()
+                    .field("action.operation", "security_bounded_transition")
+                    .field("subject.label", APP_CONTEXT)
+                    .field("object.kind", "process")
+                    .field("object.label", TARGET_CONTEXT)
+                    .absent("subject.not_process"),
             ),
     ]
 }

@@ -1,0 +1,87 @@
+//! SELinux's refusals that are no decision about permissions: contexts that the policy doesn't know, bounds, transitions.
+//!
+//! The kernel has no function that all of them reach but the one that ends an audit record. From Linux 6.18 on that is
+//! inlined where a record is written with one call, as that of a bounded transition is, which has a program of its own.
+
+use aya_ebpf::{
+    helpers::generated,
+    macros::{fentry, fexit, map},
+    maps::HashMap,
+    programs::{FEntryContext, FExitContext},
+};
+use monitor_common::{SourceId, Userspace, chunk::ChunkKind};
+
+use crate::{
+    finish, label,
+    layout::{known, layout},
+    memory::{Address, argument_word, follow, word},
+    output::Record,
+    task, userspace,
+};
+
+const SOURCE: SourceId = SourceId::SelinuxError;
+/// `AUDIT_SELINUX_ERR` (include/uapi/linux/audit.h).
+const SELINUX_ERR: u64 = 1401;
+/// The length of a `struct nlmsghdr`, and where its type stands in it.
+const NLMSG_HDRLEN: u64 = 16;
+const NLMSG_TYPE: u64 = 4;
+
+/// The threads whose bounded transition has just been written to audit, until the function that refused it ends.
+#[map]
+static WRITTEN: HashMap<u64, u8> = HashMap::with_max_entries(1024, 0);
+
+/// `void audit_log_end(struct audit_buffer *ab)` (kernel/audit.c).
+#[fentry(function = "audit_log_end")]
+pub fn selinux_error_record(context: FEntryContext) -> i32 {
+    let buffer = argument_word(&context, 0);
+    if buffer == 0 || !known!(audit_buffer_skb, sk_buff_data, sk_buff_len) {
+        return 0;
+    }
+    let skb = follow(buffer, layout!(audit_buffer_skb));
+    let message = follow(skb, layout!(sk_buff_data));
+    if word(message + NLMSG_TYPE) & 0xffff == SELINUX_ERR {
+        let len = (follow(skb, layout!(sk_buff_len)) & 0xffff_ffff).saturating_sub(NLMSG_HDRLEN);
+        refused(message + NLMSG_HDRLEN, len);
+    }
+    0
+}
+
+#[inline(always)]
+fn refused(text: Address, len: u64) {
+    // Where there is no room, a bounded transition is reported twice.
+    let _full = WRITTEN.insert(this_thread(), 0, 0);
+    let Some(mut record) = Record::reserve::<Userspace>(SOURCE) else { return };
+    task::describe(&mut record);
+    label::task(&mut record);
+    record.body::<Userspace>().len = len as u32;
+    userspace::message(&mut record, text, len);
+    finish::submit(record);
+}
+
+/// `int security_bounded_transition(u32 old_sid, u32 new_sid)` (security/selinux/ss/services.c; before 6.4 with a
+/// `struct selinux_state *` before them).
+#[fexit(function = "security_bounded_transition")]
+pub fn selinux_error_bounds(context: FExitContext) -> i32 {
+    if !known!(bounded_old_sid, bounded_new_sid, bounded_arguments) {
+        return 0;
+    }
+    let written = WRITTEN.remove(this_thread()).is_ok();
+    let result = argument_word(&context, layout!(bounded_arguments)) as i32;
+    if written || result == 0 {
+        return 0;
+    }
+    let Some(mut record) = Record::reserve::<Userspace>(SOURCE) else { return 0 };
+    task::describe(&mut record);
+    let sid = |place| argument_word(&context, place) as u32;
+    label::context(&mut record, ChunkKind::SubjectContext, sid(layout!(bounded_old_sid)));
+    label::context(&mut record, ChunkKind::ObjectContext, sid(layout!(bounded_new_sid)));
+    label::task(&mut record);
+    finish::submit(record);
+    0
+}
+
+#[inline(always)]
+fn this_thread() -> u64 {
+    // SAFETY: the helper has no preconditions.
+    unsafe { generated::bpf_get_current_pid_tgid() }
+}
