@@ -207,6 +207,18 @@ pub fn map_writable_and_executable() -> io::Result<()> {
     Ok(())
 }
 
+/// Maps huge pages that are readable and executable.
+///
+/// # Errors
+/// As `mmap`.
+pub fn map_huge_pages_to_execute() -> io::Result<()> {
+    let protection = ProtFlags::READ | ProtFlags::EXEC;
+    let flags = MapFlags::PRIVATE | MapFlags::HUGETLB;
+    // SAFETY: the kernel chooses an address that is free.
+    unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), 2 << 20, protection, flags) }?;
+    Ok(())
+}
+
 /// Maps the page at address 0.
 ///
 /// # Errors

@@ -218,14 +218,21 @@ pub fn open_perf_event() -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a userfaultfd.
+/// Makes a userfaultfd, and closes it.
 ///
 /// # Errors
 /// As `userfaultfd`.
 pub fn userfaultfd() -> io::Result<()> {
-    // SAFETY: the descriptor is dropped before it is told about any memory.
-    unsafe { rustix::mm::userfaultfd(rustix::mm::UserfaultfdFlags::CLOEXEC) }?;
-    Ok(())
+    new_userfaultfd().map(drop)
+}
+
+/// Makes a userfaultfd, which nobody may tell about any memory.
+///
+/// # Errors
+/// As `userfaultfd`.
+pub fn new_userfaultfd() -> io::Result<OwnedFd> {
+    // SAFETY: the descriptor is not told about any memory.
+    Ok(unsafe { rustix::mm::userfaultfd(rustix::mm::UserfaultfdFlags::CLOEXEC) }?)
 }
 
 /// Sets up an `io_uring`, with a kernel thread that polls it if `polled`.

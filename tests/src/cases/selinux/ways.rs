@@ -13,6 +13,7 @@ use rustix::{
 use super::{APP_CONTEXT, BARE, BARE_CONTEXT, SECRET, TARGET_CONTEXT, case, denied, denied_of_bare};
 use crate::{
     case::{Case, Step},
+    confinement::Confinement,
     expectation::Expectation,
     operation::{file, process, socket, system},
     scene::{Scene, directory, labelled_file, labelled_program},
@@ -48,7 +49,7 @@ fn ioctl(scene: &mut Scene) -> std::io::Result<()> {
 }
 
 pub fn cases() -> Vec<Case> {
-    [names(), roots(), many_mounts(), credentials(), errors()].concat()
+    [names(), roots(), many_mounts(), credentials(), errors(), interrupts()].concat()
 }
 
 fn names() -> Vec<Case> {
@@ -63,6 +64,32 @@ fn names() -> Vec<Case> {
             "unix_stream_socket",
             |scene| keep(scene, socket::unix(SocketType::STREAM)?),
         ),
+        case("selinux_denied_ioctl_of_a_userfaultfd_has_the_name_that_proc_shows")
+            .before(|scene| keep(scene, system::new_userfaultfd()?))
+            .when(ioctl)
+            .expect(
+                denied("anon_inode", ["ioctl"])
+                    .field("object.path", "anon_inode:[userfaultfd]")
+                    .fact("object.path", "name")
+                    .field("object.path_root", "kernel_mount"),
+            ),
+        case("selinux_denied_stat_of_a_userfaultfd_has_the_name_that_proc_shows")
+            .before(|scene| keep(scene, system::new_userfaultfd()?))
+            .when(|scene| rustix::fs::fstat(scene.held("file")?).map(drop).map_err(Into::into))
+            .expect(
+                denied("anon_inode", ["getattr"])
+                    .fact("object.path", "name")
+                    .field("object.path_root", "kernel_mount"),
+            ),
+        case("selinux_denied_execution_of_huge_pages_has_the_name_that_proc_shows")
+            .given(|_| file::overwrite("/proc/sys/vm/nr_hugepages", "8"))
+            .when(|_| file::map_huge_pages_to_execute())
+            .expect(
+                denied("file", ["execute"])
+                    .field("object.path", "/anon_hugepage")
+                    .field("object.path_root", "kernel_mount")
+                    .field("object.deleted", true),
+            ),
         case("selinux_denied_memfd_has_the_name_that_proc_shows")
             .before(|scene| {
                 let memory = rustix::fs::memfd_create("lib ffi", MemfdFlags::empty())?;
@@ -208,6 +235,32 @@ fn errors() -> Vec<Case> {
                     .field("object.kind", "process")
                     .field("object.label", TARGET_CONTEXT)
                     .absent("subject.not_process"),
+            ),
+    ]
+}
+
+/// Who has sockets that may receive nothing.
+const DEAF: &str = "system_u:system_r:deaf_t:s0";
+
+/// What is refused while something else runs.
+fn interrupts() -> Vec<Case> {
+    vec![
+        case("selinux_denied_receive_names_the_interface_and_says_that_the_process_did_not_ask")
+            .confined_by(Confinement::Selinux(DEAF))
+            .when(|_| {
+                let socket = socket::bound_udp(socket::loopback4(5612))?;
+                socket::send_to(socket.as_fd(), socket::loopback4(5612))
+            })
+            .succeeds()
+            .expect(
+                denied("peer", ["recv"])
+                    .field("subject.label", DEAF)
+                    .field("subject.not_process", true)
+                    .field("process.in_interrupt", true)
+                    .field("object.interface", "lo")
+                    .field("object.source.address", "127.0.0.1")
+                    .field("object.source.port", 5612)
+                    .absent("missing"),
             ),
     ]
 }
