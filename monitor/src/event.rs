@@ -349,8 +349,8 @@ pub struct Subject<'a> {
     /// Effective capabilities, as [`Process::cap_effective`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap_effective: Option<Text<'a>>,
-    /// True if the kernel was working for another than the running task, so that [`Event::process`] may not be who
-    /// asked.
+    /// True if what was judged is not the running task's: the kernel was working for another, so that [`Event::process`]
+    /// may not be who asked, or the module judged the other side.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_process: bool,
 }
@@ -368,7 +368,7 @@ pub struct Object<'a> {
     /// As [`Subject::unknown_label`], of the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_label: Option<Text<'a>>,
-    /// The path of a file or of a unix socket.
+    /// The path of a file or of a unix socket; of what has a name and no path, the name that `/proc` shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<Text<'a>>,
     /// Where [`Self::path`] starts.
@@ -710,7 +710,7 @@ pub struct Process<'a> {
     /// The cgroup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<Cgroup<'a>>,
-    /// The process's own label, where the refusing module has no labels (all but SELinux and AppArmor).
+    /// The process's own label; with SELinux and AppArmor only if it is not the subject's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Text<'a>>,
     /// The parent, its parent, and so on, as many as the probe could read.
