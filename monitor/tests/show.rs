@@ -120,7 +120,7 @@ fn a_terminal_gets_no_control_character_and_a_policy_no_line_break() {
         event.host = hostile.into();
         for form in [Form::Short, Form::Cat, Form::Verbose, Form::Rule] {
             let text = look(form).show(&event, 2);
-            let bad = text.chars().find(|&c| c != '\n' && c.is_control());
+            let bad = text.chars().find(|&c| c != '\n' && (c.is_control() || c == '\u{202e}'));
             assert_eq!(bad, None, "{name} {form:?}: {text:?}");
             assert!(form == Form::Verbose || text.lines().count() == 1, "{name} {form:?}: {text:?}");
         }
@@ -149,6 +149,20 @@ fn what_cannot_be_in_a_policy_gets_no_rule() {
             Rule::None(_) => None,
         };
         assert_eq!(found.as_deref(), rule_text, "{path}");
+    }
+}
+
+#[test]
+fn a_link_that_would_have_more_rights_than_its_file_needs_a_rule_for_the_file() {
+    let (_, json) = recorded().into_iter().find(|(name, _)| name == "apparmor_file").unwrap();
+    let mut event: Event<'_> = serde_json::from_str(&json).unwrap();
+    event.action.operation = Some("link".into());
+    event.object.path = Some("/srv/new".into());
+    event.object.target = Some("/srv/old".into());
+    for (mask, wanted) in [("l", "link /srv/new -> /srv/old,"), ("k", "/srv/old k,")] {
+        event.action.denied_mask = Some(mask.into());
+        let Rule::Policy { rule, .. } = rule(&event) else { panic!("no rule for {mask}") };
+        assert_eq!(rule, wanted);
     }
 }
 

@@ -160,6 +160,14 @@ fn changing() -> Vec<Case> {
             .given(|_| scene::file("/srv/links/old"))
             .when(|_| fs::hard_link("/srv/links/old", "/srv/links/new"))
             .expect(denied_file("link", "k", "/srv/links/new").field("object.target", "/srv/links/old")),
+        case("apparmor_link_passes_by_the_rule_that_is_shown")
+            .given(|_| {
+                scene::file("/srv/links/old")?;
+                fs::remove_file("/srv/links/new").or(Ok(()))
+            })
+            .confined_by(Confinement::Apparmor("linker"))
+            .when(|_| fs::hard_link("/srv/links/old", "/srv/links/new"))
+            .succeeds(),
         queue("apparmor_denied_message_queue_that_is_disconnected").expect(
             denied("open").field("object.name", "denyd q").absent("object.path").absent("object.path_root"),
         ),
