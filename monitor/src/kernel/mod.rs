@@ -12,6 +12,7 @@ mod lockdown;
 mod lsm_hooks;
 mod memory;
 mod modules;
+mod object;
 mod program_log;
 mod program_stats;
 mod report;
@@ -51,12 +52,6 @@ use crate::{
         names::{ipe::Numbers, lockdown::Reasons, selinux::ClassMap},
     },
 };
-
-/// The programs, as `monitor-ebpf` was compiled.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/denyd-ebpf"));
-
-/// The same programs for kernels without the helper `bpf_loop` (before 5.17).
-static BOUNDED_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/denyd-ebpf-bounded"));
 
 /// What to attach.
 #[derive(Clone, Debug)]
@@ -251,7 +246,8 @@ pub fn attach(options: &Options) -> Result<Attached<Privileged>, KernelError> {
     let cpus = aya::util::nr_cpus().map_err(|(_path, error)| KernelError::Counters(error))?;
 
     let mut notes = Vec::new();
-    let object = if types.has_function("bpf_loop") { OBJECT } else { BOUNDED_OBJECT };
+    let object = if types.has_function("bpf_loop") { object::with_loops() } else { object::bounded() };
+    let object = object.as_bytes();
     let (mut settings, mut facts) = variables(object, &btf, &types, &layout, &modules, &mut notes)?;
     settings.silent = options.silent.into();
     if options.stack && !types.has_function("bpf_get_current_task_btf") {
