@@ -85,7 +85,8 @@ fn names() -> Vec<Case> {
             .given(|_| file::overwrite("/proc/sys/vm/nr_hugepages", "8"))
             .when(|_| file::map_huge_pages_to_execute())
             .expect(
-                denied("file", ["execute"])
+                denied("file", ["map"])
+                    .field("object.label", SECRET)
                     .field("object.path", "/anon_hugepage")
                     .field("object.path_root", "kernel_mount")
                     .field("object.deleted", true),
@@ -248,8 +249,8 @@ fn interrupts() -> Vec<Case> {
         case("selinux_denied_receive_names_the_interface_and_says_that_the_process_did_not_ask")
             .confined_by(Confinement::Selinux(DEAF))
             .when(|_| {
-                let socket = socket::bound_udp(socket::loopback4(5612))?;
-                socket::send_to(socket.as_fd(), socket::loopback4(5612))
+                let socket = socket::bound_udp(socket::loopback4(40_012))?;
+                socket::send_to(socket.as_fd(), socket::loopback4(40_012))
             })
             .succeeds()
             .expect(
@@ -259,7 +260,7 @@ fn interrupts() -> Vec<Case> {
                     .field("process.in_interrupt", true)
                     .field("object.interface", "lo")
                     .field("object.source.address", "127.0.0.1")
-                    .field("object.source.port", 5612)
+                    .field("object.source.port", 40_012)
                     .absent("missing"),
             ),
     ]
