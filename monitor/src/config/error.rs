@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::nearest::nearest;
+use monitor_event::nearest::nearest;
 
 /// A configuration that can't be used.
 #[derive(Debug)]

@@ -9,7 +9,9 @@ use serde::{
 };
 
 use super::{Choice, parse_name_wait, parse_ring_size};
-use crate::{enrich::runtime::Socket, nearest::nearest};
+use monitor_event::nearest::nearest;
+
+use crate::enrich::runtime::Socket;
 
 /// A word of a fixed choice.
 pub struct Word<T>(pub T);

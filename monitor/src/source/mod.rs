@@ -13,7 +13,7 @@ mod draft;
 mod ipe;
 mod landlock;
 mod lockdown;
-pub mod names;
+pub use monitor_event::names;
 mod object;
 mod seccomp;
 mod seccomp_unlogged;

@@ -11,7 +11,7 @@ pub mod peer;
 pub mod protocol;
 pub mod recent;
 pub mod segments;
-pub mod selection;
+pub use monitor_event::selection;
 pub mod server;
 pub mod settings;
 pub mod socket;

@@ -1,7 +1,7 @@
 //! The event's JSON Schema, made from the types, and the names in it, which stay.
 //!
 //! Two files are in the repository, and kept up to date by
-//! `UPDATE_GOLDEN=1 cargo test -p monitor --lib event::schema`:
+//! `UPDATE_GOLDEN=1 cargo test -p monitor-event --lib event::schema`:
 //!
 //! - `docs/event.schema.json`, which `denyd schema` prints and every event under test is held against;
 //! - `docs/event.names.txt`, one line a name. A line that is gone or different breaks what users wrote, so it isn't
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{Event, Module, SCHEMA_VERSION};
 
-const RENEW: &str = "UPDATE_GOLDEN=1 cargo test -p monitor --lib event::schema";
+const RENEW: &str = "UPDATE_GOLDEN=1 cargo test -p monitor-event --lib event::schema";
 
 fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {

@@ -19,7 +19,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     event::{Event, Process, Text},
-    source::names,
+    names,
 };
 
 /// How an event is printed.

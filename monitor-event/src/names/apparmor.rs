@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use crate::{event::Text, source::names};
+use crate::{event::Text, names};
 
 /// `AA_CLASS_*`: what a denial is about. The kernel itself says so from 6.7 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

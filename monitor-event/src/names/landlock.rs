@@ -2,7 +2,7 @@
 
 use monitor_common::LandlockRequest;
 
-use crate::{event::Text, source::names};
+use crate::{event::Text, names};
 
 /// `LANDLOCK_ACCESS_FS_*`, by bit.
 const FS: [&str; 17] = [

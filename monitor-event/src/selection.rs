@@ -219,9 +219,9 @@ pub fn selinux_type(label: Option<&str>) -> Option<&str> {
 mod tests {
     use super::*;
 
-    const EVENT: &str = include_str!("../../tests/golden/selinux_file.json");
-    const PROFILE: &str = include_str!("../../tests/golden/apparmor_complain_exec.json");
-    const SILENT: &str = include_str!("../../tests/golden/landlock_net_silent.json");
+    const EVENT: &str = include_str!("../../monitor/tests/golden/selinux_file.json");
+    const PROFILE: &str = include_str!("../../monitor/tests/golden/apparmor_complain_exec.json");
+    const SILENT: &str = include_str!("../../monitor/tests/golden/landlock_net_silent.json");
 
     #[track_caller]
     fn selects(selection: &Selection, event: &str) -> bool {
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn escaped_bytes_are_matched_by_what_they_are() {
-        let event = include_str!("../../tests/golden/apparmor_file.json");
+        let event = include_str!("../../monitor/tests/golden/apparmor_file.json");
         assert!(selects(&path(r"/etc/shadow \\ ?"), event), "a backslash, and one byte");
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{event::Text, source::names};
+use crate::{event::Text, names};
 
 /// One object class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
