@@ -1,4 +1,4 @@
-//! What a denial is: the [event](event::Event) with its labels and [names], the [formats](format) it is written in, and
+//! What a denial is: the [event](event::Event) with its labels and [names], the [formats](mod@format) it is written in, and
 //! what chooses events: the [filter] and the [selection]. Nothing here needs a kernel, a daemon or an async runtime.
 
 pub mod event;

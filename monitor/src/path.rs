@@ -30,8 +30,17 @@ pub struct Path {
     pub deleted: bool,
     /// It is a name that the file has of its own, in no directory: that of a pipe, a socket, a memfd.
     pub is_name: bool,
-    /// There are more mounts than were searched for one that the process sees.
-    pub unsearched: bool,
+    /// How many mounts were searched for one that the process sees.
+    pub searched: Searched,
+}
+
+/// Whether all mounts of a file system were searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Searched {
+    /// They were, or the kernel gave the mount.
+    All,
+    /// There are more than the probe searches.
+    Some,
 }
 
 /// Why no mount was found, though there may be one.
@@ -73,10 +82,11 @@ impl Path {
         // A file that hangs below no root has no name in any directory, and the kernel calls it deleted
         // (`simple_dname`, fs/d_path.c).
         let is_name = root == PathRoot::KernelMount && elsewhere;
-        let unsearched = chunk.has(chunk::FLAG_UNSEARCHED);
-        let ambiguous = chunk.has(chunk::FLAG_AMBIGUOUS) || unsearched && root != PathRoot::FileSystem;
+        let searched = if chunk.has(chunk::FLAG_UNSEARCHED) { Searched::Some } else { Searched::All };
+        let may_be_more = searched == Searched::Some && root != PathRoot::FileSystem;
+        let ambiguous = chunk.has(chunk::FLAG_AMBIGUOUS) || may_be_more;
         let deleted = chunk.has(chunk::FLAG_DELETED) || is_name;
-        Self { text, root, start, ambiguous, deleted, is_name, unsearched }
+        Self { text, root, start, ambiguous, deleted, is_name, searched }
     }
 
     /// Why this is no absolute path, where one was to be expected.
@@ -90,7 +100,7 @@ impl Path {
                 Some("the path is one of another mount namespace")
             }
             (Start::There, PathRoot::DetachedMount) => Some("the file's mount is in no mount namespace"),
-            (Start::There, PathRoot::FileSystem) if self.unsearched => Some(MANY_MOUNTS),
+            (Start::There, PathRoot::FileSystem) if self.searched == Searched::Some => Some(MANY_MOUNTS),
             (Start::There, PathRoot::FileSystem) => Some("the path starts at the root of its file system"),
             (Start::There, PathRoot::KernelMount) => Some("the file is on one of the kernel's own mounts"),
         }

@@ -7,7 +7,7 @@ use zerocopy::{FromBytes as _, IntoBytes as _, TryFromBytes as _};
 
 use crate::{
     event::{Endpoint, Executable, ObjectKind, PathRoot, TargetProcess},
-    path::{MANY_MOUNTS, Path, Start},
+    path::{MANY_MOUNTS, Path, Searched, Start},
     record::{Chunk, RecordError},
     source::{
         draft::Draft,
@@ -132,7 +132,7 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), R
             if path.start == Start::Unreadable {
                 draft.missing("object.path", "the path's start could not be read");
             }
-            if path.unsearched && path.root == PathRoot::FileSystem {
+            if path.searched == Searched::Some && path.root == PathRoot::FileSystem {
                 draft.missing("object.path", MANY_MOUNTS);
             }
             if path.is_name

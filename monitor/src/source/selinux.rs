@@ -130,7 +130,7 @@ fn whose_label(draft: &mut Draft<'_>, body: &Selinux, class: &str) {
         }
         // The audit data has the file that is executed, the label is the new process's (`selinux_bprm_creds_for_exec`).
         "process" | "process2" if draft.event.object.kind == ObjectKind::File => {
-            object::is_new_process(draft)
+            object::is_new_process(draft);
         }
         "process" if draft.event.object.kind == ObjectKind::None && asks(&OF_ANOTHER) => {
             draft.event.object.kind = ObjectKind::Process;

@@ -3,7 +3,7 @@
 use monitor_common::{SourceId, Userspace, chunk::ChunkKind};
 
 use crate::{
-    event::{Audit, Event, Kind, Module, ObjectKind},
+    event::{Audit, Event, Kind, Module, ObjectKind, Text},
     kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
     source::{Source, Tables, draft::Draft, selinux},
@@ -81,12 +81,12 @@ fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, Reco
         draft.not_own_label();
         return Ok(draft.finish());
     };
-    let (serial, fields) = parse(message).ok_or(RecordError::ChunkForm(ChunkKind::Message))?;
+    let (serial, text_of_fields) = parse(message).ok_or(RecordError::ChunkForm(ChunkKind::Message))?;
     if let Some(serial) = serial {
         draft.event.audit = Some(Audit { serial });
     }
     draft.contexts();
-    for (name, value) in fields {
+    for (name, value) in fields(text_of_fields) {
         let event = &mut draft.event;
         let value = text::escape(value);
         match name {
@@ -108,13 +108,13 @@ fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, Reco
     Ok(draft.finish())
 }
 
-fn permissions(list: &str) -> Vec<crate::event::Text<'static>> {
+fn permissions(list: &str) -> Vec<Text<'static>> {
     list.split(',').filter(|name| !name.is_empty()).map(|name| name.to_owned().into()).collect()
 }
 
 /// An untrusted string as audit writes it: in quotes if it is harmless, else in hexadecimal
 /// (`audit_log_n_untrustedstring`, kernel/audit.c).
-fn invalid(value: &str) -> crate::event::Text<'static> {
+fn invalid(value: &str) -> Text<'static> {
     if let Some(quoted) = value.strip_prefix('"') {
         return quoted.strip_suffix('"').unwrap_or(quoted).to_owned().into();
     }
@@ -127,20 +127,23 @@ fn invalid(value: &str) -> crate::event::Text<'static> {
     }
 }
 
-/// The serial number of a record, and its fields: `audit(1795749248.057:61): op=setxattr invalid_context="..."`. No value
+/// The serial number of a record, if it has one, and the text of its fields: `audit(1795749248.057:61): op=setxattr invalid_context="..."`. No value
 /// has a space in it: contexts can't, and untrusted strings are in hexadecimal then.
-fn parse(message: &[u8]) -> Option<(Option<u64>, impl Iterator<Item = (&[u8], &[u8])>)> {
+fn parse(message: &[u8]) -> Option<(Option<u64>, &[u8])> {
     let message = message.split(|&byte| byte == 0).next()?;
     let rest = message.strip_prefix(b"audit(")?;
     let end = rest.windows(3).position(|window| window == b"): ")?;
     let stamp = str::from_utf8(&rest[..end]).ok()?;
     let serial = stamp.split_once(':').and_then(|(_, serial)| serial.parse().ok());
-    let words = rest[end + 3..].split(|&byte| byte == b' ');
-    let fields = words.filter_map(|word| {
+    Some((serial, &rest[end + 3..]))
+}
+
+/// The fields of a record, each a name and a value.
+fn fields(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    text.split(|&byte| byte == b' ').filter_map(|word| {
         let at = word.iter().position(|&byte| byte == b'=')?;
         Some((&word[..at], &word[at + 1..]))
-    });
-    Some((serial, fields))
+    })
 }
 
 #[cfg(test)]
@@ -157,9 +160,9 @@ mod tests {
     #[test]
     fn a_record_is_its_serial_and_its_fields() {
         let text = b"audit(1795749248.057:61): op=security_compute_av reason=bounds scontext=a:b:c tclass=file perms=read,write";
-        let (serial, fields) = parse(text).unwrap();
+        let (serial, rest) = parse(text).unwrap();
         assert_eq!(serial, Some(61));
-        let fields: Vec<_> = fields.collect();
+        let fields: Vec<_> = fields(rest).collect();
         assert_eq!(fields[0], (&b"op"[..], &b"security_compute_av"[..]));
         assert_eq!(fields[4], (&b"perms"[..], &b"read,write"[..]));
         assert!(parse(b"op=setxattr").is_none());

@@ -29,7 +29,7 @@ const ARGUMENT_MAX: usize = 100_000;
 /// How long everything is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lengths {
-    /// Folders of the working directory, with names of [`NAME_MAX`] bytes.
+    /// Folders of the working directory, with names of 255 bytes.
     pub cwd: usize,
     /// Bytes of arguments.
     pub arguments: usize,
