@@ -2,6 +2,7 @@
 //!
 //! One guest runs all cases of a group; a filter boots only the guests that it needs (see [`plan`]).
 
+mod accounted;
 mod command_line;
 mod confined;
 mod formats;
@@ -49,6 +50,8 @@ const HEIRS: u32 = 12;
 fn main() -> ExitCode {
     let mut plan = Plan::new(Arguments::from_args());
     command_line::plan(&mut plan);
+    let finds = || Ok(accounted::finds_inventions()?);
+    plan.add([Trial::test("accounted/a_value_that_nothing_accounts_for_is_found", finds)]);
     plan.add(layout::trials());
     service::plan(&mut plan);
     privileges::plan(&mut plan);

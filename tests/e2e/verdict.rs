@@ -20,6 +20,7 @@ use tests::{
 };
 
 use crate::{
+    accounted,
     group::{Group, Session},
     identity,
 };
@@ -64,6 +65,10 @@ pub fn case(case: &Case, group: &Group) -> Result<(), String> {
     }
     for event in &events {
         faults.extend(identity::mismatches(event, report));
+        faults.extend(accounted::of_file(event, report));
+        if matches!(case.record, CaseRecord::EachEvent) && !case.is_silent() && event["kind"] == "denial" {
+            faults.extend(accounted::unaccounted(event, &records, &case.events));
+        }
     }
     if case.module.writes_messages() {
         let logged = events.iter().filter(|event| event["silent"] != true);

@@ -62,6 +62,12 @@ impl Expectation {
         })
     }
 
+    /// Whether it says anything of a field.
+    #[must_use]
+    pub fn names(&self, field: &str) -> bool {
+        self.fields.iter().any(|(known, _)| *known == field)
+    }
+
     /// The operation passed, because the module only reports.
     #[must_use]
     pub fn permitted() -> Self {

@@ -1,12 +1,14 @@
 //! Runs cases, one process each, and reports.
 
 use std::{
+    fs::{self, Metadata},
     io::{self, BufRead as _, BufReader, Write as _},
-    os::unix::process::ExitStatusExt as _,
+    os::unix::{fs::MetadataExt as _, process::ExitStatusExt as _},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
 
 use crate::{
     actor::act::{GO, READY},
@@ -45,6 +47,13 @@ fn play(case: &Case, scene: &mut Scene, report: &mut Report) -> anyhow::Result<O
     }
     report.process = ProcessFacts::read(actor.child.id())?;
     report.ancestors = report.process.ancestors()?;
+    let paths = case.events.iter().filter_map(|event| event.value("object.path")?.as_str());
+    for path in paths.filter(|path| path.starts_with('/')) {
+        // As the process sees it. What is yet to be made is not there.
+        if let Ok(file) = fs::symlink_metadata(format!("/proc/{}/root{path}", actor.child.id())) {
+            report.facts.insert(format!("stat {path}"), of_file(&file));
+        }
+    }
     actor.say(GO)?;
     let outcome = actor.hear()?;
     if outcome.is_empty() {
@@ -54,6 +63,17 @@ fn play(case: &Case, scene: &mut Scene, report: &mut Report) -> anyhow::Result<O
     }
     // What the operation itself changed (user, namespaces) is not what it was refused with: the first look counts.
     Ok(serde_json::from_str(&outcome)?)
+}
+
+/// What an event says of a file.
+fn of_file(file: &Metadata) -> Value {
+    let (major, minor) = (rustix::fs::major(file.dev()), rustix::fs::minor(file.dev()));
+    json!({
+        "inode": file.ino(),
+        "mode": format!("{:07o}", file.mode()),
+        "owner": file.uid(),
+        "device_number": format!("{major}:{minor}"),
+    })
 }
 
 /// The process of [`crate::actor::act`], and the pipes to it.

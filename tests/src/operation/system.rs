@@ -218,6 +218,15 @@ pub fn open_perf_event() -> io::Result<()> {
     Ok(())
 }
 
+/// Makes memory that the kernel itself can't read.
+///
+/// # Errors
+/// As `memfd_secret`.
+pub fn secret_memory() -> io::Result<OwnedFd> {
+    // SAFETY: the call takes numbers only.
+    owned(check(unsafe { libc::syscall(libc::SYS_memfd_secret, 0) })?)
+}
+
 /// Makes a userfaultfd, and closes it.
 ///
 /// # Errors

@@ -81,6 +81,18 @@ fn names() -> Vec<Case> {
                     .fact("object.path", "name")
                     .field("object.path_root", "kernel_mount"),
             ),
+        case("selinux_denied_ioctl_of_secret_memory_has_the_name_that_proc_shows")
+            // Before, it is off unless the kernel's command line asks for it.
+            .since(6, 12)
+            .before(|scene| keep(scene, system::secret_memory()?))
+            .when(ioctl)
+            .expect(
+                denied("anon_inode", ["ioctl"])
+                    .field("object.path", "/secretmem")
+                    .fact("object.path", "name")
+                    .field("object.path_root", "kernel_mount")
+                    .field("object.deleted", true),
+            ),
         case("selinux_denied_execution_of_huge_pages_has_the_name_that_proc_shows")
             .given(|_| file::overwrite("/proc/sys/vm/nr_hugepages", "8"))
             .when(|_| file::map_huge_pages_to_execute())
@@ -150,29 +162,37 @@ fn roots() -> Vec<Case> {
     ]
 }
 
-/// Mounts of the same file system that come before the one that the process sees.
-const MOUNTS: u32 = 1000;
+/// A file that the process sees by a mount behind so many others of the same file system, and as many in its own
+/// namespace that don't show it.
+fn behind(name: &'static str, before: Step) -> Case {
+    case(name)
+        .given(|_| {
+            labelled_file("/srv/data/behind", "secret_t")?;
+            directory("/srv/crowd/source")
+        })
+        .before(before)
+        .when(|_| file::open_to_write("/srv/data/behind").map(drop))
+        .expect(denied("file", ["write"]).field("object.label", SECRET).path("/srv/data/behind"))
+}
+
+fn crowd<const MOUNTS: u32>(scene: &mut Scene) -> std::io::Result<()> {
+    system::leave_mount_namespace()?;
+    for number in 0..MOUNTS {
+        let place = format!("/srv/crowd/{number}");
+        directory(&place)?;
+        system::mount_bind("/srv/crowd/source", &place)?;
+    }
+    // Its mounts stay as long as it is open; those of the next are behind them, or before.
+    scene.keep(fs::File::open("/proc/self/ns/mnt")?);
+    system::leave_mount_namespace()
+}
 
 fn many_mounts() -> Vec<Case> {
     vec![
-        case("selinux_denied_write_reports_full_path_behind_a_thousand_mounts")
-            .given(|_| {
-                labelled_file("/srv/data/behind", "secret_t")?;
-                directory("/srv/crowd/source")
-            })
-            .before(|scene| {
-                system::leave_mount_namespace()?;
-                for number in 0..MOUNTS {
-                    let place = format!("/srv/crowd/{number}");
-                    directory(&place)?;
-                    system::mount_bind("/srv/crowd/source", &place)?;
-                }
-                // Its mounts stay as long as it is open; those of the next are behind them, or before.
-                scene.keep(fs::File::open("/proc/self/ns/mnt")?);
-                system::leave_mount_namespace()
-            })
-            .when(|_| file::open_to_write("/srv/data/behind").map(drop))
-            .expect(denied("file", ["write"]).field("object.label", SECRET).path("/srv/data/behind")),
+        behind("selinux_denied_write_reports_full_path_behind_1_mount", crowd::<1>),
+        behind("selinux_denied_write_reports_full_path_behind_17_mounts", crowd::<17>),
+        behind("selinux_denied_write_reports_full_path_behind_300_mounts", crowd::<300>),
+        behind("selinux_denied_write_reports_full_path_behind_2000_mounts", crowd::<2000>),
     ]
 }
 
