@@ -69,8 +69,7 @@ impl Own {
     /// Whether it is one.
     fn is(&mut self, event: &Event<'_>) -> bool {
         let own = event.process.pid == Some(self.pid);
-        // A failed check of a capability is no failure: the kernel and libraries probe for them, and do without.
-        if own && !self.told && event.module != Module::Capability {
+        if own && !self.told && is_failure(event) {
             self.told = true;
             let what = format::message(event).to_string();
             tracing::warn!(
@@ -80,6 +79,12 @@ impl Own {
         }
         own
     }
+}
+
+/// Whether something fails by what denyd is refused. A failed check of a capability is no failure: the kernel and libraries
+/// probe for them, and do without.
+fn is_failure(event: &Event<'_>) -> bool {
+    event.module != Module::Capability
 }
 
 /// What a pipeline leaves when it is done.
@@ -262,5 +267,25 @@ fn send(
     hub.send(&event);
     if let Some((observer, clock)) = observer {
         observer.observe(&event, clock.now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mere_probe_of_denyds_own_is_no_failure() {
+        let of = |module: &str| {
+            format!(
+                r#"{{"schema":2,"time":"2026-01-01T00:00:00Z","host":"h","kind":"denial","module":"{module}",
+                "verdict":"denied","silent":false,"action":{{"permissions":[]}},"subject":{{}},"object":{{"kind":"none"}},"process":{{"pid":7}}}}"#
+            )
+        };
+        for (module, fails) in [("capability", false), ("apparmor", true), ("selinux", true)] {
+            let text = of(module);
+            let event: Event<'_> = serde_json::from_str(&text).unwrap();
+            assert_eq!(is_failure(&event), fails, "{module}");
+        }
     }
 }
