@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The fields behind each bit of `Head::missing`, in the order of the bits.
-const FIELDS: [&[&str]; 9] = [
+const FIELDS: [&[&str]; 10] = [
     &["process.start_time"],
     &["process.cgroup"],
     &["process.cap_effective"],
@@ -26,6 +26,7 @@ const FIELDS: [&[&str]; 9] = [
     &["process.loginuid"],
     &["process.session"],
     &["process.namespaces"],
+    &["process.comm"],
 ];
 
 /// The process, without what chunks add.
@@ -37,7 +38,7 @@ pub(super) fn process<'a>(task: &'a Task, missing: u64, clock: &Clock) -> Proces
         pid: Some(task.pid),
         tid: Some(task.tid),
         ns_pid: (known(4) && task.ns_pid != task.pid).then_some(task.ns_pid),
-        comm: Some(text::escape_padded(&task.comm)),
+        comm: known(9).then(|| text::escape_padded(&task.comm)),
         start_time: known(0).then(|| clock.time_of_day(task.start_time)),
         ppid: known(3).then_some(task.ppid),
         uid: ids(task.uid),
