@@ -166,12 +166,27 @@ pub fn decode<'a>(record: &'a [u8], tables: &'a Tables) -> Result<Event<'a>, Dec
 
 #[cfg(test)]
 mod tests {
+    use monitor_common::layout::{ENTRIES, Settings};
+
     use super::*;
 
     #[test]
     fn the_list_is_in_the_order_of_the_numbers() {
         for id in SourceId::ALL {
             assert_eq!(of(id).id, id);
+        }
+    }
+
+    #[test]
+    fn what_an_attachment_needs_and_reads_is_in_the_layout() {
+        let is_setting = |name: &str| Settings::UNKNOWN.known().any(|(known, _)| known == name);
+        let is_entry = |name: &str| is_setting(name) || ENTRIES.iter().any(|entry| entry.name == name);
+        let starts_one = |start: &str| ENTRIES.iter().any(|entry| entry.name.starts_with(start));
+        for attachment in ALL.iter().flat_map(|source| source.attachments) {
+            let needed = attachment.needs.iter().filter(|name| !is_entry(name));
+            let read = attachment.reads.iter().filter(|start| !starts_one(start));
+            let wrong: Vec<_> = needed.chain(read).collect();
+            assert!(wrong.is_empty(), "{wrong:?}: a misspelt need guards nothing");
         }
     }
 }
