@@ -218,6 +218,8 @@ fn changing() -> Vec<Case> {
             .expect(
                 denied("filesystem", ["associate"])
                     .field("subject.label", "system_u:object_r:stranger_t:s0")
+                    .field("subject.not_process", true)
+                    .field("process.label", APP_CONTEXT)
                     .field("object.label", STAGE)
                     .path("/srv/data/stranger"),
             ),
@@ -258,8 +260,10 @@ fn changing() -> Vec<Case> {
             .given(|_| private_file_of_another("/srv/data/others"))
             .confined_by(BARE)
             .when(|_| file::open_to_read("/srv/data/others").map(drop))
-            .expect(denied_of_bare("capability", ["dac_read_search"]))
-            .expect(denied_of_bare("capability", ["dac_override"])),
+            .expect(
+                denied_of_bare("capability", ["dac_read_search"]).field("object.path", "/srv/data/others"),
+            )
+            .expect(denied_of_bare("capability", ["dac_override"]).field("object.path", "/srv/data/others")),
     ]
 }
 

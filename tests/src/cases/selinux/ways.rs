@@ -208,6 +208,7 @@ fn credentials() -> Vec<Case> {
                     .field("process.euid", 1234)
                     .field("process.fsuid", 1234)
                     .field("subject.fsuid", 0)
+                    .field("subject.cap_effective", "000001ffffffffff")
                     .field("subject.not_process", true),
             ),
         case("selinux_denied_with_a_title_over_its_arguments_has_one_argument")
@@ -281,6 +282,8 @@ fn interrupts() -> Vec<Case> {
                     .field("object.interface", "lo")
                     .field("object.source.address", "127.0.0.1")
                     .field("object.source.port", 40_012)
+                    .field("object.local.address", "127.0.0.1")
+                    .field("object.local.port", 40_012)
                     .absent("missing"),
             ),
     ]
