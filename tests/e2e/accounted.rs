@@ -10,7 +10,7 @@ use tests::{audit::Record, expectation::Expectation, expectation::lookup, report
 const PARTS: [&str; 3] = ["action", "subject", "object"];
 
 /// Values that follow from others, and why they need no account of their own.
-const DERIVED: [(&str, &str); 21] = [
+const DERIVED: [(&str, &str); 22] = [
     ("action.class", "older kernels' records have no class of AppArmor's; the operation says it"),
     ("action.permissions", "compared with the record's letters, mask or blockers"),
     ("action.requested", "what is more than was refused; the kernel writes it nowhere"),
@@ -31,6 +31,7 @@ const DERIVED: [(&str, &str); 21] = [
     ("object.protocol", "as above"),
     ("object.process", "the target's: the cases of each kind of target compare it with the living process"),
     ("object.executable", "as the file's, of the program"),
+    ("subject.same_exec", "Landlock's: its cases of another program name it"),
     ("subject.domain_", "Landlock's: its cases compare it with the domains that they made"),
 ];
 
