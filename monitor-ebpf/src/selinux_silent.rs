@@ -14,7 +14,7 @@ use aya_ebpf::{
 use monitor_common::{Flags, Selinux, SourceId, counter::Counter};
 
 use crate::{
-    callers::Callers,
+    callers::called_within,
     finish, label,
     layout::{layout, setting},
     memory::{Address, Arguments, Fault, argument, follow, member},
@@ -156,7 +156,7 @@ fn thread() -> u64 {
 
 #[inline(always)]
 fn within_inode_permission(context: &FExitContext) -> bool {
-    Callers::of(context).within(setting!(selinux_inode_permission), setting!(selinux_inode_permission_end))
+    called_within(context, setting!(selinux_inode_permission), setting!(selinux_inode_permission_end))
 }
 
 /// Reports what was decided, except what the kernel asks at each allocation of memory: may the process have more, since
@@ -165,7 +165,7 @@ fn within_inode_permission(context: &FExitContext) -> bool {
 fn report_unless_probe(context: &impl aya_ebpf::EbpfContext, decision: &Decision, result: i32) {
     if decision.is_silent()
         && !(decision.tclass == setting!(selinux_capability)
-            && Callers::of(context).within(setting!(vm_enough_memory), setting!(vm_enough_memory_end)))
+            && called_within(context, setting!(vm_enough_memory), setting!(vm_enough_memory_end)))
     {
         report(decision, result, 0);
     } else {
