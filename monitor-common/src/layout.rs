@@ -121,11 +121,11 @@ layout! {
     mnt_namespace_sequence = Member("mnt_namespace", "seq");
     mnt_namespace_is_anonymous = Member("mnt_namespace", "is_anon");
     net_inum = Member("net", "ns.inum");
+    net_list = Member("net", "list");
     net_interfaces = Member("net", "dev_index_head");
     net_device_in_index = Member("net_device", "index_hlist");
     net_device_index = Member("net_device", "ifindex");
     net_device_name = Member("net_device", "name");
-    sock_net = Member("sock_common", "skc_net");
     user_namespace_inum = Member("user_namespace", "ns.inum");
     pid_namespace_inum = Member("pid_namespace", "ns.inum");
     pid_namespace_pids = Member("pid_namespace", "idr.idr_rt.xa_head");
@@ -484,6 +484,8 @@ settings! {
     selinux_inode_permission: u64;
     /// Where its code ends.
     selinux_inode_permission_end: u64;
+    /// The address of `net_namespace_list` (`net/core/net_namespace.c`).
+    net_namespaces: u64;
     /// The address of `security_vm_enough_memory_mm` (security/security.c).
     vm_enough_memory: u64;
     /// Where its code ends.

@@ -31,6 +31,7 @@ mod call;
 mod callers;
 mod capability;
 mod finish;
+mod interface;
 mod ipe;
 mod label;
 mod landlock;

@@ -8,12 +8,11 @@ use monitor_common::{
 };
 
 use crate::{
+    interface,
     layout::{known, layout},
     memory::{Address, follow, word},
     output::{Record, WithObject},
-    path,
-    repeat::{Next, Step, repeat},
-    task,
+    path, task,
 };
 
 const AF_UNSPEC: u16 = 0;
@@ -155,7 +154,7 @@ fn network<B: WithObject>(record: &mut Record, net: Address) {
     record.object::<B>().socket.family = family;
     record.read_object::<B, _>(|object| &mut object.socket.interface, net, layout!(net_audit_interface));
     let sock = follow(net, layout!(net_audit_sock));
-    interface(record, follow(sock, layout!(sock_net)), follow(net, layout!(net_audit_interface)) as u32);
+    interface::name(record, follow(net, layout!(net_audit_interface)) as u32);
     let out = &mut record.object::<B>().socket;
     out.source_port = u16::from_be(follow(net, layout!(net_audit_sport)) as u16);
     out.destination_port = u16::from_be(follow(net, layout!(net_audit_dport)) as u16);
@@ -171,50 +170,6 @@ fn network<B: WithObject>(record: &mut Record, net: Address) {
         record.read_object::<B, _>(|object| &mut object.socket.destination, net, layout!(net_audit_v6_daddr));
     }
     socket::<B>(record, sock);
-}
-
-/// Devices that share a place in a network namespace's table, of which so many are looked at.
-const DEVICES: u32 = 16;
-
-/// Appends the name of a network namespace's interface, by its index (`dev_get_by_index_rcu`, net/core/dev.c).
-#[inline(always)]
-fn interface(record: &mut Record, namespace: Address, index: u32) {
-    if index == 0
-        || namespace == 0
-        || !known!(net_interfaces, net_device_in_index, net_device_index, net_device_name)
-    {
-        return;
-    }
-    // The table has 256 places (`NETDEV_HASHENTRIES`, include/linux/netdevice.h).
-    let place = follow(namespace, layout!(net_interfaces)) + u64::from(index & 255) * 8;
-    let mut search = DeviceSearch { next: word(place), index, found: 0 };
-    repeat(DEVICES, &mut search);
-    if search.found != 0 {
-        record.string_chunk(ChunkKind::Interface, search.found + u64::from(layout!(net_device_name)));
-    }
-}
-
-/// A search for a `struct net_device` among those of a place in the table.
-struct DeviceSearch {
-    next: Address,
-    index: u32,
-    found: Address,
-}
-
-impl Step for DeviceSearch {
-    #[inline(always)]
-    fn step(&mut self) -> Next {
-        if self.next == 0 {
-            return Next::Stop;
-        }
-        let device = self.next.wrapping_sub(u64::from(layout!(net_device_in_index)));
-        if word(device + u64::from(layout!(net_device_index))) as u32 == self.index {
-            self.found = device;
-            return Next::Stop;
-        }
-        self.next = word(self.next);
-        Next::Continue
-    }
 }
 
 /// Fills the object from a `struct sock`, if there is one.

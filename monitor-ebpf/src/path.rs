@@ -15,7 +15,7 @@ use crate::{
     layout::{known, layout},
     memory::{Address, follow, word},
     output::{Chunk, Record},
-    repeat::{Next, Step, repeat},
+    repeat::{Next, Step, repeat, zero},
     task,
 };
 
@@ -246,7 +246,7 @@ fn pack_visible_mount(dentry: Address, task: Address) -> u64 {
     let head = follow(dentry, layout!(dentry_sb)) + u64::from(layout!(super_block_mounts));
     let namespace = own_namespace(task);
     let mut search =
-        MountSearch { head, next: word(head), namespace, dentry, found: 0, count: 0, ended: false };
+        MountSearch { head, next: word(head), namespace, dentry, found: zero(), count: zero(), ended: false };
     repeat(MOUNTS, &mut search);
     search.found | u64::from(search.count > 1) | u64::from(!search.ended) << 1
 }
@@ -258,7 +258,7 @@ struct MountSearch {
     namespace: Address,
     dentry: Address,
     found: Address,
-    count: u32,
+    count: u64,
     /// No other mount could change the answer.
     ended: bool,
 }

@@ -4,6 +4,18 @@
 //! forty components is a hundred thousand instructions. The helper `bpf_loop` (Linux 5.17) is followed once. Programs
 //! for older kernels are compiled with the feature `bounded-loops`.
 
+use crate::memory::word;
+
+/// The first value of what a loop both changes and tests.
+///
+/// A zero that the verifier doesn't know: before 6.8 it follows the body of `bpf_loop` only with the state that the loop
+/// starts with, and takes out as dead what that doesn't reach (mended by ab5cfac139ab, "bpf: verify callbacks as if they
+/// are called unknown number of times").
+#[inline(always)]
+pub fn zero() -> u64 {
+    if cfg!(feature = "bounded-loops") { 0 } else { word(0) }
+}
+
 /// Whether a loop goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Next {

@@ -350,6 +350,7 @@ fn variables(
         "apparmor_blob_sizes",
         "selinux_inode_permission",
         "security_vm_enough_memory_mm",
+        "net_namespace_list",
         "ptrace_scope",
         "tomoyo_query_observers",
         "enforce",
@@ -407,6 +408,7 @@ fn variables(
         (settings.selinux_inode_permission, settings.selinux_inode_permission_end) = (code.start, code.end);
         let code = of("security_vm_enough_memory_mm");
         (settings.vm_enough_memory, settings.vm_enough_memory_end) = (code.start, code.end);
+        settings.net_namespaces = of("net_namespace_list").start;
         settings.selinux_state = of("selinux_state").start;
         if settings.selinux_state == 0 {
             notes.push(hidden("selinux_state", "SELinux contexts"));

@@ -86,6 +86,10 @@ impl Comparison<'_> {
     fn unaccounted(&mut self, record: &Record) {
         for (value, fields) in ACCOUNTS {
             let Some(got) = lookup(self.event, value) else { continue };
+            // Audit's record of a Landlock denial has no address if the caller gave no family; the case names it then.
+            if record.kind == Kind::LandlockDenial && value.starts_with("object.destination.") {
+                continue;
+            }
             if !fields.iter().any(|field| record.field(field).is_some()) {
                 self.mismatches.push(format!("{value}: {got} is in no field of audit's record"));
             }
