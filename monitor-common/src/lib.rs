@@ -29,8 +29,8 @@ pub use crate::{
     lockdown::Lockdown,
     object::{Directory, Object, ObjectKind, Socket},
     record::{
-        Ancestor, Apparmor, ApparmorPolicy, BOOLEANS, Capability, Credentials, Flags, Head, Landlock,
-        LandlockRequest, ParameterId, PolicyChange, Selinux, SelinuxPolicy, Task,
+        ABI, Ancestor, Apparmor, ApparmorPolicy, BOOLEANS, Capability, Credentials, Flags, Head, Landlock,
+        LandlockRequest, ParameterId, PolicyChange, Selinux, SelinuxPolicy, Task, TaskField,
     },
     seccomp::{Seccomp, SeccompAction, SeccompCall, SeccompUnlogged, SeccompWay},
     source::SourceId,

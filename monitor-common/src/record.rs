@@ -1,30 +1,94 @@
 //! The fixed part of a record: the head that all have, and the body of each source.
 
+use bitflags::bitflags;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 use crate::Object;
 
-/// Facts about a record, one bit each, in [`Head::flags`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flags;
+/// The version of this contract, in [`Head::abi`]: it is incremented when a record of the version before would be read
+/// wrongly.
+pub const ABI: u8 = 1;
+
+/// Facts about a record, in [`Head::flags`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(transparent)]
+pub struct Flags(u16);
+
+bitflags! {
+    impl Flags: u16 {
+        /// The module would have refused, but permissive or complain mode let it pass.
+        const PERMITTED = 1;
+        /// The policy asked for no log.
+        const SILENT = 1 << 1;
+        /// The record was full: chunks that should follow are not there.
+        const FULL = 1 << 2;
+        /// The process has no user memory (a kernel thread), so no executable and no command line.
+        const KERNEL_THREAD = 1 << 3;
+        /// The running task is not the subject: the kernel was working on another's behalf (interrupt,
+        /// `override_creds`).
+        const NOT_SUBJECT = 1 << 4;
+        /// Something could not be read: what should be there is missing.
+        const FAULT = 1 << 5;
+        /// A path or string did not fit whole.
+        const CUT = 1 << 6;
+        /// The running task was interrupted: the kernel was serving a software interrupt, for whoever caused it.
+        const IN_INTERRUPT = 1 << 7;
+    }
+}
 
 impl Flags {
-    /// The module would have refused, but permissive or complain mode let it pass.
-    pub const PERMITTED: u16 = 1;
-    /// The policy asked for no log.
-    pub const SILENT: u16 = 2;
-    /// The record was full: chunks that should follow are not there.
-    pub const FULL: u16 = 4;
-    /// The process has no user memory (a kernel thread), so no executable and no command line.
-    pub const KERNEL_THREAD: u16 = 8;
-    /// Something could not be read: what should be there is missing.
-    pub const FAULT: u16 = 32;
-    /// A path or string did not fit whole.
-    pub const CUT: u16 = 64;
-    /// The running task is not the subject: the kernel was working on another's behalf (interrupt, `override_creds`).
-    pub const NOT_SUBJECT: u16 = 16;
-    /// The running task was interrupted: the kernel was serving a software interrupt, for whoever caused it.
-    pub const IN_INTERRUPT: u16 = 128;
+    /// These flags if `condition` is 1, none if it is 0: without a branch, of which the verifier would follow both ways.
+    #[must_use]
+    pub const fn when(self, condition: u64) -> Self {
+        Self(self.0 * (condition & 1) as u16)
+    }
+}
+
+macro_rules! task_fields {
+    ($($(#[$doc:meta])* $field:ident,)+) => {
+        /// Members of [`Task`] that may be unreadable, one bit each in [`Head::missing`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum TaskField {
+            $($(#[$doc])* $field,)+
+        }
+
+        impl TaskField {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$field,)+];
+        }
+    };
+}
+
+task_fields! {
+    /// [`Task::start_time`].
+    StartTime,
+    /// [`Task::cgroup_id`].
+    CgroupId,
+    /// [`Task::cap_effective`].
+    CapEffective,
+    /// [`Task::ppid`].
+    Ppid,
+    /// [`Task::ns_pid`].
+    NsPid,
+    /// All user and group ids.
+    Ids,
+    /// [`Task::loginuid`].
+    Loginuid,
+    /// [`Task::session`].
+    Session,
+    /// [`Task::namespaces`].
+    Namespaces,
+    /// [`Task::comm`].
+    Comm,
+}
+
+impl TaskField {
+    /// Its bit in [`Head::missing`].
+    #[must_use]
+    pub const fn bit(self) -> u64 {
+        1 << self as u8
+    }
 }
 
 /// What every record starts with.
@@ -35,31 +99,29 @@ pub struct Head {
     pub size: u16,
     /// The [`crate::SourceId`] that wrote it.
     pub source: u8,
-    /// Unused, zero.
-    pub reserved: u8,
-    /// A set of [`Flags`].
-    pub flags: u16,
+    /// The [`ABI`] that it is written by.
+    pub abi: u8,
+    /// What is to be known of it.
+    pub flags: Flags,
     /// The CPU that the program ran on.
     pub cpu: u16,
     /// When: nanoseconds since boot, suspend included (`CLOCK_BOOTTIME`).
     pub time: u64,
-    /// Members that could not be read, one bit each, in the order of [`Task`]'s fields' documentation.
+    /// Members of `task` that could not be read: [`TaskField::bit`]s.
     pub missing: u64,
     /// The running task.
     pub task: Task,
 }
 
 /// The running task, from `struct task_struct` and `struct cred` at the moment of the denial.
-///
-/// Bit numbers in parentheses are those of [`Head::missing`].
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Task {
-    /// When the process (its thread-group leader) started: nanoseconds since boot (0).
+    /// When the process (its thread-group leader) started: nanoseconds since boot.
     pub start_time: u64,
-    /// The cgroup's id: kernfs node id, which is the inode number of its directory (1).
+    /// The cgroup's id: kernfs node id, which is the inode number of its directory.
     pub cgroup_id: u64,
-    /// Effective capabilities, one bit each (2).
+    /// Effective capabilities, one bit each.
     pub cap_effective: u64,
     /// `audit_context.serial`, when the system call already has an audit record; else 0.
     pub audit_serial: u64,
@@ -67,33 +129,33 @@ pub struct Task {
     pub pid: u32,
     /// Thread id, in the initial namespace.
     pub tid: u32,
-    /// The parent's process id, in the initial namespace (3).
+    /// The parent's process id, in the initial namespace.
     pub ppid: u32,
-    /// Process id in the process's own namespace (4).
+    /// Process id in the process's own namespace.
     pub ns_pid: u32,
-    /// User ids, in the initial namespace (5).
+    /// User ids, in the initial namespace.
     pub uid: u32,
-    /// Effective user id (5).
+    /// Effective user id.
     pub euid: u32,
-    /// File-system user id (5).
+    /// File-system user id.
     pub fsuid: u32,
-    /// Group id (5).
+    /// Group id.
     pub gid: u32,
-    /// Effective group id (5).
+    /// Effective group id.
     pub egid: u32,
-    /// File-system group id (5).
+    /// File-system group id.
     pub fsgid: u32,
-    /// The user who logged in, `u32::MAX` for none (6).
+    /// The user who logged in, `u32::MAX` for none.
     pub loginuid: u32,
-    /// The audit session, `u32::MAX` for none (7).
+    /// The audit session, `u32::MAX` for none.
     pub session: u32,
     /// Arguments that the program was started with; 0 where not readable.
     pub argument_count: u32,
     /// Unused, zero.
     pub reserved: u32,
-    /// Inode numbers of the namespaces: pid, mount, network, user (8); 0 where not readable.
+    /// Inode numbers of the namespaces: pid, mount, network, user; 0 where not readable.
     pub namespaces: [u32; 4],
-    /// The name of the thread (`task->comm`), NUL-padded (9).
+    /// The name of the thread (`task->comm`), NUL-padded.
     pub comm: [u8; 16],
 }
 

@@ -66,7 +66,7 @@ fn refused(
     // Credentials that the task does not have now are, for example, those of who opened the file or socket.
     let credentials = argument(context, 0).unwrap_or(0);
     let others = credentials != task::acting_credentials(task::current());
-    record.set(u16::from(others) * Flags::NOT_SUBJECT);
+    record.set(Flags::NOT_SUBJECT.when(others.into()));
     let body: &mut Capability = record.body();
     body.capability = capability as u32;
     body.options = options;

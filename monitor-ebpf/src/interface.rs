@@ -1,7 +1,7 @@
 //! The name of a network interface.
 //!
 //! Where SELinux judges a packet there is the index of the interface and not its network namespace
-//! (`ad_net_init_from_iif`, security/selinux/hooks.c); audit names the one that the first namespace has by this index
+//! (`selinux_socket_sock_rcv_skb`, security/selinux/hooks.c); audit names the one that the first namespace has by this index
 //! (`dump_common_audit_data`, `security/lsm_audit.c`). The name is certain if no namespace has another by this index, as
 //! for the loopback device, or where there is but one namespace.
 

@@ -14,8 +14,8 @@ use aya_ebpf::{
     maps::{Array, RingBuf, ring_buf::RingBufEntry},
 };
 use monitor_common::{
-    Apparmor, BpfLsm, Flags, Head, Ipe, Landlock, OFFSET_MASK, Object, RECORD_SIZE, Selinux, SourceId,
-    Tomoyo, WRITE_MAX, Yama,
+    ABI, Apparmor, BpfLsm, Flags, Head, Ipe, Landlock, OFFSET_MASK, Object, RECORD_SIZE, Selinux, SourceId,
+    TaskField, Tomoyo, WRITE_MAX, Yama,
     chunk::{self, ChunkKind},
     counter::{self, Counter, CpuCounters, ROWS},
     layout::ABSENT,
@@ -181,27 +181,33 @@ impl Record {
         unsafe { &mut *self.base().add(size_of::<Head>() + B::OFFSET).cast() }
     }
 
-    /// Sets one of [`Flags`].
+    /// Sets flags.
     #[inline(always)]
-    pub fn set(&mut self, flag: u16) {
-        let flags = &raw mut self.head().flags;
+    pub fn set(&mut self, flags: Flags) {
+        let all = &raw mut self.head().flags;
         // SAFETY: a field of the head.
-        unsafe { flags.write_volatile(flags.read_volatile() | flag) };
+        unsafe { all.write_volatile(all.read_volatile() | flags) };
     }
 
     /// Reads a member of a kernel object into a field of the head. If it can't be read or this kernel doesn't have it,
-    /// the field stays 0, and its bit in [`Head::missing`] is set.
+    /// the field stays 0, and [`Head::missing`] says so.
     #[inline(always)]
-    pub fn read<T>(&mut self, field: impl FnOnce(&mut Head) -> &mut T, base: Address, offset: u32, bit: u32) {
+    pub fn read<T>(
+        &mut self,
+        field: impl FnOnce(&mut Head) -> &mut T,
+        base: Address,
+        offset: u32,
+        member: TaskField,
+    ) {
         let missing = read_to(field(self.head()), base, offset);
-        self.miss(missing, bit);
+        self.miss(missing, member);
     }
 
     /// As [`Self::read`], into a field of the body, which has no bit of its own.
     #[inline(always)]
     pub fn read_body<B, T>(&mut self, field: impl FnOnce(&mut B) -> &mut T, base: Address, offset: u32) {
         let missing = read_to(field(self.body()), base, offset);
-        self.set(missing as u16 * Flags::FAULT);
+        self.set(Flags::FAULT.when(missing));
     }
 
     /// As [`Self::read_body`], into a field of the object.
@@ -213,16 +219,16 @@ impl Record {
         offset: u32,
     ) {
         let missing = read_to(field(self.object::<B>()), base, offset);
-        self.set(missing as u16 * Flags::FAULT);
+        self.set(Flags::FAULT.when(missing));
     }
 
-    /// Notes that a field is missing, by its bit in [`Head::missing`], if `missing` is 1 and not 0.
+    /// Notes that a member of the task is missing, if `missing` is 1 and not 0.
     #[inline(always)]
-    pub fn miss(&mut self, missing: u64, bit: u32) {
+    pub fn miss(&mut self, missing: u64, member: TaskField) {
         let at = &raw mut self.head().missing;
         // SAFETY: a field of the head.
-        unsafe { at.write_volatile(at.read_volatile() | missing << bit) };
-        self.set(missing as u16 * Flags::FAULT);
+        unsafe { at.write_volatile(at.read_volatile() | (missing * member.bit())) };
+        self.set(Flags::FAULT.when(missing));
     }
 
     /// Notes that something could not be read.
@@ -299,8 +305,8 @@ impl Record {
             head.add(3).write((len >> 8) as u8);
         }
         // Without branches, each of which would double the verifier's work.
-        self.set(u16::from(flags & chunk::FLAG_CUT) * Flags::CUT);
-        self.set(u16::from(flags & chunk::FLAG_FAULT) / u16::from(chunk::FLAG_FAULT) * Flags::FAULT);
+        self.set(Flags::CUT.when(u64::from(flags / chunk::FLAG_CUT)));
+        self.set(Flags::FAULT.when(u64::from(flags / chunk::FLAG_FAULT)));
     }
 
     /// Bytes of a chunk that [`Self::begin`] started, so far.
@@ -448,17 +454,18 @@ impl Record {
         let source = self.source;
         let head = self.head();
         head.source = source as u8;
+        head.abi = ABI;
         // SAFETY: the helper has no preconditions.
         head.cpu = unsafe { generated::bpf_get_smp_processor_id() } as u16;
         let (flags, missing, size) = (head.flags, head.missing, head.size);
         self.entry.submit(0);
         log::submitted(source, size.into());
         count(source, Counter::Submitted);
-        if flags & Flags::FAULT != 0 {
+        if flags.contains(Flags::FAULT) {
             count(source, Counter::ReadFault);
             log::unreadable(source, missing);
         }
-        if flags & Flags::CUT != 0 {
+        if flags.contains(Flags::CUT) {
             count(source, Counter::Cut);
         }
     }

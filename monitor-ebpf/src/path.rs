@@ -4,6 +4,7 @@
 //! up, as the kernel's `prepend_path` does (`fs/d_path.c`). User space puts the names in order.
 
 use monitor_common::{
+    TaskField,
     chunk::{
         ChunkKind, FLAG_ABSOLUTE, FLAG_AMBIGUOUS, FLAG_CUT, FLAG_DELETED, FLAG_ELSEWHERE, FLAG_FAULT,
         FLAG_INTERNAL, FLAG_UNSEARCHED,
@@ -332,7 +333,7 @@ pub fn cgroup(record: &mut Record, task: Address) {
         repeat(CONTROLLERS, &mut search);
         node = search.found;
     }
-    record.read(|head| &mut head.task.cgroup_id, node, layout!(kernfs_node_id), 1);
+    record.read(|head| &mut head.task.cgroup_id, node, layout!(kernfs_node_id), TaskField::CgroupId);
     kernfs_walk(record, node);
 }
 

@@ -2,7 +2,7 @@
 
 use aya_ebpf::helpers::generated;
 use monitor_common::{
-    Ancestor, Credentials, Flags,
+    Ancestor, Credentials, Flags, TaskField,
     chunk::{ChunkKind, FLAG_CUT, FLAG_FAULT},
 };
 
@@ -84,7 +84,7 @@ fn interrupted(record: &mut Record) {
     let cpu = unsafe { generated::bpf_get_smp_processor_id() };
     let base = word(setting!(per_cpu_offset) + u64::from(cpu) * 8);
     let serves = (word(base.wrapping_add(setting!(preempt_count))) >> SOFTIRQ_BIT) & 1;
-    record.set(serves as u16 * (Flags::IN_INTERRUPT | Flags::NOT_SUBJECT));
+    record.set((Flags::IN_INTERRUPT | Flags::NOT_SUBJECT).when(serves));
 }
 
 /// Appends the credentials that the task acts with, if they are not its own.
@@ -137,21 +137,26 @@ fn identity(record: &mut Record, task: Address, leader: Address) {
     out.pid = (pid_tgid >> 32) as u32;
     out.tid = pid_tgid as u32;
     let kernel_thread = (follow(task, layout!(task_flags)) >> PF_KTHREAD_BIT) & 1;
-    record.set(kernel_thread as u16 * Flags::KERNEL_THREAD);
-    record.read(|head| &mut head.task.comm, task, layout!(task_comm), 9);
-    record.read(|head| &mut head.task.start_time, leader, layout!(task_start_boottime), 0);
+    record.set(Flags::KERNEL_THREAD.when(kernel_thread));
+    record.read(|head| &mut head.task.comm, task, layout!(task_comm), TaskField::Comm);
+    record.read(|head| &mut head.task.start_time, leader, layout!(task_start_boottime), TaskField::StartTime);
     let parent = follow(leader, layout!(task_real_parent));
-    record.read(|head| &mut head.task.ppid, parent, layout!(task_tgid), 3);
-    record.read(|head| &mut head.task.loginuid, task, layout!(task_loginuid), 6);
-    record.read(|head| &mut head.task.session, task, layout!(task_sessionid), 7);
+    record.read(|head| &mut head.task.ppid, parent, layout!(task_tgid), TaskField::Ppid);
+    record.read(|head| &mut head.task.loginuid, task, layout!(task_loginuid), TaskField::Loginuid);
+    record.read(|head| &mut head.task.session, task, layout!(task_sessionid), TaskField::Session);
     let cred = own_credentials(task);
-    record.read(|head| &mut head.task.cap_effective, cred, layout!(cred_cap_effective), 2);
-    record.read(|head| &mut head.task.uid, cred, layout!(cred_uid), 5);
-    record.read(|head| &mut head.task.euid, cred, layout!(cred_euid), 5);
-    record.read(|head| &mut head.task.fsuid, cred, layout!(cred_fsuid), 5);
-    record.read(|head| &mut head.task.gid, cred, layout!(cred_gid), 5);
-    record.read(|head| &mut head.task.egid, cred, layout!(cred_egid), 5);
-    record.read(|head| &mut head.task.fsgid, cred, layout!(cred_fsgid), 5);
+    record.read(
+        |head| &mut head.task.cap_effective,
+        cred,
+        layout!(cred_cap_effective),
+        TaskField::CapEffective,
+    );
+    record.read(|head| &mut head.task.uid, cred, layout!(cred_uid), TaskField::Ids);
+    record.read(|head| &mut head.task.euid, cred, layout!(cred_euid), TaskField::Ids);
+    record.read(|head| &mut head.task.fsuid, cred, layout!(cred_fsuid), TaskField::Ids);
+    record.read(|head| &mut head.task.gid, cred, layout!(cred_gid), TaskField::Ids);
+    record.read(|head| &mut head.task.egid, cred, layout!(cred_egid), TaskField::Ids);
+    record.read(|head| &mut head.task.fsgid, cred, layout!(cred_fsgid), TaskField::Ids);
     // An unsigned int through 6.18 and in `audit_stamp` after it. 0 for a task that is not audited, whose context is
     // null.
     let context = follow(task, layout!(task_audit_context));
@@ -166,17 +171,32 @@ fn namespaces(record: &mut Record, task: Address, leader: Address) {
     let level = follow(pid, layout!(pid_level)) & 31;
     let upid = pid + u64::from(layout!(pid_numbers)) + level * u64::from(layout!(upid_size));
     let known = known!(pid_level, pid_numbers, upid_size);
-    record.miss(u64::from(!known), 4);
-    record.read(|head| &mut head.task.ns_pid, upid, layout!(upid_nr), 4);
+    record.miss(u64::from(!known), TaskField::NsPid);
+    record.read(|head| &mut head.task.ns_pid, upid, layout!(upid_nr), TaskField::NsPid);
     let inner = follow(upid, layout!(upid_ns));
-    record.read(|head| &mut head.task.namespaces[0], inner, layout!(pid_namespace_inum), 8);
+    record.read(
+        |head| &mut head.task.namespaces[0],
+        inner,
+        layout!(pid_namespace_inum),
+        TaskField::Namespaces,
+    );
     let nsproxy = follow(task, layout!(task_nsproxy));
     let mount = follow(nsproxy, layout!(nsproxy_mnt_ns));
-    record.read(|head| &mut head.task.namespaces[1], mount, layout!(mnt_namespace_inum), 8);
+    record.read(
+        |head| &mut head.task.namespaces[1],
+        mount,
+        layout!(mnt_namespace_inum),
+        TaskField::Namespaces,
+    );
     let net = follow(nsproxy, layout!(nsproxy_net_ns));
-    record.read(|head| &mut head.task.namespaces[2], net, layout!(net_inum), 8);
+    record.read(|head| &mut head.task.namespaces[2], net, layout!(net_inum), TaskField::Namespaces);
     let user = follow(own_credentials(task), layout!(cred_user_ns));
-    record.read(|head| &mut head.task.namespaces[3], user, layout!(user_namespace_inum), 8);
+    record.read(
+        |head| &mut head.task.namespaces[3],
+        user,
+        layout!(user_namespace_inum),
+        TaskField::Namespaces,
+    );
 }
 
 /// Appends the path of the task's executable. Nothing for a process that has none: a kernel thread, or one that has

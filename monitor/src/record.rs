@@ -4,7 +4,7 @@
 //! [`RecordError`], never a panic and never a read beyond their end.
 
 use monitor_common::{
-    Head, SourceId,
+    ABI, Head, SourceId,
     chunk::{ChunkHead, ChunkKind},
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout, TryFromBytes as _};
@@ -26,6 +26,9 @@ pub enum RecordError {
         /// How many there are.
         len: usize,
     },
+    /// The programs and this daemon are of different versions.
+    #[error("the record is of version {0}, and this denyd reads version {ABI}")]
+    Abi(u8),
     /// No source has this number.
     #[error("no source has number {0}")]
     UnknownSource(u8),
@@ -72,6 +75,9 @@ impl<'a> Record<'a> {
             .checked_sub(size_of::<Head>())
             .and_then(|len| rest.get(..len))
             .ok_or(RecordError::Size { size: head.size, len: bytes.len() })?;
+        if head.abi != ABI {
+            return Err(RecordError::Abi(head.abi));
+        }
         let source = SourceId::try_read_from_bytes(&[head.source])
             .map_err(|_| RecordError::UnknownSource(head.source))?;
         Ok(Self { head, source, rest })

@@ -22,7 +22,7 @@ pub(super) struct Draft<'a> {
     pub(super) event: Event<'a>,
     pub(super) tables: &'a Tables,
     contexts: ContextReader<'a>,
-    flags: u16,
+    flags: Flags,
     /// Arguments that the program was started with; 0 if unknown.
     pub(super) arguments: u32,
     /// The magic number of the object's file system.
@@ -36,7 +36,7 @@ impl<'a> Draft<'a> {
     pub(super) fn new(record: &Record<'a>, tables: &'a Tables) -> Self {
         let head = record.head();
         let source = of(record.source());
-        let has = |flag| head.flags & flag != 0;
+        let has = |flag| head.flags.contains(flag);
         let mut draft = Self {
             event: Event {
                 schema: SCHEMA_VERSION,
@@ -158,9 +158,9 @@ impl<'a> Draft<'a> {
     /// The event, when all chunks have been taken.
     pub(super) fn finish(mut self) -> Event<'a> {
         self.contexts();
-        let full = self.flags & Flags::FULL != 0;
+        let full = self.flags.contains(Flags::FULL);
         let why = if full { "the record was full" } else { "it could not be read" };
-        if self.event.process.exe.is_none() && self.flags & Flags::KERNEL_THREAD == 0 {
+        if self.event.process.exe.is_none() && !self.flags.contains(Flags::KERNEL_THREAD) {
             self.missing("process.exe", why);
         }
         let object = &self.event.object;

@@ -1,7 +1,7 @@
 //! The running task, its cgroup and its ancestors.
 
 use monitor_common::{
-    Credentials, Task,
+    Credentials, Task, TaskField,
     chunk::{ChunkKind, FLAG_CUT, FLAG_FAULT},
 };
 use zerocopy::FromBytes as _;
@@ -15,51 +15,53 @@ use crate::{
     text,
 };
 
-/// The fields behind each bit of `Head::missing`, in the order of the bits.
-const FIELDS: [&[&str]; 10] = [
-    &["process.start_time"],
-    &["process.cgroup"],
-    &["process.cap_effective"],
-    &["process.ppid"],
-    &["process.ns_pid"],
-    &["process.uid", "process.euid", "process.fsuid", "process.gid", "process.egid"],
-    &["process.loginuid"],
-    &["process.session"],
-    &["process.namespaces"],
-    &["process.comm"],
-];
+/// The fields of an event that a member of the task fills.
+const fn fields(member: TaskField) -> &'static [&'static str] {
+    match member {
+        TaskField::StartTime => &["process.start_time"],
+        TaskField::CgroupId => &["process.cgroup"],
+        TaskField::CapEffective => &["process.cap_effective"],
+        TaskField::Ppid => &["process.ppid"],
+        TaskField::NsPid => &["process.ns_pid"],
+        TaskField::Ids => &["process.uid", "process.euid", "process.fsuid", "process.gid", "process.egid"],
+        TaskField::Loginuid => &["process.loginuid"],
+        TaskField::Session => &["process.session"],
+        TaskField::Namespaces => &["process.namespaces"],
+        TaskField::Comm => &["process.comm"],
+    }
+}
 
 /// The process, without what chunks add.
 pub(super) fn process<'a>(task: &'a Task, missing: u64, clock: &Clock) -> Process<'a> {
-    let known = |bit: u32| missing & (1 << bit) == 0;
-    let ids = |id: u32| known(5).then_some(id);
+    let known = |member: TaskField| missing & member.bit() == 0;
+    let ids = |id: u32| known(TaskField::Ids).then_some(id);
     let [pid, mnt, net, user] = task.namespaces;
     Process {
         pid: Some(task.pid),
         tid: Some(task.tid),
-        ns_pid: (known(4) && task.ns_pid != task.pid).then_some(task.ns_pid),
-        comm: known(9).then(|| text::escape_padded(&task.comm)),
-        start_time: known(0).then(|| clock.time_of_day(task.start_time)),
-        ppid: known(3).then_some(task.ppid),
+        ns_pid: (known(TaskField::NsPid) && task.ns_pid != task.pid).then_some(task.ns_pid),
+        comm: known(TaskField::Comm).then(|| text::escape_padded(&task.comm)),
+        start_time: known(TaskField::StartTime).then(|| clock.time_of_day(task.start_time)),
+        ppid: known(TaskField::Ppid).then_some(task.ppid),
         uid: ids(task.uid),
         euid: ids(task.euid),
         fsuid: ids(task.fsuid),
         gid: ids(task.gid),
         egid: ids(task.egid),
-        loginuid: (known(6) && task.loginuid != u32::MAX).then_some(task.loginuid),
-        session: (known(7) && task.session != u32::MAX).then_some(task.session),
-        cap_effective: known(2).then(|| format!("{:016x}", task.cap_effective).into()),
-        namespaces: known(8).then_some(Namespaces { pid, mnt, net, user }),
-        cgroup: known(1).then_some(Cgroup { id: task.cgroup_id, path: None }),
+        loginuid: (known(TaskField::Loginuid) && task.loginuid != u32::MAX).then_some(task.loginuid),
+        session: (known(TaskField::Session) && task.session != u32::MAX).then_some(task.session),
+        cap_effective: known(TaskField::CapEffective).then(|| format!("{:016x}", task.cap_effective).into()),
+        namespaces: known(TaskField::Namespaces).then_some(Namespaces { pid, mnt, net, user }),
+        cgroup: known(TaskField::CgroupId).then_some(Cgroup { id: task.cgroup_id, path: None }),
         ..Process::default()
     }
 }
 
 /// Says which fields the probe could not read.
 pub(super) fn note_missing(missing: u64, draft: &mut Draft<'_>) {
-    for (bit, fields) in FIELDS.iter().enumerate() {
-        if missing & (1 << bit) != 0 {
-            fields.iter().for_each(|&field| draft.missing(field, "it could not be read"));
+    for &member in TaskField::ALL.iter().filter(|member| missing & member.bit() != 0) {
+        for &field in fields(member) {
+            draft.missing(field, "it could not be read");
         }
     }
 }

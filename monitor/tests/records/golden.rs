@@ -18,7 +18,7 @@ use monitor::{
 use monitor_common::{
     Apparmor, ApparmorPolicy, BpfLsm, Capability, Flags, Landlock, LandlockRequest, Lockdown, Object,
     ObjectKind, ParameterId, PolicyChange, Seccomp, SeccompAction, SeccompCall, SeccompUnlogged, SeccompWay,
-    Selinux, SelinuxPolicy, Socket, SourceId, Tomoyo, TomoyoRequest, Userspace, Yama,
+    Selinux, SelinuxPolicy, Socket, SourceId, TaskField, Tomoyo, TomoyoRequest, Userspace, Yama,
     chunk::{ChunkKind, FLAG_ABSOLUTE, FLAG_AMBIGUOUS, FLAG_CUT, FLAG_DELETED, FLAG_FAULT, FLAG_INTERNAL},
 };
 use serde::Serialize;

@@ -16,7 +16,7 @@ use monitor::{
     },
 };
 use monitor_common::{
-    Ancestor, Head, Object, ObjectKind, Socket, SourceId, Task,
+    ABI, Ancestor, Flags, Head, Object, ObjectKind, Socket, SourceId, Task,
     chunk::{ChunkHead, ChunkKind, FLAG_ABSOLUTE},
 };
 use zerocopy::{FromZeros as _, Immutable, IntoBytes};
@@ -59,6 +59,7 @@ impl Builder {
     pub fn new(source: SourceId, body: &(impl IntoBytes + Immutable + ?Sized)) -> Self {
         let mut head = Head::new_zeroed();
         head.source = source as u8;
+        head.abi = ABI;
         head.time = 100 * SECOND;
         head.task = task();
         Self { head, rest: body.as_bytes().to_vec() }
@@ -69,7 +70,7 @@ impl Builder {
         self
     }
 
-    pub fn flag(self, flag: u16) -> Self {
+    pub fn flag(self, flag: Flags) -> Self {
         self.head(|head| head.flags |= flag)
     }
 

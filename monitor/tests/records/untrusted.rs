@@ -2,7 +2,7 @@
 
 use monitor::source::{DecodeError, decode};
 use monitor_common::{
-    Apparmor, ApparmorPolicy, BpfLsm, Capability, Ipe, Landlock, Lockdown, ObjectKind, Seccomp,
+    ABI, Apparmor, ApparmorPolicy, BpfLsm, Capability, Flags, Ipe, Landlock, Lockdown, ObjectKind, Seccomp,
     SeccompUnlogged, Selinux, SelinuxPolicy, SourceId, Tomoyo, Userspace, Yama,
     chunk::{ChunkHead, ChunkKind},
 };
@@ -124,13 +124,21 @@ fn record(source: SourceId) -> impl Strategy<Value = Bytes> {
             let record = Builder::new(source, bytes.as_slice());
             record
                 .head(|head| {
-                    head.flags = flags;
+                    head.flags = Flags::from_bits_retain(flags);
                     head.time = time;
                     head.missing = missing;
                 })
                 .build()
         },
     )
+}
+
+#[test]
+fn a_record_of_another_version_is_refused() {
+    let record = Builder::new(SourceId::Capability, &[0_u8; 64]).head(|head| head.abi = ABI + 1).build();
+    let tables = tables();
+    let error = decode(&record, &tables).unwrap_err().to_string();
+    assert_eq!(error, format!("the record is of version {}, and this denyd reads version {ABI}", ABI + 1));
 }
 
 proptest! {

@@ -16,7 +16,7 @@ fn a_missing_capability_is_named_with_its_namespace() {
 #[test]
 fn what_could_not_be_read_or_did_not_fit_is_said() {
     let record = Builder::new(SourceId::Capability, &capability())
-        .head(|head| head.missing = 0b11_1111_1111)
+        .head(|head| head.missing = TaskField::ALL.iter().map(|member| member.bit()).sum())
         .flag(Flags::FULL)
         .flagged(ChunkKind::Argv, FLAG_CUT, b"cat\0/very/lo")
         .flagged(ChunkKind::Cwd, FLAG_FAULT, b"x\0y\0")
