@@ -67,6 +67,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::case::Outcome;
 
     #[test]
     fn names_are_unique_and_say_their_module() {
@@ -78,9 +79,9 @@ mod tests {
     }
 
     #[test]
-    fn each_case_expects_an_event() {
+    fn each_case_expects_an_event_or_that_nothing_is_refused() {
         for case in all() {
-            assert!(!case.events.is_empty(), "{}", case.name);
+            assert!(!case.events.is_empty() || case.outcome == Outcome::Done, "{}", case.name);
         }
     }
 }
