@@ -16,7 +16,7 @@ use crate::{
     tail::{
         client::{Client, ClientError, Read},
         moment,
-        protocol::{Control, End, Line, Request, VERSION},
+        protocol::{Control, Cursor, End, Line, Request, VERSION},
     },
 };
 
@@ -61,6 +61,14 @@ pub(super) struct Tail {
     /// How many of those that were to show; `all` for all. [default: 10, or all with --since]
     #[arg(short = 'n', long = "lines", value_name = "COUNT", value_parser = last)]
     last: Option<Last>,
+
+    /// Only events after this cursor, which --show-cursor has printed. Events that are gone since then are counted.
+    #[arg(long, value_name = "CURSOR", conflicts_with = "last")]
+    after_cursor: Option<Cursor>,
+
+    /// Print the cursor after the last event, for --after-cursor.
+    #[arg(long)]
+    show_cursor: bool,
 
     /// None from before this time: `2026-11-22 10:00`, `10:00`, `yesterday`, `-1h`, `10 min ago`.
     #[arg(short = 'S', long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
@@ -134,17 +142,15 @@ impl Tail {
         let mut screen = self.screen();
         listen::close_on_signal(client.closer().map_err(Failure::Runtime)?)?;
         loop {
-            match screen.show(&mut client)? {
-                Ended::Done | Ended::Closed(_) if !self.follow => return Ok(()),
-                Ended::Done => return Ok(()),
-                Ended::Closed(_) if listen::was_stopped() => return Ok(()),
-                Ended::Closed(_) if !source.may_return() => return Ok(()),
-                Ended::Closed(last) => {
+            let ended = screen.show(&mut client)?;
+            match ended {
+                Ended::Closed if self.follow && !listen::was_stopped() && source.may_return() => {
                     screen.note("the daemon has ended; waiting for it to come back")?;
                     // What happened in between is in its history.
-                    let after = last.and_then(|time| time.checked_add(Duration::from_nanos(1)).ok());
-                    request.since = after.or(request.since);
-                    request.last = if after.is_some() { None } else { request.last };
+                    if let Some(cursor) = client.cursor() {
+                        request.from = Some(cursor);
+                        request.last = None;
+                    }
                     client = loop {
                         thread::sleep(RETRY);
                         if listen::was_stopped() {
@@ -159,6 +165,12 @@ impl Tail {
                     listen::close_on_signal(client.closer().map_err(Failure::Runtime)?)?;
                     screen.note("the daemon is back")?;
                 }
+                Ended::Done | Ended::Closed => {
+                    if let Some(cursor) = client.cursor().filter(|_| self.show_cursor) {
+                        screen.note(&format!("cursor: {cursor}"))?;
+                    }
+                    return Ok(());
+                }
             }
         }
     }
@@ -166,7 +178,7 @@ impl Tail {
     fn request(&self) -> Result<Request, Failure> {
         let last = match self.last {
             Some(last) => last.count(),
-            None if self.since.is_some() => None,
+            None if self.since.is_some() || self.after_cursor.is_some() => None,
             None => Some(LAST),
         };
         Ok(Request {
@@ -175,6 +187,7 @@ impl Tail {
             since: self.since,
             until: self.until,
             last,
+            from: self.after_cursor.clone(),
             follow: self.follow,
             status: None,
         })
@@ -198,7 +211,6 @@ impl Tail {
             look: Look { form: self.output, colour, width: None, zone },
             fitted,
             fold: (!self.no_fold && self.output.folds()).then(|| Fold::new(target)),
-            last: None,
         }
     }
 }
@@ -207,8 +219,8 @@ impl Tail {
 enum Ended {
     /// All was shown.
     Done,
-    /// The connection was closed. The time of the last event, if there was one.
-    Closed(Option<Timestamp>),
+    /// The connection was closed.
+    Closed,
 }
 
 /// Where events are shown.
@@ -218,7 +230,6 @@ struct Screen<W: Write> {
     /// Whether lines are shortened to the terminal.
     fitted: bool,
     fold: Option<Fold>,
-    last: Option<Timestamp>,
 }
 
 impl<W: Write> Screen<W> {
@@ -251,13 +262,17 @@ impl<W: Write> Screen<W> {
                         return Ok(Ended::Done);
                     }
                     // A status was not asked for.
-                    Control::Hello(_) | Control::Status(_) | Control::End(End::Stopping) => {}
+                    Control::Hello(_) | Control::Status(_) | Control::At(_) | Control::End(End::Stopping) => {
+                    }
+                    Control::Interrupted => {
+                        self.note("the history before is gone: events may be lost here")?;
+                    }
                     Control::Error(refusal) => return Err(Failure::Client(ClientError::Refused(refusal))),
                 },
                 Read::Quiet => self.finish()?,
                 Read::Closed => {
                     self.finish()?;
-                    return Ok(Ended::Closed(self.last));
+                    return Ok(Ended::Closed);
                 }
             }
         }
@@ -276,7 +291,6 @@ impl<W: Write> Screen<W> {
             return self
                 .note("an event of another version of denyd: use the `denyd` of the daemon's version");
         };
-        self.last = Some(event.time);
         let print = match &mut self.fold {
             Some(fold) => fold.push(&event, line, &self.look),
             None => Some(Print::New(self.look.show(&event, 1))),

@@ -112,6 +112,7 @@ impl Top {
             since: None,
             until: None,
             last: self.last.count(),
+            from: None,
             follow: true,
             status: None,
         };

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::protocol::{Control, Hello, Line, ProtocolError, Refusal, Request, StatusNow};
+use super::protocol::{Control, Cursor, Hello, Line, ProtocolError, Refusal, Request, StatusNow};
 
 /// The longest line that is read: longer ones are no event's.
 const LINE_MAX: usize = 4 << 20;
@@ -49,6 +49,8 @@ pub enum ClientError {
 pub struct Client {
     stream: BufReader<UnixStream>,
     line: Vec<u8>,
+    /// The number of the next event, if the daemon says no other.
+    next: Option<u64>,
     /// Who answers.
     pub hello: Hello,
 }
@@ -101,8 +103,8 @@ impl Client {
     pub fn ask(mut stream: UnixStream, request: &Request) -> Result<Self, ClientError> {
         // A daemon that refuses does not wait for the request: its answer says more than an error here.
         let asked = stream.write_all(&request.line());
-        let hello = Hello { version: 0, denyd: String::new(), schema: 0 };
-        let mut client = Self { stream: BufReader::new(stream), line: Vec::new(), hello };
+        let hello = Hello { version: 0, denyd: String::new(), schema: 0, boot: String::new() };
+        let mut client = Self { stream: BufReader::new(stream), line: Vec::new(), next: None, hello };
         match client.read() {
             Ok(Read::Line(Line::Control(Control::Hello(hello)))) => {
                 client.hello = hello;
@@ -130,6 +132,12 @@ impl Client {
     /// If there are too many open files.
     pub fn closer(&self) -> io::Result<Closer> {
         self.stream.get_ref().try_clone().map(Closer)
+    }
+
+    /// The place after what was read, from which another connection can go on.
+    #[must_use]
+    pub fn cursor(&self) -> Option<Cursor> {
+        self.next.map(|number| Cursor { boot: self.hello.boot.clone(), number })
     }
 
     /// Whether more can be read without waiting.
@@ -180,7 +188,13 @@ impl Client {
             self.line.extend_from_slice(&available[..length]);
             self.stream.consume(length);
             if newline.is_some() {
-                return Ok(Read::Line(Line::parse(&self.line[..self.line.len() - 1])?));
+                let line = Line::parse(&self.line[..self.line.len() - 1])?;
+                match &line {
+                    Line::Event(_) => self.next = self.next.map(|number| number + 1),
+                    Line::Control(Control::At(number)) => self.next = Some(*number),
+                    Line::Control(_) => {}
+                }
+                return Ok(Read::Line(line));
             }
             if self.line.len() > LINE_MAX {
                 let error = io::Error::new(io::ErrorKind::InvalidData, "a line is too long");

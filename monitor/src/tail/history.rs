@@ -1,7 +1,7 @@
 //! The events so far: the newest in memory, more on disk, and how they get there.
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::{sync::watch, task};
 
 use super::{
+    protocol::Cursor,
     recent::{Chunk, News, Recent},
     segments::{self, HistoryError, Reader, Writer},
     selection::Selector,
@@ -30,6 +31,16 @@ pub struct History {
     folder: Option<PathBuf>,
     /// Lines before this number are on disk, or will never be.
     settled: watch::Sender<u64>,
+    /// The number of the first event of all: numbers before it were given by another history.
+    origin: u64,
+    /// The boot in which this history is read ([`boot_id`]).
+    boot: String,
+}
+
+/// This boot's id: `/proc/sys/kernel/random/boot_id`, empty if it can't be read.
+fn boot_id() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim_end().to_owned()
 }
 
 /// Which of the events so far are wanted.
@@ -76,7 +87,13 @@ impl History {
     /// In memory alone.
     #[must_use]
     pub fn in_memory(bytes: usize) -> Self {
-        Self { recent: Recent::new(bytes, 0), folder: None, settled: watch::Sender::new(0) }
+        let first = segments::first_number();
+        Self::new(Recent::new(bytes, first), None, first, first)
+    }
+
+    fn new(recent: Recent, folder: Option<&Path>, settled: u64, origin: u64) -> Self {
+        let folder = folder.map(Path::to_owned);
+        Self { recent, folder, settled: watch::Sender::new(settled), origin, boot: boot_id() }
     }
 
     /// In memory, with what another denyd has left on disk, which is only read.
@@ -86,11 +103,7 @@ impl History {
     /// If the folder can't be read.
     pub fn left_in(folder: &Path, bytes: usize) -> io::Result<Self> {
         let next = segments::next_number(folder)?;
-        Ok(Self {
-            recent: Recent::new(bytes, next),
-            folder: Some(folder.to_owned()),
-            settled: watch::Sender::new(next),
-        })
+        Ok(Self::new(Recent::new(bytes, next), Some(folder), next, segments::origin(folder)))
     }
 
     /// In memory, with the newest of what another denyd has left on disk, which is read now and not again.
@@ -117,7 +130,7 @@ impl History {
         }
         let recent = Recent::new(bytes, first);
         recent.push(kept.into_iter().rev().flatten());
-        Ok(Self { recent, folder: None, settled: watch::Sender::new(next) })
+        Ok(Self::new(recent, None, next, segments::origin(folder)))
     }
 
     /// In memory and on disk, with what writes to the disk.
@@ -128,11 +141,7 @@ impl History {
     pub fn on_disk(folder: &Path, disk_bytes: u64, bytes: usize) -> Result<(Self, Keeper), HistoryError> {
         let writer = Writer::open(folder, disk_bytes)?;
         let next = writer.number();
-        let history = Self {
-            recent: Recent::new(bytes, next),
-            folder: Some(folder.to_owned()),
-            settled: watch::Sender::new(next),
-        };
+        let history = Self::new(Recent::new(bytes, next), Some(folder), next, segments::origin(folder));
         Ok((
             history,
             Keeper { writer, counts: Arc::new(OutputCounts::new("history".into(), 0)), failing: false },
@@ -179,10 +188,33 @@ impl History {
         start
     }
 
+    /// Where a reader has to start that goes on from a place which it was told; none if that place is of another history,
+    /// so that nobody knows what was between: it has to start with the first event there is.
+    #[must_use]
+    pub fn resume(&self, from: &Cursor) -> Option<u64> {
+        let end = self.recent.news().borrow().next;
+        let is_ours = (self.origin..=end).contains(&from.number)
+            // What is in memory alone is of one boot. The numbers say so, too, unless the clock was set back.
+            && (self.folder.is_some() || from.boot == self.boot);
+        is_ours.then_some(from.number)
+    }
+
+    /// The number of the first event of all.
+    #[must_use]
+    pub fn origin(&self) -> u64 {
+        self.origin
+    }
+
+    /// The boot in which this history is read.
+    #[must_use]
+    pub fn boot(&self) -> &str {
+        &self.boot
+    }
+
     /// A reader from this number on.
     #[must_use]
-    pub fn reader(self: &Arc<Self>, from: u64) -> Cursor {
-        Cursor { history: Arc::clone(self), next: from, disk: None }
+    pub fn reader(self: &Arc<Self>, from: u64) -> HistoryReader {
+        HistoryReader { history: Arc::clone(self), next: from, disk: None }
     }
 }
 
@@ -202,13 +234,13 @@ fn nth_last(chunk: &Chunk, wanted: &Wanted, missing: &mut Option<u64>) -> Option
 
 /// What reads the events in order.
 #[derive(Debug)]
-pub struct Cursor {
+pub struct HistoryReader {
     history: Arc<History>,
     next: u64,
     disk: Option<Reader>,
 }
 
-impl Cursor {
+impl HistoryReader {
     /// The number of the next line.
     #[must_use]
     pub fn number(&self) -> u64 {

@@ -4,6 +4,8 @@
 //! `{"denyd":{"error":...}}`. After a hello come events, each exactly as `denyd run` prints it, and between them control
 //! lines where there is something to tell. docs/tail.md shows it.
 
+use std::{fmt, str::FromStr};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +13,7 @@ use super::selection::Selection;
 use crate::metrics::Snapshot;
 
 /// The version of the protocol. It grows when an old client or daemon would misunderstand.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The longest request, with its newline.
 pub const REQUEST_MAX: usize = 64 * 1024;
@@ -34,12 +36,49 @@ pub struct Request {
     /// No more than this many of the events that were before; absent for all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<u64>,
+    /// Those from this place on, instead of the last so many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Cursor>,
     /// Whether events are wanted as they happen, after those that were.
     #[serde(default)]
     pub follow: bool,
     /// The status is wanted, and no events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusRequest>,
+}
+
+/// A place in the history, before an event.
+///
+/// As text it is the boot and the number with a colon between them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    /// The boot in which the daemon gave it ([`Hello::boot`]).
+    pub boot: String,
+    /// The event's number in the history: one more than that of the event before.
+    pub number: u64,
+}
+
+/// Text that is no cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor: give one that --show-cursor has printed, as BOOT:NUMBER")]
+pub struct CursorError;
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.boot, self.number)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let (boot, number) = text.split_once(':').ok_or(CursorError)?;
+        let is_boot = boot.chars().all(|char| char.is_ascii_hexdigit() || char == '-');
+        let number = number.parse().map_err(|_| CursorError)?;
+        if is_boot { Ok(Self { boot: boot.to_owned(), number }) } else { Err(CursorError) }
+    }
 }
 
 /// Which status is wanted.
@@ -74,8 +113,13 @@ pub enum Control {
     Error(Refusal),
     /// The status that was asked for.
     Status(Box<StatusNow>),
+    /// The number of the event that comes next, if it is not one more than that of the last one; or of the first that is
+    /// yet to be looked at.
+    At(u64),
     /// So many events are gone that would have come here; how many of them were selected is not known.
     Lost(u64),
+    /// The place that was asked for is of another history: events may be gone here, and nobody knows how many.
+    Interrupted,
     /// All that was before has been sent; what follows has just happened.
     Current,
     /// All was sent that was asked for, or the daemon ends. The last line.
@@ -91,6 +135,8 @@ pub struct Hello {
     pub denyd: String,
     /// The version of the events' form.
     pub schema: u32,
+    /// The boot that [`Cursor`]s are of.
+    pub boot: String,
 }
 
 /// Why a client gets nothing.
@@ -182,6 +228,7 @@ impl Request {
             since: None,
             until: None,
             last: Some(0),
+            from: None,
             follow: false,
             status: Some(status),
         }
@@ -216,7 +263,12 @@ impl Request {
             );
             return Err(Refusal { reason: Reason::Version, message });
         }
-        serde_json::from_slice(line).map_err(bad)
+        let request: Self = serde_json::from_slice(line).map_err(bad)?;
+        if request.from.is_some() && request.last.is_some() {
+            let message = "`from` and `last` both say where to start: send one of them".to_owned();
+            return Err(Refusal { reason: Reason::BadRequest, message });
+        }
+        Ok(request)
     }
 }
 
@@ -234,10 +286,17 @@ mod tests {
     #[test]
     fn control_lines_are_told_from_events() {
         for control in [
-            Control::Hello(Hello { version: 1, denyd: "0.1.0".to_owned(), schema: 1 }),
+            Control::Hello(Hello {
+                version: VERSION,
+                denyd: "0.1.0".to_owned(),
+                schema: 2,
+                boot: "b".to_owned(),
+            }),
             Control::Error(Refusal { reason: Reason::Busy, message: "full".to_owned() }),
             Control::Status(Box::new(StatusNow { unsettled: Vec::new(), now: Snapshot::example() })),
+            Control::At(1_795_700_000_000_000),
             Control::Lost(12),
+            Control::Interrupted,
             Control::Current,
             Control::End(End::Done),
         ] {
@@ -256,12 +315,22 @@ mod tests {
         let line = String::from_utf8(Control::Current.line()).unwrap();
         assert_eq!(line, "{\"denyd\":\"current\"}\n");
         let request =
-            Request::parse(br#"{"version":1,"selection":{"module":["selinux"]},"last":10}"#).unwrap();
+            Request::parse(br#"{"version":2,"selection":{"module":["selinux"]},"last":10}"#).unwrap();
         assert_eq!((request.last, request.follow), (Some(10), false));
         let request =
-            Request::parse(br#"{"version":1,"status":{"settle_ms":500,"except":["siem"]}}"#).unwrap();
+            Request::parse(br#"{"version":2,"status":{"settle_ms":500,"except":["siem"]}}"#).unwrap();
         let status = StatusRequest { settle_ms: Some(500), except: vec!["siem".to_owned()] };
         assert_eq!(request.status, Some(status));
+    }
+
+    #[test]
+    fn a_cursor_is_read_as_it_is_shown() {
+        let cursor = Cursor { boot: "0f1e-2d".to_owned(), number: 17 };
+        assert_eq!(cursor.to_string(), "0f1e-2d:17");
+        assert_eq!("0f1e-2d:17".parse(), Ok(cursor));
+        for text in ["", "17", "0f1e:", "0f1e:x", "boot:17", "0f1e:-1"] {
+            assert_eq!(text.parse::<Cursor>(), Err(CursorError), "{text}");
+        }
     }
 
     #[test]
@@ -270,9 +339,10 @@ mod tests {
             (&b""[..], Reason::BadRequest),
             (b"GET / HTTP/1.1\r\n", Reason::BadRequest),
             (b"{}", Reason::BadRequest),
-            (br#"{"version":1,"flow":true}"#, Reason::BadRequest),
+            (br#"{"version":2,"flow":true}"#, Reason::BadRequest),
             (b"\xff\xfe", Reason::BadRequest),
-            (br#"{"version":2,"flow":true}"#, Reason::Version),
+            (br#"{"version":2,"last":1,"from":{"boot":"","number":1}}"#, Reason::BadRequest),
+            (br#"{"version":1,"flow":true}"#, Reason::Version),
         ] {
             assert_eq!(Request::parse(line).unwrap_err().reason, reason, "{}", line.escape_ascii());
         }

@@ -17,6 +17,8 @@ use rustix::fs::{FlockOperation, flock};
 use super::recent::Chunk;
 
 const SUFFIX: &str = ".jsonl";
+/// The file that says which number the first event of all had.
+const ORIGIN: &str = "origin";
 /// The most files, so that many short lives of denyd don't leave as many files.
 const SEGMENTS_MAX: usize = 1024;
 /// Longer lines are none of denyd's: an event is at most a record (64 KiB), each byte of it escaped.
@@ -63,6 +65,12 @@ pub struct Lines {
 }
 
 impl Segment {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Opens it.
     ///
     /// # Errors
@@ -260,6 +268,9 @@ impl Writer {
             Err(error) => return Err(failed(error.into())),
         }
         let next = next_number(folder).map_err(failed)?;
+        if list(folder).map_err(failed)?.is_empty() {
+            fs::write(folder.join(ORIGIN), format!("{next}\n")).map_err(failed)?;
+        }
         Ok(Self { folder: folder.to_owned(), limit, current: None, next, _lock: lock })
     }
 
@@ -355,13 +366,28 @@ impl Writer {
     }
 }
 
-/// The number after the last whole line in the folder.
+/// The number that the first event of a history gets: microseconds since 1970, so that it is greater than any number that
+/// a history before it gave, if the clock is right and there was less than an event each microsecond.
+#[must_use]
+pub fn first_number() -> u64 {
+    jiff::Timestamp::now().as_microsecond().try_into().unwrap_or(0)
+}
+
+/// The number that the first event of the history in a folder had: those before it are of another history. 0 if it is not
+/// known.
+#[must_use]
+pub fn origin(folder: &Path) -> u64 {
+    let text = fs::read_to_string(folder.join(ORIGIN)).unwrap_or_default();
+    text.trim_end().parse().unwrap_or(0)
+}
+
+/// The number after the last whole line in the folder; [`first_number`] if there is none.
 ///
 /// # Errors
 ///
 /// If the folder or its last file can't be read.
 pub fn next_number(folder: &Path) -> io::Result<u64> {
-    let Some(segment) = list(folder)?.pop() else { return Ok(0) };
+    let Some(segment) = list(folder)?.pop() else { return Ok(first_number()) };
     let mut lines = segment.lines()?;
     while lines.read()?.is_some() {}
     Ok(lines.number())

@@ -50,6 +50,8 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Lines taken from the hub at once.
 const BATCH: usize = 512;
+/// Lines that are passed over before a client is told where its events are now.
+const SILENCE: u64 = 4096;
 /// Lines judged for one client before another gets its turn.
 const TURN: usize = 128;
 
@@ -331,8 +333,12 @@ pub async fn serve(
             return writer.shutdown().await;
         }
     };
-    let hello =
-        Hello { version: VERSION, denyd: env!("CARGO_PKG_VERSION").to_owned(), schema: SCHEMA_VERSION };
+    let hello = Hello {
+        version: VERSION,
+        denyd: env!("CARGO_PKG_VERSION").to_owned(),
+        schema: SCHEMA_VERSION,
+        boot: history.boot().to_owned(),
+    };
     writer.write_all(&Control::Hello(hello).line()).await?;
     let send = async {
         match &request.status {
@@ -397,34 +403,49 @@ async fn send(
 ) -> io::Result<()> {
     let mut news = history.recent.news();
     let end = news.borrow_and_update().next;
-    let start = {
+    let mut buffer = Vec::new();
+    let start = if let Some(from) = &request.from {
+        history.resume(from).unwrap_or_else(|| {
+            buffer.extend_from_slice(&Control::Interrupted.line());
+            history.origin()
+        })
+    } else {
         let (history, wanted, last) = (Arc::clone(history), wanted.clone(), request.last);
         // Fails only if it panics; then there is no history.
         tokio::task::spawn_blocking(move || history.start(&wanted, last)).await.unwrap_or(end)
     };
     let mut cursor = history.reader(start.min(end));
+    let mut place = Place { told: None };
+    place.tell(&mut buffer, cursor.number());
     let mut current = false;
-    let mut buffer = Vec::new();
     loop {
         let until = if request.follow && current { u64::MAX } else { end };
         let (mut lost, chunk) = cursor.read(until).await;
+        let mut number = chunk.first;
         for lines in chunk.lines.chunks(TURN) {
             for line in lines {
                 match wanted.judge(line) {
                     Judgement::Wanted => {
                         tell_lost(&mut buffer, &mut lost, counts);
+                        place.tell(&mut buffer, number);
                         buffer.extend_from_slice(line);
+                        place.told = Some(number + 1);
                     }
                     Judgement::Unwanted => {}
                     Judgement::Unreadable => lost += 1,
                 }
+                number += 1;
             }
             tokio::task::yield_now().await;
         }
         tell_lost(&mut buffer, &mut lost, counts);
+        let is_last = !current && cursor.number() >= end;
+        if is_last || place.told.is_none_or(|told| cursor.number() - told >= SILENCE) {
+            place.tell(&mut buffer, cursor.number());
+        }
         writer.write_all(&buffer).await?;
         buffer.clear();
-        if !current && cursor.number() >= end {
+        if is_last {
             if !request.follow {
                 return writer.write_all(&Control::End(End::Done).line()).await;
             }
@@ -439,6 +460,21 @@ async fn send(
                 // Its sender is the history's.
                 let _there = news.changed().await;
             }
+        }
+    }
+}
+
+/// What a client knows of the number of the event that comes next.
+struct Place {
+    told: Option<u64>,
+}
+
+impl Place {
+    /// Says which it is, if the client would take it for another.
+    fn tell(&mut self, buffer: &mut Vec<u8>, number: u64) {
+        if self.told != Some(number) {
+            buffer.extend_from_slice(&Control::At(number).line());
+            self.told = Some(number);
         }
     }
 }

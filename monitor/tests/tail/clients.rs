@@ -167,7 +167,7 @@ fn answer(daemon: &Daemon, bytes: &[u8]) -> Vec<u8> {
 fn nonsense_is_answered_with_an_error() {
     let daemon = Daemon::start();
     let many = [
-        b"{\"version\":1,\"selection\":{\"comm\":[\"".to_vec(),
+        b"{\"version\":2,\"selection\":{\"comm\":[\"".to_vec(),
         vec![b'x'; REQUEST_MAX],
         b"\"]}}\n".to_vec(),
     ]
@@ -176,12 +176,12 @@ fn nonsense_is_answered_with_an_error() {
         (&b"GET / HTTP/1.1\r\n\r\n"[..], Reason::BadRequest, "this is no request: "),
         (b"\xff\x00\n", Reason::BadRequest, "this is no request: "),
         (b"", Reason::BadRequest, "the request's line does not end"),
-        (b"{\"version\":1", Reason::BadRequest, "the request's line does not end"),
+        (b"{\"version\":2", Reason::BadRequest, "the request's line does not end"),
         (&many, Reason::BadRequest, "the request is longer than 65536 bytes"),
-        (b"{\"version\":7}\n", Reason::Version, "this denyd speaks version 1 and the client version 7: "),
-        (b"{\"version\":1,\"selection\":{\"path\":[\"[\"]}}\n", Reason::BadRequest, "`[` is not a pattern: "),
+        (b"{\"version\":7}\n", Reason::Version, "this denyd speaks version 2 and the client version 7: "),
+        (b"{\"version\":2,\"selection\":{\"path\":[\"[\"]}}\n", Reason::BadRequest, "`[` is not a pattern: "),
         (
-            b"{\"version\":1,\"selection\":{\"filter\":\"nose == 1\"}}\n",
+            b"{\"version\":2,\"selection\":{\"filter\":\"nose == 1\"}}\n",
             Reason::BadRequest,
             "the filter can't be used: ",
         ),

@@ -100,8 +100,26 @@ fn a_daemon_that_comes_back_is_followed_on() {
     assert_eq!(following.line(), "-- the daemon has ended; waiting for it to come back --\n");
     let mut daemon = Daemon::start_in(Arc::clone(&folder), |_| {});
     assert_eq!(following.line(), "-- the daemon is back --\n");
+    // It kept nothing.
+    assert_eq!(following.line(), "-- the history before is gone: events may be lost here --\n");
     daemon.send([2]);
     assert_eq!(following.line(), line(2));
+}
+
+#[test]
+fn a_cursor_goes_on_where_another_run_has_ended() {
+    let mut daemon = Daemon::start();
+    daemon.send([1, 2]);
+    let (shown, _, status) = output(&mut tail(&daemon.socket(), &["--show-cursor"]));
+    let (events, cursor) = shown.split_once("-- cursor: ").unwrap();
+    assert_eq!((events, status), ([line(1), line(2)].concat().as_str(), 0));
+    let cursor = cursor.strip_suffix(" --\n").unwrap();
+    daemon.send([3]);
+    let (shown, _, status) = output(&mut tail(&daemon.socket(), &["--after-cursor", cursor]));
+    assert_eq!((shown, status), (line(3), 0));
+    let (_, message, status) = output(&mut tail(&daemon.socket(), &["--after-cursor", "17"]));
+    assert!(message.contains("give one that --show-cursor has printed"), "{message}");
+    assert_eq!(status, 2);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod clients;
 mod command;
+mod cursor;
 mod history;
 mod status;
 mod support;

@@ -90,6 +90,7 @@ pub fn request(follow: bool) -> Request {
         since: None,
         until: None,
         last: None,
+        from: None,
         follow,
         status: None,
     }
@@ -100,6 +101,7 @@ pub fn request(follow: bool) -> Request {
 pub enum Sent {
     Pid(u32),
     Lost(u64),
+    Interrupted,
     Current,
     End(End),
     Closed,
@@ -107,6 +109,8 @@ pub enum Sent {
 
 pub fn next(client: &mut Client) -> Sent {
     match client.read().unwrap() {
+        Read::Line(Line::Control(Control::At(_))) => next(client),
+        Read::Line(Line::Control(Control::Interrupted)) => Sent::Interrupted,
         Read::Line(Line::Event(line)) => {
             let event: Event<'_> = serde_json::from_slice(line).unwrap();
             Sent::Pid(event.process.pid.unwrap())

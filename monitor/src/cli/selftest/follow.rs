@@ -77,6 +77,7 @@ impl Follower {
             since: None,
             until: None,
             last: Some(0),
+            from: None,
             follow: true,
             status: None,
         })?;
