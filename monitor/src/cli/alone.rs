@@ -19,6 +19,7 @@ use std::{
     sync::Arc,
 };
 
+use monitor_api::snapshot::SourceState;
 use rustix::{
     net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with},
     process::{Signal, set_parent_process_death_signal},
@@ -31,7 +32,6 @@ use crate::{
     enrich::{Enricher, accounts},
     format::Format,
     kernel::{self, Attached, KernelError},
-    metrics::state,
     output::{Encoding, Hub},
     pipeline::{End, Pipeline},
     privilege::Unprivileged,
@@ -65,7 +65,7 @@ struct Task {
 #[serde(rename_all = "snake_case")]
 enum Start {
     /// It watches: the name of each source, and its state.
-    Watching(Vec<(String, String)>),
+    Watching(Vec<(String, SourceState)>),
     /// It lacks the privilege.
     NotPrivileged,
     /// Something else went wrong.
@@ -78,7 +78,7 @@ pub(super) struct Watcher {
     child: Child,
     address: SocketAddr,
     /// Each source's state, by its name.
-    pub(super) states: Vec<(String, String)>,
+    pub(super) states: Vec<(String, SourceState)>,
 }
 
 impl Watcher {
@@ -203,7 +203,7 @@ async fn serve(
     accounts::start(enricher.look_up_accounts()).map_err(Failure::Runtime)?;
     let parts = attached.into_parts();
     let sources = parts.report.sources.iter();
-    let states = sources.map(|source| (source.name.to_owned(), state(&source.state).to_owned())).collect();
+    let states = sources.map(|source| (source.name.to_owned(), source.state.word())).collect();
     tell(&Start::Watching(states))?;
     // They are attached as long as this is there.
     let _programs = parts.programs;

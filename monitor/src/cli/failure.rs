@@ -2,13 +2,12 @@
 
 use std::{io, path::PathBuf, process::ExitCode};
 
+use monitor_api::client::ClientError;
+use monitor_event::selection::SelectionError;
+
 use crate::{
-    config::ConfigError,
-    kernel::KernelError,
-    metrics::web::WebError,
-    output::StartError,
-    privilege::PrivilegeError,
-    tail::{client::ClientError, selection::SelectionError, server},
+    config::ConfigError, kernel::KernelError, metrics::web::WebError, output::StartError,
+    privilege::PrivilegeError, tail::server,
 };
 
 /// Why denyd ended: the cause, and what to do.

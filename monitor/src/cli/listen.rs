@@ -12,19 +12,17 @@ use std::{
 };
 
 use clap::Args;
+use monitor_api::{
+    client::{Client, ClientError, Closer},
+    protocol::Request,
+};
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{alone::Watcher, failure::Failure, say};
 use crate::{
     kernel::KernelError,
-    tail::{
-        self,
-        client::{Client, ClientError, Closer},
-        history::History,
-        protocol::Request,
-        server,
-    },
+    tail::{self, history::History, server},
 };
 
 /// Bytes of events kept in memory when there is no daemon.

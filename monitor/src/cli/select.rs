@@ -1,12 +1,10 @@
 //! The choice of events on the command line.
 
 use clap::Args;
+use monitor_event::selection::{Selection, SelectionError};
 use serde::de::IntoDeserializer as _;
 
-use crate::{
-    event::{Module, Verdict},
-    tail::selection::{Selection, SelectionError},
-};
+use crate::event::{Module, Verdict};
 
 /// Which events.
 #[derive(Debug, Args)]

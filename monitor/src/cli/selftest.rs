@@ -10,6 +10,10 @@ mod text;
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
+use monitor_api::{
+    protocol::{StatusNow, StatusRequest},
+    snapshot::{LossNow, SourceState},
+};
 use serde::Serialize;
 
 use self::{
@@ -22,11 +26,7 @@ use super::{
     listen::{self, Source},
     print, select,
 };
-use crate::{
-    event::{Event, Module},
-    metrics::snapshot::LossNow,
-    tail::protocol::{StatusNow, StatusRequest},
-};
+use crate::event::{Event, Module};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -175,10 +175,10 @@ impl Selftest {
             let chosen = self.module.is_empty() || self.module.contains(&module);
             // The source of a module's denials that are logged has the module's name.
             let state = states.iter().find(|(source, _)| *source == follow::source_of(module));
-            match state.map(|(_, state)| state.as_str()) {
+            match state.map(|(_, state)| *state) {
                 _ if !chosen => {}
-                Some("attached") => modules.push(self.test(module, &source, &mut stuck)?),
-                Some("failed") => {
+                Some(SourceState::Attached) => modules.push(self.test(module, &source, &mut stuck)?),
+                Some(SourceState::Failed) => {
                     let why = "its source could not be attached: see `denyd check`";
                     modules.push(Tested::skipped(module, why.to_owned()));
                 }

@@ -6,12 +6,13 @@ mod text;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
+use monitor_api::{posture::Posture, snapshot::SourceState};
 use serde::Serialize;
 
 use self::daemon::Daemon;
 use super::{failure::Failure, print};
 use crate::{
-    posture::{self, Posture},
+    posture::{self},
     tail,
 };
 
@@ -79,7 +80,7 @@ impl Health {
             (None, _) => Self::Unknown,
             (Some(true), Daemon::Silent { .. }) => Self::NoDaemon,
             (Some(true), Daemon::Answers(snapshot)) => {
-                let failed = snapshot.sources.iter().any(|source| source.state == "failed");
+                let failed = snapshot.sources.iter().any(|source| source.state == SourceState::Failed);
                 if failed || snapshot.lost() > 0 { Self::Degraded } else { Self::Healthy }
             }
         }
@@ -118,19 +119,20 @@ impl Status {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{
-        metrics::snapshot::{AccountNow, LossNow, Snapshot},
+    use monitor_api::{
         posture::Selinux,
+        snapshot::{AccountNow, LossNow, Snapshot},
     };
+
+    use super::*;
 
     fn posture(enforcing: Option<bool>) -> Posture {
         Posture { selinux: Some(Selinux { enforcing, ..Selinux::default() }), ..Posture::default() }
     }
 
-    fn answers(state: &str, lost: u64) -> Daemon {
+    fn answers(state: SourceState, lost: u64) -> Daemon {
         let mut snapshot = Snapshot::example();
-        snapshot.sources[0].state = state.to_owned();
+        snapshot.sources[0].state = state;
         snapshot.sources[0].account = Some(AccountNow {
             lost: vec![LossNow { reason: "ring_full".to_owned(), count: lost }],
             ..AccountNow::default()
@@ -141,11 +143,14 @@ mod tests {
     #[test]
     fn the_worst_counts() {
         let silent = || Daemon::Silent { reason: "none".to_owned() };
-        assert_eq!(Health::of(&posture(Some(true)), &answers("attached", 0)), Health::Healthy);
-        assert_eq!(Health::of(&posture(Some(true)), &answers("attached", 1)), Health::Degraded);
-        assert_eq!(Health::of(&posture(Some(true)), &answers("failed", 0)), Health::Degraded);
+        assert_eq!(Health::of(&posture(Some(true)), &answers(SourceState::Attached, 0)), Health::Healthy);
+        assert_eq!(Health::of(&posture(Some(true)), &answers(SourceState::Attached, 1)), Health::Degraded);
+        assert_eq!(Health::of(&posture(Some(true)), &answers(SourceState::Failed, 0)), Health::Degraded);
         assert_eq!(Health::of(&posture(Some(true)), &silent()), Health::NoDaemon);
-        assert_eq!(Health::of(&posture(Some(false)), &answers("attached", 0)), Health::NotEnforcing);
+        assert_eq!(
+            Health::of(&posture(Some(false)), &answers(SourceState::Attached, 0)),
+            Health::NotEnforcing
+        );
         assert_eq!(Health::of(&posture(None), &silent()), Health::Unknown);
     }
 }

@@ -8,16 +8,16 @@ use std::{
 
 use clap::{Args, ColorChoice};
 use jiff::{Timestamp, Zoned, tz::TimeZone};
+use monitor_api::{
+    client::{Client, ClientError, Read},
+    protocol::{Control, Cursor, End, Line, Request, VERSION},
+};
 
 use super::{failure::Failure, listen, say, select};
 use crate::{
     event::Event,
     show::{Fold, Form, Look, Print, Target},
-    tail::{
-        client::{Client, ClientError, Read},
-        moment,
-        protocol::{Control, Cursor, End, Line, Request, VERSION},
-    },
+    tail::moment,
 };
 
 /// How long repeats are counted before the count is written to a stream.

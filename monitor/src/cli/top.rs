@@ -9,6 +9,10 @@ use std::{
 
 use clap::{Args, ColorChoice};
 use jiff::tz::TimeZone;
+use monitor_api::{
+    client::{Client, ClientError, Read},
+    protocol::{Control, Line, Request, VERSION},
+};
 use ratatui::{
     DefaultTerminal,
     crossterm::event::{self, Event as Input},
@@ -17,10 +21,6 @@ use ratatui::{
 use super::{failure::Failure, listen, print, select};
 use crate::{
     event::Event,
-    tail::{
-        client::{Client, ClientError, Read},
-        protocol::{Control, Line, Request, VERSION},
-    },
     top::{Field, Order, Table, View, batch, view::Asked},
 };
 

@@ -1,5 +1,6 @@
 //! What was attached, and what was not and why: what `denyd check` prints.
 
+use monitor_api::snapshot::SourceState;
 use serde::Serialize;
 
 /// The state of the whole.
@@ -29,6 +30,19 @@ pub struct SourceReport {
     /// Kernel structures that this kernel doesn't have, so that what comes from them is missing in events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
+}
+
+impl State {
+    /// In one word.
+    #[must_use]
+    pub fn word(&self) -> SourceState {
+        match self {
+            Self::Attached { .. } => SourceState::Attached,
+            Self::Inactive => SourceState::Inactive,
+            Self::NotSelected { .. } => SourceState::NotSelected,
+            Self::Failed { .. } => SourceState::Failed,
+        }
+    }
 }
 
 /// Whether a source is attached.

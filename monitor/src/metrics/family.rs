@@ -1,5 +1,6 @@
 //! Every metric: its name, its labels and how many series it can have. docs/metrics.md is held against this list.
 
+use monitor_api::snapshot::SourceState;
 use monitor_common::SourceId;
 
 use crate::{accounting::Loss, event::Module, output::OutputLoss};
@@ -53,8 +54,6 @@ const PROGRAMS: usize = 8 * SOURCES;
 pub(super) const DELAYS: [f64; 14] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
-/// The states that a source can be in.
-pub(super) const STATES: [&str; 4] = ["attached", "inactive", "not_selected", "failed"];
 /// The modes of an AppArmor profile, as the kernel writes them (`aa_profile_mode_names`, security/apparmor/policy.c).
 pub(super) const PROFILE_MODES: [&str; 6] = ["enforce", "complain", "kill", "unconfined", "prompt", "other"];
 /// The levels of lockdown.
@@ -118,7 +117,7 @@ families! {
         "Events of which a part could not be read in the kernel.";
     Counter UNATTRIBUTED = "denyd_records_unattributed_total" [] 1,
         "Records so damaged that not even their source can be told.";
-    Gauge STATE = "denyd_source_state" ["source", "module", "state"] SOURCES * STATES.len(),
+    Gauge STATE = "denyd_source_state" ["source", "module", "state"] SOURCES * SourceState::ALL.len(),
         "1 for the state that a source is in, 0 for the others.";
     Counter RUN_TIME = "denyd_program_run_seconds_total" ["source", "program", "hook"] PROGRAMS,
         "Time that an eBPF program ran. It stands still unless the sysctl kernel.bpf_stats_enabled is 1.";

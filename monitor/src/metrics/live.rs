@@ -3,12 +3,10 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
+use monitor_api::snapshot::{AccountNow, LossNow, OutputNow, ProgramNow, Snapshot, SourceNow};
 use monitor_common::SourceId;
 
-use super::{
-    Denials,
-    snapshot::{AccountNow, LossNow, OutputNow, ProgramNow, Snapshot, SourceNow},
-};
+use super::Denials;
 use crate::{
     accounting::{Account, Tallies},
     kernel::{self, Counters, ProgramCounts, ProgramStats, Report, State},
@@ -46,7 +44,7 @@ impl Live {
             SourceNow {
                 name: report.name.to_owned(),
                 module: source::of(id).module,
-                state: state(&report.state).to_owned(),
+                state: report.state.word(),
                 account: attached.then(|| self.account(id, &programs)),
             }
         });
@@ -80,17 +78,6 @@ impl Live {
             cut: account.cut,
             read_faults: account.read_faults,
         }
-    }
-}
-
-/// A source's state, as the status and the metrics write it.
-#[must_use]
-pub fn state(state: &State) -> &'static str {
-    match state {
-        State::Attached { .. } => "attached",
-        State::Inactive => "inactive",
-        State::NotSelected { .. } => "not_selected",
-        State::Failed { .. } => "failed",
     }
 }
 

@@ -26,6 +26,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+pub use monitor_api::snapshot::Snapshot;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry, proto::MetricFamily};
 
 pub use self::{
@@ -33,8 +34,7 @@ pub use self::{
     exposition::Format,
     family::SERIES_BUDGET,
     labels::{MAX_LEN as LABEL_MAX_LEN, OTHER},
-    live::{Live, state},
-    snapshot::Snapshot,
+    live::Live,
 };
 use self::{
     family::Family,

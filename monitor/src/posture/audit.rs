@@ -5,6 +5,7 @@
 
 use std::{io, time::Duration};
 
+use monitor_api::posture::Audit;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     net::{
@@ -13,39 +14,12 @@ use rustix::{
         recv, sendto, socket_with,
     },
 };
-use serde::{Deserialize, Serialize};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{Facts, kernel_log::KernelLog};
 
 /// How long the kernel may take to answer: a thread of its own sends it.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// The state of the kernel's audit. What is absent can't be asked for without `CAP_AUDIT_CONTROL`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Audit {
-    /// 0 off, 1 on, 2 on and locked until the next boot.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub enabled: Option<u32>,
-    /// What happens when a record is lost: 0 nothing, 1 a line in the kernel's log, 2 a panic.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<u32>,
-    /// The process that gets the records, usually auditd; 0 if none does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub auditd_pid: Option<u32>,
-    /// Records a second that may be written; 0 is no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate_limit: Option<u32>,
-    /// Records that may wait.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backlog_limit: Option<u32>,
-    /// Records that wait.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backlog: Option<u32>,
-    /// Records that were lost since boot, as far as the kernel has said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lost: Option<u32>,
-}
 
 /// Why the kernel did not say it.
 #[derive(Debug, thiserror::Error)]

@@ -13,89 +13,10 @@ mod selinux;
 
 use std::{fmt::Display, fs, io};
 
-use serde::{Deserialize, Serialize};
+use monitor_api::posture::{Missing, Posture};
 
 use self::held::Held;
-pub use self::{
-    apparmor::{Apparmor, Profiles},
-    audit::Audit,
-    selinux::{Avc, Booleans, Selinux},
-};
 use crate::kernel::active_modules;
-
-/// What enforcement is in force.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Posture {
-    /// The active security modules, in the kernel's order.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub modules: Option<Vec<String>>,
-    /// SELinux, if it is active.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selinux: Option<Selinux>,
-    /// AppArmor, if it is active.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub apparmor: Option<Apparmor>,
-    /// The kernel's audit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub audit: Option<Audit>,
-    /// The level of the kernel's lockdown: `none`, `integrity` or `confidentiality`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lockdown: Option<String>,
-    /// Yama's restriction of ptrace, 0 to 3.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub yama_ptrace_scope: Option<u32>,
-    /// Facts that should be here and can't be had.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<Missing>,
-}
-
-/// A fact that can't be had.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Missing {
-    /// The fact, by its path in the JSON: `selinux.permissive_domains`.
-    pub fact: String,
-    /// Why.
-    pub reason: String,
-}
-
-impl Posture {
-    /// Whether a module that confines processes by a policy enforces it: SELinux enforces, or AppArmor has a profile that
-    /// does. `None` if that can't be told.
-    #[must_use]
-    pub fn enforces(&self) -> Option<bool> {
-        let selinux = self.selinux.as_ref().map(|selinux| selinux.enforcing);
-        let apparmor = self.apparmor.as_ref().map(|apparmor| {
-            let profiles = apparmor.profiles.as_ref()?;
-            Some(profiles.enforce + profiles.kill > 0)
-        });
-        match (selinux, apparmor) {
-            (Some(Some(true)), _) | (_, Some(Some(true))) => Some(true),
-            (Some(None), _) | (_, Some(None)) => None,
-            (None, None) if self.modules.is_none() => None,
-            _ => Some(false),
-        }
-    }
-}
-
-impl Posture {
-    /// Takes from another what is missing here: a running denyd opened its files with more privilege than the user has
-    /// who asks for the status.
-    pub fn complete(&mut self, other: &Self) {
-        if let (Some(here), Some(there)) = (&mut self.selinux, &other.selinux) {
-            here.permissive_domains = here.permissive_domains.or(there.permissive_domains);
-        }
-        if let (Some(here), Some(there)) = (&mut self.apparmor, &other.apparmor) {
-            here.profiles = here.profiles.or(there.profiles);
-            here.policy_revision = here.policy_revision.or(there.policy_revision);
-        }
-        if self.audit.is_none() {
-            self.audit.clone_from(&other.audit);
-        }
-        self.lockdown = self.lockdown.take().or_else(|| other.lockdown.clone());
-        let still_missing = |missing: &Missing| other.missing.iter().any(|there| there.fact == missing.fact);
-        self.missing.retain(still_missing);
-    }
-}
 
 /// What the posture is read from.
 #[derive(Debug)]
@@ -184,47 +105,6 @@ mod tests {
     fn the_choice_in_brackets_is_in_force() {
         assert_eq!(chosen("none [integrity] confidentiality\n"), Some("integrity"));
         assert_eq!(chosen("none integrity"), None);
-    }
-
-    #[test]
-    fn enforcing_is_told_only_if_it_is_known() {
-        let selinux = |enforcing| Some(Selinux { enforcing, ..Selinux::default() });
-        let apparmor = |profiles| Some(Apparmor { profiles, ..Apparmor::default() });
-        let of = |selinux, apparmor| Posture {
-            selinux,
-            apparmor,
-            modules: Some(Vec::new()),
-            ..Posture::default()
-        };
-        assert_eq!(of(selinux(Some(true)), None).enforces(), Some(true));
-        assert_eq!(of(selinux(Some(false)), None).enforces(), Some(false));
-        assert_eq!(of(selinux(None), None).enforces(), None);
-        let profiles = Profiles { enforce: 1, ..Profiles::default() };
-        assert_eq!(of(None, apparmor(Some(profiles))).enforces(), Some(true));
-        let complaining = Profiles { complain: 3, ..Profiles::default() };
-        assert_eq!(of(None, apparmor(Some(complaining))).enforces(), Some(false));
-        assert_eq!(of(None, apparmor(None)).enforces(), None);
-        assert_eq!(of(None, None).enforces(), Some(false), "no module that has a policy");
-        assert_eq!(Posture::default().enforces(), None);
-    }
-
-    #[test]
-    fn what_a_user_may_not_read_the_running_denyd_knows() {
-        let missing = |fact: &str| Missing { fact: fact.to_owned(), reason: "not allowed".to_owned() };
-        let mut mine = Posture {
-            apparmor: Some(Apparmor::default()),
-            missing: vec![missing("apparmor.profiles"), missing("audit")],
-            ..Posture::default()
-        };
-        let profiles = Some(Profiles { enforce: 2, ..Profiles::default() });
-        let denyds = Posture {
-            apparmor: Some(Apparmor { profiles, policy_revision: None }),
-            missing: vec![missing("audit")],
-            ..Posture::default()
-        };
-        mine.complete(&denyds);
-        assert_eq!(mine.enforces(), Some(true));
-        assert_eq!(mine.missing, [missing("audit")]);
     }
 
     #[test]

@@ -2,68 +2,12 @@
 
 use std::{collections::HashMap, fs, path::Path};
 
-use serde::{Deserialize, Serialize};
+use monitor_api::posture::{Avc, Booleans, Selinux};
 
 use super::{Facts, FileError, held::Held};
 
 pub(super) const ENFORCE: &str = "/sys/fs/selinux/enforce";
 const ROOT: &str = "/sys/fs/selinux";
-
-/// SELinux's state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Selinux {
-    /// Whether it enforces; false if it is permissive.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub enforcing: Option<bool>,
-    /// The generation of the policy: it grows when a policy is loaded or booleans are set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy_loads: Option<u32>,
-    /// The newest version of the policy's format that the kernel knows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy_version: Option<u32>,
-    /// Whether what the policy doesn't know is refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deny_unknown: Option<bool>,
-    /// Types that the loaded policy makes permissive.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub permissive_domains: Option<u64>,
-    /// The booleans.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub booleans: Option<Booleans>,
-    /// The cache of decisions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub avc: Option<Avc>,
-}
-
-/// The booleans. The kernel doesn't know what they were in the policy as it was built, so it can't be told which are not
-/// at their default; what is told is which have changed since they were read first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Booleans {
-    /// Those that are on.
-    pub on: u64,
-    /// Those that are off.
-    pub off: u64,
-    /// Those that are not as they were when denyd started, or are new.
-    pub changed: u64,
-}
-
-/// What SELinux's cache of decisions counts, all CPUs together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Avc {
-    /// Lookups.
-    pub lookups: u64,
-    /// Lookups without an answer.
-    pub misses: u64,
-    /// Entries put in.
-    pub allocations: u64,
-    /// Entries thrown out for room.
-    pub reclaims: u64,
-    /// Entries whose memory was given back.
-    pub frees: u64,
-    /// Entries in it now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entries: Option<u64>,
-}
 
 /// What only a change of the policy changes: how many types are permissive, and the booleans.
 type OfPolicy = (Result<u64, String>, Result<Booleans, String>);

@@ -2,9 +2,10 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
+use monitor_event::selection::selinux_type;
+
 use crate::{
     event::{Change, ChangeKind, Endpoint, Event, Kind, Module, Object, ObjectKind, Verdict},
-    tail::selection::selinux_type,
     text::printable,
 };
 

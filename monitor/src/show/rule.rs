@@ -5,10 +5,11 @@
 
 use std::fmt::Write as _;
 
+use monitor_event::selection::selinux_type;
+
 use super::parts;
 use crate::{
     event::{Event, Kind, Module, ObjectKind, Verdict},
-    tail::selection::selinux_type,
     text,
 };
 

@@ -7,13 +7,13 @@ use std::{
 };
 
 use jiff::Timestamp;
+use monitor_api::protocol::Cursor;
+use monitor_event::selection::Selector;
 use tokio::{sync::watch, task};
 
 use super::{
-    protocol::Cursor,
     recent::{Chunk, News, Recent},
     segments::{self, HistoryError, Reader, Writer},
-    selection::Selector,
 };
 use crate::{
     event::Event,

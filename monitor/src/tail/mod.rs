@@ -2,16 +2,13 @@
 //!
 //! The daemon's side is an output ([`server`]) that keeps the newest events, in memory ([`recent`]) and on disk
 //! ([`segments`]), and sends them to clients through a unix socket ([`socket`], [`peer`]). What both sides say is in
-//! [`protocol`]. The other side is [`client`].
+//! [`monitor_api::protocol`], with the other side, the client.
 
-pub mod client;
 pub mod history;
 pub mod moment;
 pub mod peer;
-pub mod protocol;
 pub mod recent;
 pub mod segments;
-pub use monitor_event::selection;
 pub mod server;
 pub mod settings;
 pub mod socket;

@@ -16,6 +16,9 @@ use std::{
     time::Duration,
 };
 
+use monitor_api::protocol::{
+    Control, End, Hello, REQUEST_MAX, Reason, Refusal, Request, StatusRequest, VERSION,
+};
 use rustix::process::geteuid;
 use tokio::{
     io::{
@@ -32,7 +35,6 @@ use tokio::{
 use super::{
     history::{History, Judgement, Keeper, Wanted},
     peer::{Admission, Peer},
-    protocol::{Control, End, Hello, REQUEST_MAX, Reason, Refusal, Request, StatusRequest, VERSION},
     segments::HistoryError,
     socket::{self, Listening, Name, SocketError},
     status::Status,

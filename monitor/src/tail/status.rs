@@ -2,13 +2,16 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
+use monitor_api::{
+    protocol::{StatusNow, StatusRequest},
+    snapshot::Snapshot,
+};
 use tokio::{
     task::{JoinSet, spawn_blocking},
     time::timeout,
 };
 
-use super::protocol::{StatusNow, StatusRequest};
-use crate::{checkpoint::Checkpoint, metrics::Snapshot, output::Listed};
+use crate::{checkpoint::Checkpoint, output::Listed};
 
 /// The longest that a client may have the daemon wait.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -1,9 +1,10 @@
 //! What events can be counted by.
 
+use monitor_event::selection::selinux_type;
+
 use crate::{
     event::{Event, Text},
     show::{Phrase, word},
-    tail::selection::selinux_type,
     text::printable,
 };
 

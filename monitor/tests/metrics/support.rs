@@ -2,8 +2,11 @@
 
 use monitor::{
     event::Event,
-    metrics::{Metrics, Observer, Snapshot},
+    metrics::{Metrics, Observer},
+};
+use monitor_api::{
     posture::{Apparmor, Audit, Avc, Booleans, Posture, Profiles, Selinux},
+    snapshot::Snapshot,
 };
 use serde_json::json;
 

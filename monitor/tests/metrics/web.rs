@@ -10,9 +10,10 @@ use std::{
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use monitor::metrics::{
-    Config, Snapshot,
+    Config,
     web::{Serving, Web},
 };
+use monitor_api::snapshot::Snapshot;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,

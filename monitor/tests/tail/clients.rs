@@ -7,11 +7,11 @@ use std::{
     sync::atomic::Ordering::Relaxed,
 };
 
-use monitor::tail::{
+use monitor_api::{
     client::{Client, ClientError},
     protocol::{Control, End, Line, REQUEST_MAX, Reason, Request},
-    selection::Selection,
 };
+use monitor_event::selection::Selection;
 
 use crate::support::{Daemon, LONG, Sent, next, pids, request, rest, until};
 

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use monitor::tail::{
-    protocol::{Cursor, End, Request},
-    selection::Selection,
-    server::Options,
-};
+use monitor::tail::server::Options;
+use monitor_api::protocol::{Cursor, End, Request};
+use monitor_event::selection::Selection;
 use tempfile::TempDir;
 
 use crate::support::{Daemon, Sent, next, pids, request, rest};

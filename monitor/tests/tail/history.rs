@@ -4,13 +4,9 @@ use std::{fs, os::unix::fs::PermissionsExt as _, sync::Arc};
 
 use monitor::{
     output::OutputLoss,
-    tail::{
-        history::History,
-        protocol::{End, Request},
-        segments,
-        server::Options,
-    },
+    tail::{history::History, segments, server::Options},
 };
+use monitor_api::protocol::{End, Request};
 use tempfile::TempDir;
 
 use crate::support::{Daemon, Sent, pids, request, rest, until};

@@ -6,18 +6,20 @@ use monitor::{
     checkpoint::checkpoint,
     event::Event,
     format::Format,
-    metrics::Snapshot,
     output::{
         Encoding, Hub, Outputs,
         spec::{Spec, Target},
     },
-    posture::Posture,
     tail::{
-        client::{Client, Read},
-        protocol::{Control, End, Line, Reason, Request, StatusNow, StatusRequest},
         server::{self, Options},
         status::Status,
     },
+};
+use monitor_api::{
+    client::{Client, Read},
+    posture::Posture,
+    protocol::{Control, End, Line, Reason, Request, StatusNow, StatusRequest},
+    snapshot::Snapshot,
 };
 
 use crate::support::{Daemon, EVENT};

@@ -6,13 +6,13 @@ use monitor::{
     event::Event,
     format::Format,
     output::{Encoding, Hub, OutputCounts},
-    tail::{
-        client::{Client, Read},
-        protocol::{Control, End, Line, Request, VERSION},
-        selection::Selection,
-        server::{self, Options, Running},
-    },
+    tail::server::{self, Options, Running},
 };
+use monitor_api::{
+    client::{Client, Read},
+    protocol::{Control, End, Line, Request, VERSION},
+};
+use monitor_event::selection::Selection;
 use tempfile::TempDir;
 
 pub const EVENT: &str = include_str!("../golden/selinux_file.json");

@@ -3,16 +3,17 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use monitor_api::{
+    client::{Client, ClientError, Read},
+    protocol::{Control, Line, Request, StatusNow, StatusRequest, VERSION},
+    snapshot::SourceState,
+};
+use monitor_event::selection::Selection;
 
 use crate::{
     cli::{failure::Failure, listen::Source},
     event::{Event, Kind, Module},
     source,
-    tail::{
-        client::{Client, ClientError, Read},
-        protocol::{Control, Line, Request, StatusNow, StatusRequest, VERSION},
-        selection::Selection,
-    },
 };
 
 /// The source that sees a module's denials where they are logged.
@@ -24,7 +25,7 @@ pub(super) fn source_of(module: Module) -> &'static str {
 }
 
 /// Each source's state.
-pub(super) fn states(source: &Source, wait: Duration) -> Result<Vec<(String, String)>, Failure> {
+pub(super) fn states(source: &Source, wait: Duration) -> Result<Vec<(String, SourceState)>, Failure> {
     if let Source::Watcher(watcher) = source {
         return Ok(watcher.states.clone());
     }

@@ -1,15 +1,9 @@
 //! Where an event got to, by what the daemon counted before and after.
 
+use monitor_api::snapshot::{AccountNow, LossNow, OutputNow, Snapshot};
 use serde::Serialize;
 
-use crate::{
-    event::Event,
-    filter::Filter,
-    metrics::{
-        Snapshot,
-        snapshot::{AccountNow, LossNow, OutputNow},
-    },
-};
+use crate::{event::Event, filter::Filter};
 
 /// The output from which `denyd tail` and this read.
 pub(super) const TAIL: &str = "tail";

@@ -2,11 +2,13 @@
 
 use std::{fmt, time::Duration};
 
+use monitor_api::snapshot::LossNow;
+
 use super::{
     Report, Stop, Tested, Verdict,
     judge::{Fate, Reached},
 };
-use crate::{accounting::write_lost, metrics::snapshot::LossNow, text::printable};
+use crate::{accounting::write_lost, text::printable};
 
 pub(super) struct Text<'a> {
     pub(super) report: &'a Report,

@@ -6,16 +6,15 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::{Request, StatusCode, client::conn::http1, header::HOST};
 use hyper_util::rt::TokioIo;
+use monitor_api::{
+    client::{Client, ClientError},
+    protocol::{self, StatusRequest},
+    snapshot::Snapshot,
+};
 use serde::Serialize;
 use tokio::{net::TcpStream, runtime, time::timeout};
 
-use crate::{
-    metrics::{DEFAULT_ADDRESS, Snapshot},
-    tail::{
-        client::{Client, ClientError},
-        protocol::{self, StatusRequest},
-    },
-};
+use crate::metrics::DEFAULT_ADDRESS;
 
 /// How long it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use super::{Answer, Daemon, Health};
-use crate::{
-    metrics::snapshot::{LossNow, Snapshot},
+use monitor_api::{
     posture::{Apparmor, Audit, Posture, Selinux},
-    text::printable,
+    snapshot::{LossNow, Snapshot},
 };
+
+use super::{Answer, Daemon, Health};
+use crate::text::printable;
 
 pub(super) struct Text<'a>(pub(super) &'a Answer);
 
@@ -144,7 +145,7 @@ fn write_daemon(f: &mut fmt::Formatter<'_>, now: &Snapshot) -> fmt::Result {
     for source in &now.sources {
         write!(f, "  {}: ", printable(&source.name))?;
         match &source.account {
-            None => writeln!(f, "{}", printable(&source.state.replace('_', " ")))?,
+            None => writeln!(f, "{}", printable(&source.state.name().replace('_', " ")))?,
             Some(account) => {
                 write!(f, "{} seen, {} emitted, ", account.seen, account.emitted)?;
                 write_lost(f, &account.lost)?;
@@ -175,8 +176,9 @@ fn write_lost(f: &mut fmt::Formatter<'_>, lost: &[LossNow]) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
+    use monitor_api::posture::{Missing, Profiles};
+
     use super::*;
-    use crate::posture::{Missing, Profiles};
 
     #[test]
     fn it_reads_like_the_tools_that_it_stands_for() {

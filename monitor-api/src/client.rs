@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::protocol::{Control, Cursor, Hello, Line, ProtocolError, Refusal, Request, StatusNow};
+use crate::protocol::{Control, Cursor, Hello, Line, ProtocolError, Refusal, Request, StatusNow};
 
 /// The longest line that is read: longer ones are no event's.
 const LINE_MAX: usize = 4 << 20;

@@ -7,10 +7,10 @@
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
+use monitor_event::selection::Selection;
 use serde::{Deserialize, Serialize};
 
-use super::selection::Selection;
-use crate::metrics::Snapshot;
+use crate::snapshot::Snapshot;
 
 /// The version of the protocol. It grows when an old client or daemon would misunderstand.
 pub const VERSION: u32 = 2;
