@@ -5,10 +5,15 @@
 
 mod changes;
 mod compare;
-mod record;
+
+pub use monitor_audit::{Field, Kind, Record, RecordError};
 
 pub use self::{
     changes::compare_changes,
     compare::{compare, compare_system_call},
-    record::{Field, Kind, Record, RecordError},
 };
+
+/// A field's value, escaped as in events.
+fn text(field: &Field) -> String {
+    crate::report::escape(&field.bytes())
+}

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::record::{Field, Record};
+use super::{Field, Record, text};
 
 /// What the events and the records of the same changes don't agree in; empty if nothing.
 #[must_use]
@@ -21,7 +21,7 @@ pub fn compare_changes(records: &[&Record], events: &[&Value]) -> Vec<String> {
             None => mismatches.push(format!("no event has the change of the record {}", record.line)),
         }
     }
-    let removed: Vec<_> = records.iter().filter_map(|record| Some(record.field("name")?.text())).collect();
+    let removed: Vec<_> = records.iter().filter_map(|record| Some(text(record.field("name")?))).collect();
     for change in changes {
         // The children of a profile go with it.
         let went = removed.iter().any(|parent| change.name.starts_with(&format!("{parent}//")));
@@ -60,11 +60,11 @@ impl Change<'_> {
         record.fields.iter().all(|(name, field)| match name.as_str() {
             "apparmor" => true,
             "operation" => field.bare() == self.operation,
-            "profile" => self.event["subject"]["label"] == field.text(),
-            "name" => field.text() == self.name,
+            "profile" => self.event["subject"]["label"] == text(field),
+            "name" => text(field) == self.name,
             "ns" => self.is_in(field),
             "pid" => self.event["process"]["pid"].as_i64() == field.number(),
-            "comm" => self.event["process"]["comm"] == field.text(),
+            "comm" => self.event["process"]["comm"] == text(field),
             _ => false,
         })
     }
@@ -79,7 +79,7 @@ impl Change<'_> {
         let own = self.value["namespace"].as_str().unwrap_or_default();
         // Of a removal, `:namespace:profile` is cut at its first colon only (`aa_remove_profiles`,
         // security/apparmor/policy.c).
-        let namespace = namespace.text();
+        let namespace = text(namespace);
         let name = namespace.split_once(':').map_or(&*namespace, |(name, _profile)| name);
         own.strip_prefix("root//") == Some(name)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::record::{Field, Kind, Record};
+use super::{Field, Kind, Record, text};
 use crate::expectation::{lookup, strings};
 
 /// What the event gets wrong, or leaves out, of the record of the same denial; empty if nothing.
@@ -347,7 +347,7 @@ impl Comparison<'_> {
     /// A value of the change of this kind and name.
     fn change(&mut self, what: &str, name: Option<&Field>, key: &str, wanted: &str) {
         let changes = lookup(self.event, "changes").and_then(Value::as_array);
-        let name = name.map_or(Value::Null, |name| json!(name.text()));
+        let name = name.map_or(Value::Null, |name| json!(text(name)));
         let is_meant = |change: &&Value| change["what"] == what && change["name"] == name;
         let got = changes.and_then(|changes| changes.iter().find(is_meant)).map(|change| &change[key]);
         if got != Some(&json!(wanted)) {
@@ -391,7 +391,7 @@ impl Comparison<'_> {
     }
 
     fn text(&mut self, name: &str, field: &Field) {
-        self.equal(name, &json!(field.text()));
+        self.equal(name, &json!(text(field)));
     }
 
     /// An id that is -1 in audit's record, and absent in the event, if there is none.
@@ -433,7 +433,7 @@ impl Comparison<'_> {
 
     /// The last component of a path; that of a file system's root is `/`, and so is the path of some mount of it.
     fn last_component(&mut self, field: &Field) {
-        let wanted = field.text();
+        let wanted = text(field);
         if lookup(self.event, "object.entry").is_some() {
             return self.text("object.entry", field);
         }
@@ -462,7 +462,7 @@ impl Comparison<'_> {
 
     /// A unix socket's name as `AppArmor` writes it.
     fn unix_address(&mut self, field: &Field) {
-        let name = field.text();
+        let name = text(field);
         match field.bare() {
             "none" => {
                 for field in ["object.path", "object.abstract_name"] {

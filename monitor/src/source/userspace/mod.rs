@@ -1,10 +1,8 @@
 //! The records of what object managers in user space refused.
 
-mod message;
-
+use monitor_audit::manager::{Avc, Fields, Mediated};
 use monitor_common::{SourceId, Userspace, chunk::ChunkKind};
 
-use self::message::{Avc, Fields, Mediated};
 use crate::{
     event::{
         Dbus, Event, Kind, Missing, Module, ObjectKind, PathRoot, Process, TargetProcess, Text, Verdict,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, num::ParseIntError};
 
-use crate::report::escape;
+use crate::untrusted::from_hexadecimal;
 
 /// What a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,7 @@ impl Record {
     /// Reads a line of the kernel's log; `None` if it is no audit record.
     ///
     /// # Errors
+    ///
     /// Fails if it is one, but can't be read.
     #[must_use]
     pub fn parse(line: &str) -> Option<Result<Self, RecordError>> {
@@ -159,14 +160,8 @@ impl Field {
         }
     }
 
-    /// The value of a field that may hold any bytes, escaped as in events. Audit writes them in quotes if they are
-    /// harmless, and in hexadecimal if not.
-    #[must_use]
-    pub fn text(&self) -> String {
-        escape(&self.bytes())
-    }
-
-    /// As [`Self::text`], before escaping.
+    /// The value of a field that may hold any bytes. Audit writes them in quotes if they are harmless, and in hexadecimal
+    /// if not (`audit_log_n_untrustedstring`, `kernel/audit.c`).
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         match self {
@@ -222,11 +217,6 @@ fn fields(mut rest: &str) -> Result<Vec<(String, Field)>, RecordError> {
     }
 }
 
-fn from_hexadecimal(digits: &str) -> Option<Vec<u8>> {
-    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
-    pairs.iter().map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,9 +247,9 @@ mod tests {
              error=-13 name=2F636166E920FF5C0A",
         );
         assert!(record.is_denial());
-        assert_eq!(record.field("info").unwrap().text(), "Failed name lookup - disconnected path");
+        assert_eq!(record.field("info").unwrap().bytes(), b"Failed name lookup - disconnected path");
         assert_eq!(record.number("error"), Some(-13));
-        assert_eq!(record.field("name").unwrap().text(), "/caf\\xe9 \\xff\\\\\n");
+        assert_eq!(record.field("name").unwrap().bytes(), b"/caf\xe9 \xff\\\n");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What object managers write.
+//! What object managers in user space write.
 //!
 //! Parts of a message are in the hands of whom it is about, and no manager escapes them: systemd writes the command line
 //! of the process that asked in plain quotes. So each part is looked for only where nobody else can have put one
@@ -12,7 +12,7 @@ use std::ops::Range;
 /// What an object manager that asks `SELinux` refused (`avc_audit`, libselinux's `src/avc.c`):
 /// `avc:  denied  { send_msg } for FIELDS scontext=... tcontext=... tclass=dbus permissive=0`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Avc<'a> {
+pub struct Avc<'a> {
     /// The permissions that were refused.
     pub permissions: Vec<&'a [u8]>,
     /// What the manager adds.
@@ -23,7 +23,7 @@ pub(super) struct Avc<'a> {
 
 /// The end of an [`Avc`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Query<'a> {
+pub struct Query<'a> {
     /// The subject's context.
     pub subject: &'a [u8],
     /// The object's context.
@@ -40,7 +40,8 @@ const AVC_BUFFER: usize = 1024;
 
 impl<'a> Avc<'a> {
     /// Reads a message; `None` if it tells of no denial.
-    pub(super) fn parse(text: &'a [u8]) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
         let text = without_end_of_libaudit(text);
         let (_prefix, rest) = split_once(text, b":")?;
         let rest = rest.trim_ascii_start().strip_prefix(b"denied")?.trim_ascii_start();
@@ -74,7 +75,7 @@ impl<'a> Query<'a> {
 /// What dbus-daemon refused as `AppArmor`'s policy says (`log_message`, dbus's `bus/apparmor.c`):
 /// `apparmor="DENIED" operation="dbus_method_call" FIELDS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mediated<'a> {
+pub struct Mediated<'a> {
     /// Whether it says `ALLOWED`.
     pub allowed: bool,
     /// All its fields.
@@ -83,7 +84,8 @@ pub(super) struct Mediated<'a> {
 
 impl<'a> Mediated<'a> {
     /// Reads a message; `None` if it tells of no denial.
-    pub(super) fn parse(text: &'a [u8]) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
         let fields = Fields(text);
         let allowed = match fields.get(b"apparmor")? {
             b"DENIED" => false,
@@ -96,16 +98,18 @@ impl<'a> Mediated<'a> {
 
 /// `name=value name="value"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
     /// The value of the first field of this name that nobody else can have written.
-    pub(super) fn get(self, name: &[u8]) -> Option<&'a [u8]> {
+    #[must_use]
+    pub fn get(self, name: &[u8]) -> Option<&'a [u8]> {
         self.iter().find_map(|(known, value)| (known == name).then_some(value))
     }
 
     /// As [`Self::get`], if it is a decimal number.
-    pub(super) fn number(self, name: &[u8]) -> Option<u32> {
+    #[must_use]
+    pub fn number(self, name: &[u8]) -> Option<u32> {
         str::from_utf8(self.get(name)?).ok()?.parse().ok()
     }
 
