@@ -13,7 +13,8 @@ use regex::RegexBuilder;
 use super::{
     error::{FilterError, Problem},
     fields::{self, Field, Shape},
-    place::{Any, BITS, Condition, Place, Program},
+    place::{Any, BITS, Condition, Place},
+    program::Program,
     test::{Literal, Test},
 };
 use crate::nearest::nearest;

@@ -20,13 +20,14 @@ mod compile;
 mod error;
 mod fields;
 mod place;
+mod program;
 mod test;
 mod walk;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
 pub use self::error::{FilterError, Problem};
-use self::place::Program;
+use self::program::Program;
 use crate::event::Event;
 
 /// Which events someone wants. Cheap to clone.

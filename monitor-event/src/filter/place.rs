@@ -1,33 +1,9 @@
-//! A filter, ready to be used: its comparisons, each at the place of its field.
+//! The comparisons of a filter, each at the place of its field.
 
-use serde::Serialize as _;
-
-use super::{test::Test, walk::Walk};
-use crate::event::Event;
+use super::test::Test;
 
 /// How many comparisons a filter can have: a bit each.
 pub const BITS: usize = u64::BITS as usize;
-
-/// What is to be compared, and what must be true of it.
-#[derive(Debug)]
-pub struct Program {
-    /// The event's place.
-    pub root: Place,
-    /// What must be true.
-    pub condition: Condition,
-}
-
-impl Program {
-    /// Whether it is true of this event.
-    pub fn matches(&self, event: &Event<'_>) -> bool {
-        let mut hits = 0;
-        if event.serialize(Walk { place: &self.root, hits: &mut hits }).is_err() {
-            // A walk fails only where a value refuses to be serialised, and none of an event's does.
-            return false;
-        }
-        self.condition.holds(hits)
-    }
-}
 
 /// A place in an event, and what is to be done when a walk comes there.
 #[derive(Debug, Default)]

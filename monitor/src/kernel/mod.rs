@@ -4,7 +4,6 @@
 //! are needed (`memory`), and then tries each source's attachments, the best first. One source that can't be
 //! attached never stops the others.
 
-mod attachment;
 mod classes;
 mod counters;
 mod failure;
@@ -34,7 +33,6 @@ use monitor_common::{
 use zerocopy::IntoBytes as _;
 
 pub use self::{
-    attachment::{Attachment, Hook, Program},
     counters::Counters,
     modules::{ModulesError, active as active_modules},
     program_stats::{ProgramCounts, ProgramStats, measured as measures_programs},
@@ -46,7 +44,7 @@ use self::{failure::AttachError, lsm_hooks::LsmHook, memory::KernelMemory, progr
 use crate::{
     privilege::{self, PrivilegeError, Privileged, Unprivileged},
     source::{
-        self, Source, Tables,
+        self, Attachment, Hook, Program, Source, Tables,
         bpf_lsm::WatchedHook,
         context::EbitmapLayout,
         names::{ipe::Numbers, lockdown::Reasons, selinux::ClassMap},

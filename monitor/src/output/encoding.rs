@@ -2,7 +2,7 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-use super::{journald, otlp, syslog::Header};
+use super::{error::EncodeError, journald, otlp, syslog::Header};
 use crate::{event::Event, format::Format};
 
 /// Room for an event's line, so that encoding seldom has to grow the buffer.
@@ -19,17 +19,6 @@ pub enum Encoding {
     Syslog(Header, Format),
     /// A log record of OTLP, in protobuf.
     Otlp,
-}
-
-/// An event could not be encoded.
-#[derive(Debug, thiserror::Error)]
-pub enum EncodeError {
-    /// Its JSON could not be written.
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
-    /// The message around it could not be written.
-    #[error(transparent)]
-    Message(#[from] std::io::Error),
 }
 
 impl Encoding {

@@ -23,7 +23,7 @@ const DENIED: &str = "4";
 const NOTED: &str = "5";
 
 /// Writes an event as an entry.
-pub fn encode(event: &Event<'_>, buffer: &mut BytesMut) -> Result<(), super::encoding::EncodeError> {
+pub fn encode(event: &Event<'_>, buffer: &mut BytesMut) -> Result<(), super::error::EncodeError> {
     let mut entry = Entry(buffer);
     entry.text("MESSAGE", &format::message(event).to_string());
     entry.text("PRIORITY", if event.verdict == Some(Verdict::Denied) { DENIED } else { NOTED });
@@ -95,7 +95,7 @@ impl Entry<'_> {
     }
 
     /// The whole event. JSON escapes line ends, so there is none in it.
-    fn json(&mut self, event: &Event<'_>) -> Result<(), super::encoding::EncodeError> {
+    fn json(&mut self, event: &Event<'_>) -> Result<(), super::error::EncodeError> {
         self.0.put_slice(b"DENYD_EVENT=");
         serde_json::to_writer((&mut *self.0).writer(), event)
             .map_err(|error| io::Error::other(error.to_string()))?;

@@ -5,6 +5,7 @@
 //! `received = filtered + written + lost{reason}`, where what its queue holds is not yet any of them.
 
 mod encoding;
+mod error;
 mod file;
 mod health;
 mod journald;

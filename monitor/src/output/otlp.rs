@@ -19,7 +19,7 @@ use tonic::{
 };
 
 use super::{
-    encoding::EncodeError,
+    error::EncodeError,
     transport::{SendError, Transport},
 };
 use crate::{

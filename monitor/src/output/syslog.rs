@@ -19,7 +19,7 @@ use syslog_fmt::{
 use tokio::net::{TcpStream, UdpSocket, UnixDatagram, lookup_host};
 
 use super::{
-    encoding::EncodeError,
+    error::EncodeError,
     stream,
     transport::{SendError, Transport},
     unix,

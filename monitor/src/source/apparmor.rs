@@ -7,10 +7,9 @@ use monitor_common::{
 
 use crate::{
     event::{Event, Kind, Module, ObjectKind, PathRoot, Verdict},
-    kernel::{Attachment, Hook, Program},
     record::{Chunk, Record, RecordError},
     source::{
-        Source, Tables,
+        Attachment, Hook, Program, Source, Tables,
         draft::{Draft, stack},
         names::{
             apparmor::{self as names, Class},

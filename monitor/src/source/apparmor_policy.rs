@@ -4,10 +4,9 @@ use monitor_common::{ApparmorPolicy, ParameterId, SourceId, chunk::ChunkKind};
 
 use crate::{
     event::{Change, ChangeKind, Event, Kind, Module},
-    kernel::{Attachment, Hook, Program},
     record::{Chunk, Record, RecordError},
     source::{
-        Source, Tables, apparmor,
+        Attachment, Hook, Program, Source, Tables, apparmor,
         draft::Draft,
         names::apparmor::{self as names, AuditModes},
     },

@@ -4,8 +4,7 @@ use monitor_common::SourceId;
 
 use crate::{
     event::{Kind, Module},
-    kernel::{Attachment, Hook, Program},
-    source::{Source, apparmor},
+    source::{Attachment, Hook, Program, Source, apparmor},
 };
 
 /// What there is to know of it before it is attached.

@@ -4,9 +4,8 @@ use monitor_common::{BpfLsm, SourceId};
 
 use crate::{
     event::{BpfProgram, Event, Kind, Module},
-    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
-    source::{Source, Tables, draft::Draft, object},
+    source::{Attachment, Hook, Program, Source, Tables, draft::Draft, object},
     text,
 };
 

@@ -4,9 +4,8 @@ use monitor_common::{Capability, SourceId};
 
 use crate::{
     event::{Event, Kind, Module, ObjectKind},
-    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
-    source::{Source, Tables, draft::Draft, names::capability as names},
+    source::{Attachment, Hook, Program, Source, Tables, draft::Draft, names::capability as names},
 };
 
 /// What there is to know of it before it is attached.

@@ -7,10 +7,9 @@ use zerocopy::{FromBytes as _, little_endian::U32};
 
 use crate::{
     event::{Event, Kind, Module, Text},
-    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
     source::{
-        Source, Tables,
+        Attachment, Hook, Program, Source, Tables,
         draft::Draft,
         names::ipe::{Matched, Numbers},
         object,

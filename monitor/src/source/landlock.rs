@@ -4,10 +4,9 @@ use monitor_common::{Landlock, LandlockRequest, SourceId, chunk::ChunkKind};
 
 use crate::{
     event::{Event, Kind, Module},
-    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
     source::{
-        Source, Tables,
+        Attachment, Hook, Program, Source, Tables,
         draft::Draft,
         names::{landlock as names, signal},
         object,

@@ -4,9 +4,8 @@ use monitor_common::{Lockdown, SourceId};
 
 use crate::{
     event::{Event, Kind, Module, ObjectKind},
-    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
-    source::{Source, Tables, draft::Draft, names::lockdown as names},
+    source::{Attachment, Hook, Program, Source, Tables, draft::Draft, names::lockdown as names},
     text,
 };
 

@@ -6,8 +6,10 @@
 mod apparmor;
 mod apparmor_policy;
 mod apparmor_silent;
+mod attachment;
 pub mod bpf_lsm;
 mod capability;
+mod common;
 pub mod context;
 mod draft;
 mod ipe;
@@ -29,11 +31,11 @@ mod yama;
 
 use monitor_common::SourceId;
 
+pub use self::attachment::{Attachment, Hook, Program};
 pub use crate::record::RecordError as DecodeError;
 use crate::{
     clock::Clock,
     event::{Event, Kind, Module},
-    kernel::Attachment,
     record::Record,
     source::{
         bpf_lsm::WatchedHook,

@@ -4,10 +4,9 @@ use monitor_common::{Seccomp, SeccompAction as Action, SeccompCall, SourceId};
 
 use crate::{
     event::{Event, Kind, Module},
-    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
     source::{
-        Source, Tables,
+        Attachment, Hook, Program, Source, Tables,
         draft::Draft,
         names::{
             seccomp as names, signal,

@@ -4,10 +4,9 @@ use monitor_common::{SeccompAction as Action, SeccompUnlogged, SeccompWay as Way
 
 use crate::{
     event::{Event, Kind, Module},
-    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
     source::{
-        Source, Tables,
+        Attachment, Hook, Program, Source, Tables,
         draft::Draft,
         names::{seccomp as names, signal},
         seccomp::{READS as CALL, describe_call, describe_result},

@@ -6,9 +6,8 @@ use monitor_common::{ObjectKind as AuditKind, Selinux, SourceId};
 
 use crate::{
     event::{Event, Kind, Module, ObjectKind, Text},
-    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
-    source::{Source, Tables, context::Formatted, draft::Draft, object},
+    source::{Attachment, Hook, Program, Source, Tables, context::Formatted, draft::Draft, object},
 };
 
 /// What there is to know of it before it is attached.

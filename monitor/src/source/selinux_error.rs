@@ -5,9 +5,8 @@ use monitor_common::{SourceId, Userspace, chunk::ChunkKind};
 
 use crate::{
     event::{Audit, Event, Kind, Module, ObjectKind, Text},
-    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
-    source::{Source, Tables, draft::Draft, selinux},
+    source::{Attachment, Hook, Program, Source, Tables, draft::Draft, selinux},
     text,
 };
 

@@ -5,10 +5,9 @@ use zerocopy::{IntoBytes as _, TryFromBytes as _};
 
 use crate::{
     event::{Change, ChangeKind, Event, Kind, Module},
-    kernel::{Attachment, Hook, Program},
     record::{Chunk, Record, RecordError},
     source::{
-        Source, Tables,
+        Attachment, Hook, Program, Source, Tables,
         draft::Draft,
         selinux::{self, reads},
     },

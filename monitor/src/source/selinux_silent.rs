@@ -4,10 +4,9 @@ use monitor_common::{Selinux, SourceId};
 
 use crate::{
     event::{Event, Kind, Module, ObjectKind},
-    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
     source::{
-        Source, Tables,
+        Attachment, Hook, Program, Source, Tables,
         draft::Draft,
         object,
         selinux::{self, reads},

@@ -9,10 +9,9 @@ use monitor_common::{ObjectKind, SourceId, Tomoyo, TomoyoRequest, chunk::ChunkKi
 
 use crate::{
     event::{Event, Kind, Module, Text},
-    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
     source::{
-        Source, Tables,
+        Attachment, Hook, Program, Source, Tables,
         draft::Draft,
         names::{
             socket,

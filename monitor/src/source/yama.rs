@@ -4,9 +4,8 @@ use monitor_common::{SourceId, Yama, chunk::ChunkKind};
 
 use crate::{
     event::{Event, Kind, Module},
-    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
-    source::{Source, Tables, draft::Draft, object},
+    source::{Attachment, Hook, Program, Source, Tables, draft::Draft, object},
     text,
 };
 

@@ -7,9 +7,8 @@ use crate::{
     event::{
         Dbus, Event, Kind, Missing, Module, ObjectKind, PathRoot, Process, TargetProcess, Text, Verdict,
     },
-    kernel::{Attachment, Hook, Program},
     record::{Record, RecordError},
-    source::{Source, Tables, draft::Draft},
+    source::{Attachment, Hook, Program, Source, Tables, draft::Draft},
     text,
 };
 
