@@ -40,7 +40,7 @@ fn main() -> anyhow::Result<()> {
     fs::rename(&object, &bounded)
         .with_context(|| format!("cannot rename {} to {}", object.display(), bounded.display()))?;
     build(&[])?;
-    for object in [object, bounded] {
+    for object in [object, bounded, out.join("denyd-peek")] {
         strip(&object)?;
         compress(&object)?;
     }

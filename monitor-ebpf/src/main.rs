@@ -43,7 +43,6 @@ mod memory;
 mod object;
 mod output;
 mod path;
-mod peek;
 mod repeat;
 mod seccomp;
 mod seccomp_unlogged;

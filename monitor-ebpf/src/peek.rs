@@ -1,6 +1,11 @@
 //! The one-shot program with which user space reads kernel variables at start: SELinux's table of class and permission
-//! names, and where the modules keep their part of the credentials. It is never attached, and unloaded before the
-//! sources are.
+//! names, and where the modules keep their part of the credentials. An object of its own, so that this doesn't take a
+//! second load of all programs and maps. It is never attached, and unloaded before the sources are.
+
+#![no_std]
+#![no_main]
+#![expect(clippy::needless_pass_by_value, reason = "aya's attributes pass the context by value")]
+#![expect(missing_docs, reason = "aya's attribute makes a public function without them")]
 
 use aya_ebpf::{
     EbpfContext as _,
@@ -10,23 +15,34 @@ use aya_ebpf::{
     programs::RawTracePointContext,
 };
 
-use crate::memory::{Address, word};
-
 /// Bytes that are read at once.
-const PEEK_SIZE: usize = 4096;
+const PEEK_SIZE: u32 = 4096;
 
 /// What was read.
 #[map]
-static PEEKED: Array<[u8; PEEK_SIZE]> = Array::with_max_entries(1, 0);
+static PEEKED: Array<[u8; PEEK_SIZE as usize]> = Array::with_max_entries(1, 0);
 
 /// Reads [`PEEK_SIZE`] bytes at the address in the first argument into [`PEEKED`]. Returns 0, or 1 if it can't.
 #[raw_tracepoint]
 pub fn peek(context: RawTracePointContext) -> u32 {
-    // The first argument is the first word of the context.
-    let address = word(context.as_ptr() as Address);
+    let mut address = 0_u64;
+    // SAFETY: the helper checks the address, which is the context's first word, and writes eight bytes.
+    let no_address = unsafe {
+        generated::bpf_probe_read_kernel((&raw mut address).cast(), 8, context.as_ptr().cast_const().cast())
+    };
     let Some(out) = PEEKED.get_ptr_mut(0) else { return 1 };
     // SAFETY: `out` has `PEEK_SIZE` bytes, and the helper checks the address.
-    let error =
-        unsafe { generated::bpf_probe_read_kernel(out.cast(), PEEK_SIZE as u32, address as *const _) };
-    u32::from(error != 0)
+    let error = unsafe { generated::bpf_probe_read_kernel(out.cast(), PEEK_SIZE, address as *const _) };
+    u32::from(no_address != 0 || error != 0)
+}
+
+/// The kernel lets only GPL-compatible programs call `bpf_probe_read_kernel`.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
 }

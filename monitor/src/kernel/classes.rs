@@ -17,7 +17,7 @@ const NAME_LIMIT: usize = 64;
 ///
 /// If it can't be read. `None` if this kernel's BTF doesn't say how it is laid out.
 pub(super) fn read(
-    memory: &mut KernelMemory<'_>,
+    memory: &mut KernelMemory,
     layout: &Layout,
     address: u64,
 ) -> Result<Option<ClassMap>, MemoryError> {
@@ -46,7 +46,7 @@ pub(super) fn read(
 }
 
 /// The string that the pointer at the address points to; `None` for a null pointer, which ends a list.
-fn name(memory: &mut KernelMemory<'_>, pointer_at: u64) -> Result<Option<String>, MemoryError> {
+fn name(memory: &mut KernelMemory, pointer_at: u64) -> Result<Option<String>, MemoryError> {
     let mut pointer = [0; 8];
     pointer.copy_from_slice(&memory.bytes(pointer_at, 8)?);
     match u64::from_ne_bytes(pointer) {

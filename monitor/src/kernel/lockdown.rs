@@ -12,7 +12,7 @@ const TEXT_LIMIT: usize = 128;
 ///
 /// If it can't be read.
 pub(super) fn texts(
-    memory: &mut KernelMemory<'_>,
+    memory: &mut KernelMemory,
     reasons: &[(String, u32)],
     address: u64,
 ) -> Result<Vec<Option<String>>, MemoryError> {

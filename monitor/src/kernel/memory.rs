@@ -3,12 +3,14 @@
 use std::collections::{HashMap, hash_map::Entry};
 
 use aya::{
-    Ebpf,
+    Btf, Ebpf, EbpfError, EbpfLoader,
     maps::{Array, MapError},
     programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun as _},
 };
 
-use super::failure::reason;
+use zerocopy::IntoBytes as _;
+
+use super::{failure::reason, object};
 
 /// Bytes that are read at once; the program's map has this size.
 const PEEK_SIZE: usize = 4096;
@@ -16,6 +18,9 @@ const PEEK_SIZE: usize = 4096;
 /// Kernel memory could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
+    /// The object could not be loaded.
+    #[error("cannot load the program that reads kernel variables: {0}")]
+    Object(#[from] EbpfError),
     /// The program could not be loaded or run.
     #[error("cannot run the program that reads kernel variables: {}", reason(.0))]
     Program(#[from] ProgramError),
@@ -30,20 +35,22 @@ pub enum MemoryError {
     Fault(u64),
 }
 
-/// Reads kernel memory until it is dropped.
-pub struct KernelMemory<'a> {
-    ebpf: &'a mut Ebpf,
+/// Reads kernel memory until it is dropped, which unloads the program.
+pub(super) struct KernelMemory {
+    ebpf: Ebpf,
     /// What was read so far, by address: the names that are wanted lie close together.
     pages: HashMap<u64, Box<[u8; PEEK_SIZE]>>,
 }
 
-impl<'a> KernelMemory<'a> {
+impl KernelMemory {
     /// Loads the program.
     ///
     /// # Errors
     ///
     /// If the kernel refuses it.
-    pub fn open(ebpf: &'a mut Ebpf) -> Result<Self, MemoryError> {
+    pub(super) fn open(btf: &Btf) -> Result<Self, MemoryError> {
+        let object = object::peek();
+        let mut ebpf = EbpfLoader::new().btf(Some(btf)).load(object.as_bytes())?;
         let program: &mut RawTracePoint = ebpf.program_mut("peek").ok_or(MemoryError::Absent)?.try_into()?;
         program.load()?;
         Ok(Self { ebpf, pages: HashMap::new() })
@@ -55,7 +62,7 @@ impl<'a> KernelMemory<'a> {
         let start = address - offset;
         let page = match self.pages.entry(start) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(Box::new(peek(self.ebpf, start)?)),
+            Entry::Vacant(entry) => entry.insert(Box::new(peek(&self.ebpf, start)?)),
         };
         #[expect(clippy::cast_possible_truncation, reason = "less than a page")]
         Ok(&page[offset as usize..])
@@ -115,15 +122,4 @@ fn peek(ebpf: &Ebpf, address: u64) -> Result<[u8; PEEK_SIZE], MemoryError> {
     }
     let map: Array<_, [u8; PEEK_SIZE]> = ebpf.map("PEEKED").ok_or(MemoryError::Absent)?.try_into()?;
     Ok(map.get(&0, 0)?)
-}
-
-impl Drop for KernelMemory<'_> {
-    fn drop(&mut self) {
-        if let Some(program) = self.ebpf.program_mut("peek")
-            && let Ok(program) = <&mut RawTracePoint>::try_from(program)
-            && let Err(error) = program.unload()
-        {
-            tracing::warn!(%error, "cannot unload the program that reads kernel variables");
-        }
-    }
 }

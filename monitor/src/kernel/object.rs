@@ -8,6 +8,13 @@ use zerocopy::IntoBytes as _;
 static WITH_LOOPS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/denyd-ebpf.gz"));
 static BOUNDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/denyd-ebpf-bounded.gz"));
 
+static PEEK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/denyd-peek.gz"));
+
+/// The program that reads kernel variables.
+pub(super) fn peek() -> Vec<u64> {
+    unpack(PEEK)
+}
+
 /// The programs, with the helper `bpf_loop` (Linux 5.17).
 pub(super) fn with_loops() -> Vec<u64> {
     unpack(WITH_LOOPS)
@@ -34,8 +41,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_objects_are_elf_files_for_bpf() {
-        for object in [with_loops(), bounded()] {
+    fn the_objects_are_elf_files_for_bpf() {
+        for object in [with_loops(), bounded(), peek()] {
             let bytes = object.as_bytes();
             assert_eq!(bytes[..4], *b"\x7fELF");
             // `e_machine` is EM_BPF.
