@@ -18,10 +18,7 @@
     reason = "kernel memory is read a word at a time, of which the member is the low part"
 )]
 #![expect(clippy::needless_pass_by_value, reason = "aya's attributes pass the context by value")]
-#![expect(
-    clippy::multiple_unsafe_ops_per_block,
-    reason = "a field is found, read and written in one thought"
-)]
+#![expect(clippy::multiple_unsafe_ops_per_block, reason = "each block finds, reads and writes one field")]
 
 mod apparmor;
 mod apparmor_policy;

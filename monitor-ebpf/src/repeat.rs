@@ -19,9 +19,9 @@ pub fn zero() -> u64 {
 /// Whether a loop goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// It does.
+    /// Go on with the next iteration.
     Continue,
-    /// It ends.
+    /// Leave the loop.
     Stop,
 }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::stack::{Frame, Stack};
 
-/// The version of the event's form. It grows when a field changes its name or meaning, not when one is added.
+/// Schema version. Incremented when a field changes its name or meaning, not when one is added.
 pub const SCHEMA_VERSION: u32 = 2;
 
 /// A string from outside, escaped without loss; see the module's documentation.
@@ -28,7 +28,7 @@ pub type Text<'a> = Cow<'a, str>;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Event<'a> {
-    /// The version of the event's form.
+    /// Schema version.
     #[cfg_attr(test, schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema: u32,
     /// When the module decided.

@@ -28,7 +28,9 @@ fn help_shows_examples_and_the_exit_statuses() {
     let output = denyd(&["--help"]);
     assert_eq!(status(&output), 0);
     let help = String::from_utf8(output.stdout).unwrap();
-    for part in ["Examples:\n  denyd check", "Exit status:", "  3  denyd lacks the privilege", "  check  "] {
+    for part in
+        ["Examples:\n  denyd check", "Exit status:", "  3  not permitted to load eBPF programs", "  check  "]
+    {
         assert!(help.contains(part), "{part:?} is not in:\n{help}");
     }
     let output = denyd(&["run", "--help"]);

@@ -70,13 +70,13 @@ echo "=== narrow 0"; cat narrow
 cat /dev/zero >small/filled 2>/dev/null
 configure "$(output log file 'path = "/run/log"'; output full file 'path = "/run/small/log"'
     output dead unix 'path = "/run/nobody"')"
-kill -HUP $pid; heard "was read again"
+kill -HUP $pid; heard "configuration reloaded"
 part stuck denyd selftest --module seccomp,yama --wait 1
 part stuck-json denyd selftest --json --module seccomp --wait 1
 
 configure "$(output log file 'path = "/run/log"
 filter = "module == \"bpf\""')"
-kill -HUP $pid; heard "was read again"
+kill -HUP $pid; heard "configuration reloaded"
 part filtered denyd selftest --module seccomp
 
 kill -TERM $pid; wait $pid
@@ -210,7 +210,7 @@ fn filtered(_: &Guest, output: &str) -> Result<(), String> {
 
 fn alone(_: &Guest, output: &str) -> Result<(), String> {
     let (status, said) = part(output, "alone")?;
-    let lines = ["seccomp: refused by the kernel (", "yama: refused by the kernel (", "no daemon runs"];
+    let lines = ["seccomp: refused by the kernel (", "yama: refused by the kernel (", "no daemon running"];
     let right = lines.iter().all(|start| said.lines().any(|line| line.starts_with(start)));
     holds(status == "0" && right && said.matches("; event after ").count() == 2, "it watches by itself", said)
 }

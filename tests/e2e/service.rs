@@ -37,9 +37,9 @@ echo "=== privileges"; cat /proc/$pid/task/*/status | grep -E '^(Cap|NoNewPrivs:
 mv log log.1; deny; until [ -s log ]; do :; done
 echo "=== rotation"; ls -l log; cat log.1 log
 sed -i 's/module == "apparmor"/module == "selinux"/' denyd.toml; sed -i '1i silent = true' denyd.toml
-kill -HUP $pid; heard "restart denyd for these keys"; heard "was read again"
+kill -HUP $pid; heard "restart denyd for these keys"; heard "configuration reloaded"
 deny
-echo 'ringsize = 1' >denyd.toml; kill -HUP $pid; heard "is not taken over"
+echo 'ringsize = 1' >denyd.toml; kill -HUP $pid; heard "configuration not applied"
 deny
 kill -TERM $pid; wait $pid; echo "=== exit $?"
 cat <&3 >>err
@@ -122,11 +122,9 @@ fn a_moved_file_is_made_anew(output: &str) -> Result<(), String> {
 fn a_reload_changes_the_outputs_alone(output: &str) -> Result<(), String> {
     part(output, "exit 0")?;
     let said = part(output, "said")?;
-    for line in [
-        "keys=\"silent\"",
-        "the configuration was read again",
-        "unknown key `ringsize`: did you mean `ring_size`?",
-    ] {
+    for line in
+        ["keys=\"silent\"", "configuration reloaded", "unknown key `ringsize`: did you mean `ring_size`?"]
+    {
         holds(said.contains(line), line, said)?;
     }
     holds(said.matches("denyd: watching").count() == 1, "the programs were attached once", said)?;

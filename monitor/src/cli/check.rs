@@ -18,7 +18,7 @@ Examples:
   denyd check                                  for people
   denyd check --json | jq '.sources[].state'   for programs
 
-It attaches every source for a moment, also those that `denyd run` watches only when asked to.
+Every source is attached for a moment, including those that `denyd run` attaches only on request.
 
 Exit status:
   0  at least one source can be watched
@@ -27,7 +27,7 @@ Exit status:
   3  denyd lacks the privilege to load eBPF programs
   4  nothing can be watched on this kernel";
 
-/// Say what can be watched on this machine, and why not.
+/// Show which sources can be attached on this machine, and why others cannot.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Check {
@@ -104,7 +104,7 @@ fn write_source(f: &mut fmt::Formatter<'_>, source: &SourceReport, about: &sourc
         State::Inactive => writeln!(f, "{name}: not active on this kernel, so there is nothing to watch")?,
         State::NotSelected { cost: Some(cost), .. } => writeln!(f, "{name}: not asked for; it {cost}")?,
         State::NotSelected { cost: None, .. } => writeln!(f, "{name}: not asked for")?,
-        State::Failed { .. } => writeln!(f, "{name}: CAN NOT be watched")?,
+        State::Failed { .. } => writeln!(f, "{name}: cannot be watched")?,
     }
     for failed in &source.failed {
         writeln!(f, "  {} failed: {}", failed.hook, printable(&failed.reason))?;

@@ -16,7 +16,7 @@ Exit status:
   1  standard output was closed or full
   2  there is no such shell";
 
-/// Print what a shell completes denyd's command line with.
+/// Print a shell completion script.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Completions {

@@ -18,7 +18,7 @@ Exit status:
   1  standard output was closed or full
   2  the command line or the configuration is wrong, or it can't be read";
 
-/// Check the configuration, or print the default.
+/// Validate the configuration, or print the default.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Configuration {
@@ -28,12 +28,12 @@ pub(super) struct Configuration {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Say whether a configuration is right, and if not, what is wrong where.
+    /// Validate a configuration file.
     Check {
-        /// The file; /etc/denyd/denyd.toml, unless given.
+        /// Configuration file. [default: /etc/denyd/denyd.toml]
         file: Option<PathBuf>,
     },
-    /// Print the default configuration, with every key explained.
+    /// Print the default configuration, with comments.
     Default,
 }
 

@@ -193,8 +193,8 @@ impl Daemon {
     /// Takes a new configuration's outputs over, and the keys and passwords of the metrics. What can't be leaves the old.
     fn take_over(&mut self, new: &Config) {
         match self.outputs.set(&new.outputs, self.pipeline.hub()) {
-            Ok(()) => tracing::info!(outputs = new.outputs.len(), "the configuration was read again"),
-            Err(error) => tracing::error!(%error, "not all of the configuration is taken over"),
+            Ok(()) => tracing::info!(outputs = new.outputs.len(), "configuration reloaded"),
+            Err(error) => tracing::error!(%error, "configuration applied only in part"),
         }
         if let Some(Err(error)) = self.serving.as_ref().map(Serving::reload) {
             tracing::error!(%error, "the old keys and passwords of the metrics stay in force");

@@ -54,7 +54,7 @@ pub(super) enum Failure {
     Client(#[from] ClientError),
     /// No denial could be caused.
     #[error(
-        "cannot have a child process refused something: {0}: is /proc mounted, and may this program run itself?"
+        "cannot start the self-test child: {0}: check that /proc is mounted and that this program may execute itself"
     )]
     Selftest(#[source] io::Error),
     /// A man page could not be written.

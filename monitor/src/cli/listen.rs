@@ -31,11 +31,11 @@ const MEMORY: usize = 16 << 20;
 /// Where to listen.
 #[derive(Debug, Args)]
 pub(super) struct Listen {
-    /// The daemon's socket.
+    /// Socket of the daemon.
     #[arg(long, value_name = "PATH", default_value = tail::SOCKET)]
     socket: PathBuf,
 
-    /// Where the daemon keeps its history; read if no daemon runs.
+    /// Folder of the daemon's history, read if no daemon is running.
     #[arg(long, value_name = "FOLDER", default_value = tail::HISTORY)]
     history: PathBuf,
 }

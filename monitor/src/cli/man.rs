@@ -20,7 +20,7 @@ Exit status:
   1  one could not be written
   2  the command line is wrong";
 
-/// Write the man pages, for who packages denyd.
+/// Write the man pages, for packagers.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Man {

@@ -30,27 +30,27 @@ use clap::{Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
 Examples:
-  denyd check                     what can be watched on this machine, and why not
-  denyd selftest                  does a denial get to every output?
-  denyd tail -f                   what is refused, as it happens
-  denyd top                       what is refused most
-  denyd run                       one JSON line for each denial, until Ctrl-C
-  denyd run | jq .object.path     what was refused, and nothing else
-  denyd status                    what is enforced here, and how denyd does
-  denyd schema                    the JSON Schema of those lines
-  denyd config default            every key of the configuration, explained
+  denyd check                     what denyd can watch on this machine
+  denyd selftest                  check that denials reach every output
+  denyd tail -f                   follow denials
+  denyd top                       the most frequent denials
+  denyd run                       print each denial as a JSON line, until Ctrl-C
+  denyd run | jq .object.path     print only the path of each object
+  denyd status                    enforcement and daemon status
+  denyd schema                    print the JSON Schema of those lines
+  denyd config default            print every configuration key, with its meaning
 
 Exit status:
-  0  all went well
-  1  it failed while running: standard output was closed or full, or the port for metrics was taken
-  2  the command line or the configuration is wrong
-  3  denyd lacks the privilege to load eBPF programs, or may not ask the daemon
-  4  nothing can be watched on this kernel
-`denyd status` and `denyd selftest` have more, see their --help.
+  0  success
+  1  runtime failure: standard output closed or full, or the metrics port in use
+  2  invalid command line or configuration
+  3  not permitted to load eBPF programs, or to connect to the daemon
+  4  no source can be attached on this kernel
+`denyd status` and `denyd selftest` define more; see their --help.
 
-DENYD_LOG=debug makes denyd tell on standard error what it does.";
+Set DENYD_LOG=debug for debug messages on standard error.";
 
-/// Tells, the moment it happens, which Linux security module refused what, to whom.
+/// Report Linux security denials as they happen.
 #[derive(Debug, Parser)]
 #[command(name = "denyd", version, after_help = AFTER_HELP, arg_required_else_help = true)]
 struct Cli {
@@ -72,7 +72,7 @@ enum Command {
     Man(man::Man),
 }
 
-/// Runs the command line, and gives the exit status.
+/// Runs the command line, and returns the exit status.
 #[must_use]
 pub fn main() -> ExitCode {
     log::start();

@@ -22,78 +22,78 @@ use crate::{
 
 const AFTER_HELP: &str = "\
 Examples:
-  denyd run                                    watch what costs nothing while access is allowed
-  denyd run --silent                           denials that the policy keeps out of the log, too (dontaudit, deny)
-  denyd run --source default,capability        missing capabilities, too
-  denyd run --source landlock >denials.jsonl   Landlock alone, into a file
+  denyd run                                    sources that cost nothing while access is allowed
+  denyd run --silent                           also denials that the policy does not log
+  denyd run --source default,capability        also missing capabilities
+  denyd run --source landlock >denials.jsonl   only Landlock, into a file
   denyd run --filter 'process.comm == \"nginx\" && object.path.startsWith(\"/srv/\")'
-                                               only what nginx was refused there
+                                               only denials of nginx in /srv
   denyd run --runtime-socket cri:/run/containerd/containerd.sock
-                                               containers and pods by name, too
-  denyd run --metrics                          for Prometheus, too, on 127.0.0.1:9934
+                                               also names of containers and pods
+  denyd run --metrics                          also metrics, on 127.0.0.1:9934
   denyd run | jq -r '[.process.comm, .object.path] | @tsv'
 
-Flags stand over the configuration, which `denyd config default` explains. With --format or --filter, events go to
-standard output and to none of the outputs of the configuration.
+Options override the configuration (see `denyd config default`). With --format or --filter, events go to standard \
+output only.
 
-On SIGHUP denyd reads its configuration again and opens its files anew; the programs stay attached. On SIGINT or SIGTERM
-it says on standard error what it saw, sent and lost.
+On SIGHUP denyd reloads its configuration and reopens its files; the programs stay attached. On SIGINT or SIGTERM it \
+exits, and prints what it saw, emitted and lost on standard error.
 
 Exit status:
-  0  it was ended by SIGINT or SIGTERM
-  1  it failed while running: standard output was closed or full, or the port for metrics was taken
-  2  the command line or the configuration is wrong
-  3  denyd lacks the privilege to load eBPF programs
-  4  nothing can be watched on this kernel";
+  0  stopped by SIGINT or SIGTERM
+  1  runtime failure: standard output closed or full, or the metrics port in use
+  2  invalid command line or configuration
+  3  not permitted to load eBPF programs
+  4  no source can be attached on this kernel";
 
-/// Report each denial, on standard output or as the configuration says, until SIGINT or SIGTERM.
+/// Run the daemon: report denials to standard output or the configured outputs.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Run {
-    /// The configuration: /etc/denyd/denyd.toml, unless given.
+    /// Configuration file. [default: /etc/denyd/denyd.toml]
     #[arg(long, value_name = "PATH")]
     config: Option<PathBuf>,
 
-    /// What to watch; several are separated by commas. [default: default]
+    /// Sources to watch, separated by commas. [default: default]
     #[arg(long = "source", value_name = "NAME", value_delimiter = ',')]
     sources: Vec<Choice>,
 
-    /// Watch denials that the policy keeps out of the log, too, of the modules that are watched: SELinux's dontaudit,
-    /// AppArmor's deny rules, Landlock's log flags.
+    /// Also report denials that the policy does not log: SELinux's dontaudit, AppArmor's deny rules, Landlock's log
+    /// flags.
     #[arg(long)]
     silent: bool,
 
-    /// Report the stacks of the process in the kernel and in its program, too.
+    /// Also report the kernel and user stacks of the process.
     #[arg(long)]
     stack: bool,
 
-    /// The ring buffer between the kernel and denyd: a power of two, at least 64K. [default: 4M]
+    /// Size of the ring buffer between the kernel and denyd: a power of two, at least 64K. [default: 4M]
     #[arg(long, value_name = "BYTES", value_parser = config::parse_ring_size)]
     ring_size: Option<u32>,
 
-    /// How long an event may wait for a name (of a user, group, container, pod) that is not known yet. If it comes later,
-    /// the event goes without it. [default: 100ms]
+    /// Maximum time that an event waits for a name lookup (user, group, container, pod). After that the event is
+    /// reported without the name. [default: 100ms]
     #[arg(long, value_name = "TIME", value_parser = config::parse_name_wait)]
     name_wait: Option<Duration>,
 
-    /// Ask here for the names of containers and pods: `docker:PATH` (Docker, Podman) or `cri:PATH` (containerd, CRI-O).
-    /// May be given several times.
+    /// Container runtime to ask for names of containers and pods: `docker:PATH` (Docker, Podman) or `cri:PATH`
+    /// (containerd, CRI-O). May be repeated.
     #[arg(long = "runtime-socket", value_name = "API:PATH")]
     runtime_sockets: Vec<Socket>,
 
-    /// Serve metrics for Prometheus, here; without a value at 127.0.0.1:9934, which only this machine can reach.
+    /// Serve Prometheus metrics on this address; without a value on 127.0.0.1:9934.
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS)]
     metrics: Option<SocketAddr>,
 
-    /// TLS, client certificates and passwords for `--metrics`: a file as Prometheus's exporters take it.
+    /// Prometheus web configuration file for `--metrics`: TLS, client certificates and passwords.
     #[arg(long = "web.config.file", visible_alias = "web-config", value_name = "FILE", requires = "metrics")]
     web_config: Option<PathBuf>,
 
-    /// How an event is printed, one a line. [default: json]
+    /// Format of the printed events, one a line. [default: json]
     #[arg(long, value_enum)]
     format: Option<Format>,
 
-    /// Print only the events of which this is true (docs/filters.md).
+    /// Print only events that match this expression (docs/filters.md).
     #[arg(long, value_name = "EXPRESSION")]
     filter: Option<Filter>,
 }
@@ -154,7 +154,7 @@ impl Run {
             // Its folders may be root's. Without it, denials are reported all the same.
             tail: config.tail.serve.then(|| server::open(&config.tail.options())).transpose().unwrap_or_else(
                 |error| {
-                    tracing::error!(%error, "nobody can ask for events (denyd tail, denyd top)");
+                    tracing::error!(%error, "event socket unavailable: `denyd tail` and `denyd top` will not work");
                     None
                 },
             ),
@@ -171,7 +171,7 @@ impl Run {
         let new = match self.configured() {
             Ok(new) => new,
             Err(error) => {
-                tracing::error!(%error, "the configuration is not taken over");
+                tracing::error!(%error, "configuration not applied");
                 return None;
             }
         };

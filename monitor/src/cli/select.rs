@@ -10,43 +10,43 @@ use crate::event::{Module, Verdict};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which events")]
 pub(super) struct Select {
-    /// Of this systemd unit: `nginx`, `user@*`.
+    /// Match this systemd unit: `nginx`, `user@*`.
     #[arg(short, long, value_name = "UNIT")]
     unit: Vec<String>,
 
-    /// Of these security modules.
+    /// Match these security modules.
     #[arg(long, value_name = "MODULE", value_delimiter = ',', value_parser = word::<Module>)]
     module: Vec<Module>,
 
-    /// Of threads of this name.
+    /// Match this thread name.
     #[arg(long, value_name = "NAME")]
     comm: Vec<String>,
 
-    /// Of this process or thread.
+    /// Match this process or thread id.
     #[arg(long, value_name = "PID", value_delimiter = ',')]
     pid: Vec<u32>,
 
-    /// About this file: `/srv/**`, `*.key` in no folder, `**/*.key` in any.
+    /// Match this object path: `/srv/**`, `**/*.key`.
     #[arg(long, value_name = "PATTERN")]
     path: Vec<String>,
 
-    /// Of this label, SELinux type, AppArmor profile or Landlock domain.
+    /// Match this subject: label, SELinux type, AppArmor profile or Landlock domain.
     #[arg(long, value_name = "LABEL")]
     subject: Vec<String>,
 
-    /// Of this container or pod, by name or id.
+    /// Match this container or pod, by name or id.
     #[arg(long, value_name = "CONTAINER")]
     container: Vec<String>,
 
-    /// With this verdict: `denied`, `permitted`.
+    /// Match this verdict: `denied`, `permitted`.
     #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = word::<Verdict>)]
     verdict: Vec<Verdict>,
 
-    /// Silent denials, too: those that the policy keeps out of the log. The daemon must watch them (`denyd run --silent`).
+    /// Include silent denials, which the policy does not log. The daemon must watch them (`denyd run --silent`).
     #[arg(long)]
     pub(super) silent: bool,
 
-    /// That this expression wants, as in denyd's configuration: `"write" in action.permissions`.
+    /// Match this filter expression, as in denyd's configuration: `"write" in action.permissions`.
     #[arg(long, value_name = "EXPRESSION")]
     filter: Option<String>,
 }

@@ -30,41 +30,41 @@ use crate::event::{Event, Module};
 
 const AFTER_HELP: &str = "\
 Examples:
-  denyd selftest                              each module that is watched, and each output of the daemon
-  denyd selftest --module landlock,seccomp    these modules alone
+  denyd selftest                              every watched module and every output
+  denyd selftest --module landlock,seccomp    only these modules
   denyd selftest --json | jq '.modules[] | select(.result == \"stopped\")'
 
-For each module a child process has itself refused one thing, really, by the kernel: it lists / under a Landlock domain of
-its own, calls what a seccomp filter of its own kills it for, traces whom Yama keeps from it, becomes what no SELinux policy
-lets anyone become, changes to an AppArmor profile that is not there, opens /dev/mem of a locked-down kernel. None of it
-changes the machine. What can't be caused so is skipped, with the reason. The events are real ones, and stand in the
-outputs and in audit's log: their process is `denyd selftest`.
+For each module, a child process makes the kernel refuse one harmless operation: it lists / in a Landlock domain, makes a \
+system call that its seccomp filter kills, traces a process that Yama protects, changes to an SELinux context that no \
+policy allows, changes to an AppArmor profile that does not exist, or opens /dev/mem on a locked-down kernel. Nothing on \
+the machine changes. Denials that cannot be triggered are skipped, with the reason. The events are real: they appear in \
+the outputs and in the audit log, with the process `denyd selftest`.
 
-The daemon is asked over its socket, as `denyd tail` does. If none runs, this watches by itself, which takes root; then
-there are no outputs to follow the events to.
+Events come from the daemon's socket, as for `denyd tail`. Without a daemon, denyd watches from this process, which \
+requires root; then there are no outputs to test.
 
 Exit status:
-  0  what was caused arrived: as an event, in every output whose filter wants it, and in the metrics if there are any
-  1  something stopped on its way, and it says where; or the daemon broke off
-  2  the command line is wrong
-  3  no daemon runs and this is not root, or the daemon may not be asked
-  4  no daemon runs, and nothing can be watched on this kernel
-  5  nothing could be caused, so nothing is known";
+  0  every triggered denial arrived: as an event, in every output whose filter matches, and in the metrics
+  1  a denial did not arrive (the output says where it stopped), or the connection to the daemon was lost
+  2  invalid command line
+  3  no daemon running and not root, or not permitted to connect
+  4  no daemon running, and no source can be attached on this kernel
+  5  no denial could be triggered";
 
 /// Does what this process was started for, if it is a child of `denyd selftest`. Gives its exit status.
 pub(super) fn child() -> Option<ExitCode> {
     part::main()
 }
 
-/// Cause a harmless denial for each module that is watched, and follow it to every output.
+/// Trigger a harmless denial for each watched module, and follow it to every output.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Selftest {
-    /// These security modules alone.
+    /// Test only these security modules.
     #[arg(long, value_name = "MODULE", value_delimiter = ',', value_parser = select::word::<Module>)]
     module: Vec<Module>,
 
-    /// How long an event may take to arrive, and then to be written by the outputs.
+    /// Maximum time for an event to arrive, and again for the outputs to write it.
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=60))]
     wait: u16,
 

@@ -22,8 +22,8 @@ Examples:
   denyd status --json | jq .posture        for programs
   denyd status >/dev/null || echo \"exit status $?: see denyd status --help\"
 
-It says what getenforce, sestatus, aa-status and auditctl -s say, from the kernel's own files. As another user than root
-some of it is missing, and it says so. denyd itself is asked by its socket, or, who may not use that, by its metrics at
+Shows what getenforce, sestatus, aa-status and auditctl -s show, read from the kernel. Without root some of it is \
+missing, which is reported. The daemon's state comes from its socket, or, if that is not permitted, from its metrics at \
 127.0.0.1:9934.
 
 Exit status:
@@ -34,7 +34,7 @@ Exit status:
   8  what is enforced can't be told: try as root
 The first that is true of 5, 8, 6 and 7 counts.";
 
-/// Say what is enforced on this machine, which sources are watched, and what was lost.
+/// Show enforcement on this machine, attached sources, and losses.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Status {
@@ -46,7 +46,7 @@ pub(super) struct Status {
     #[arg(long, value_name = "PATH", default_value = tail::SOCKET)]
     socket: PathBuf,
 
-    /// Ask not by the socket but by the metrics that the daemon serves here.
+    /// Query the daemon's metrics endpoint instead of its socket.
     #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "socket")]
     daemon: Option<SocketAddr>,
 }

@@ -29,40 +29,40 @@ const LAST: u64 = 10;
 
 const AFTER_HELP: &str = "\
 Examples:
-  denyd tail -f                                what is refused, as it happens
+  denyd tail -f                                follow denials
   denyd tail -n 50                             the last 50 denials
-  denyd tail -u nginx --since -1h              of one service, in the last hour
-  denyd tail -f --module selinux,apparmor      of these modules alone
+  denyd tail -u nginx --since -1h              one service, last hour
+  denyd tail -f --module selinux,apparmor      only these modules
   denyd tail -f --path '/srv/**' --comm php-fpm
-  denyd tail --since today -o rule             the rules that would allow it: read them before you use them
+  denyd tail --since today -o rule             rules that would allow it (review them first)
   denyd tail --since '2026-11-22 10:00' --until '10 min ago' -o json | jq .object.path
 
-The daemon is asked, if one runs; its user, root and the group denyd may ask. Else, and with -f, denyd watches by itself
-while it runs, which takes root. Repeats of a denial are one line with a count (×12).
+Events come from the daemon if one is running; root, its own user and the group denyd may connect. Otherwise -f watches \
+from this process, which requires root. Repeated denials are folded into one line with a count (×12).
 
-In patterns, * and ? stay within a folder, ** does not; \\ takes the next character as it is.
+In patterns, * and ? do not match /, ** does; \\ escapes the next character.
 
 Exit status:
-  0  all was shown that was asked for, or it was ended by Ctrl-C
-  1  standard output was closed or full, the connection to the daemon broke, or there is nothing to show
-  2  the command line is wrong
-  3  no daemon runs and this is not root, or the daemon may not be asked
-  4  no daemon runs, and nothing can be watched on this kernel";
+  0  all requested events shown, or stopped by Ctrl-C
+  1  standard output closed or full, connection to the daemon lost, or no history to show
+  2  invalid command line
+  3  no daemon running and not root, or not permitted to connect
+  4  no daemon running, and no source can be attached on this kernel";
 
-/// Show denials: the last ones, or as they happen.
+/// Show recent denials, or follow new ones.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Tail {
-    /// Go on, with what happens.
+    /// Follow new events.
     #[arg(short, long)]
     follow: bool,
 
-    /// How many of those that were to show; `all` for all. [default: 10, or all with --since]
+    /// Number of past events to show, or `all`. [default: 10, or all with --since]
     #[arg(short = 'n', long = "lines", value_name = "COUNT", value_parser = last)]
     last: Option<Last>,
 
-    /// Only events after this cursor, which --show-cursor has printed. Events that are gone since then are counted.
+    /// Show events after this cursor, which --show-cursor printed. Reports how many are gone.
     #[arg(long, value_name = "CURSOR", conflicts_with = "last")]
     after_cursor: Option<Cursor>,
 
@@ -70,34 +70,34 @@ pub(super) struct Tail {
     #[arg(long)]
     show_cursor: bool,
 
-    /// None from before this time: `2026-11-22 10:00`, `10:00`, `yesterday`, `-1h`, `10 min ago`.
+    /// Show events since this time: `2026-11-22 10:00`, `10:00`, `yesterday`, `-1h`, `10 min ago`.
     #[arg(short = 'S', long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     since: Option<Timestamp>,
 
-    /// None from after this time.
+    /// Show events until this time.
     #[arg(short = 'U', long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     until: Option<Timestamp>,
 
     #[command(flatten)]
     select: select::Select,
 
-    /// How to show an event.
+    /// Output format.
     #[arg(short, long = "output", value_enum, default_value_t = Form::Short, value_name = "FORM")]
     output: Form,
 
-    /// Show repeats one by one.
+    /// Show each repeat on its own line.
     #[arg(long)]
     no_fold: bool,
 
-    /// Don't shorten lines to the width of the terminal.
+    /// Do not truncate lines to the terminal width.
     #[arg(short = 'l', long)]
     full: bool,
 
-    /// Times in UTC.
+    /// Show times in UTC.
     #[arg(long)]
     utc: bool,
 
-    /// Colours: on a terminal and without `NO_COLOR`, always, or never.
+    /// When to use colours; `auto` means on a terminal, unless `NO_COLOR` is set.
     #[arg(long, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     color: ColorChoice,
 
@@ -105,7 +105,7 @@ pub(super) struct Tail {
     listen: listen::Listen,
 }
 
-/// How many of those that were.
+/// The number of past events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Last {
     Count(u64),

@@ -32,25 +32,25 @@ const TURN: Duration = Duration::from_millis(100);
 const AFTER_HELP: &str = "\
 Examples:
   denyd top                            by module, subject, action and unit
-  denyd top --by unit                  which services are refused something
+  denyd top --by unit                  which services are denied
   denyd top --by subject,object,path --module selinux
-  denyd top --by comm,path -n all      also what was before, as far as the history goes
-  denyd top --batch -n all --by unit   what was, as text
+  denyd top --by comm,path -n all      include the whole history
+  denyd top --batch -n all --by unit   the history as a table
 
-The keys are named at the bottom of the screen. Values stay whole: widen the terminal, or press f.
+Key bindings are shown at the bottom of the screen. Press f to show full values.
 
 Exit status:
   0  it was ended by q or Ctrl-C, or with --batch printed the table
   1  there is no terminal and no --batch, or the connection to the daemon broke
-  2  the command line is wrong
-  3  no daemon runs and this is not root, or the daemon may not be asked
-  4  no daemon runs, and nothing can be watched on this kernel";
+  2  invalid command line
+  3  no daemon running and not root, or not permitted to connect
+  4  no daemon running, and no source can be attached on this kernel";
 
-/// Show what is refused most, live.
+/// Show the most frequent denials, live.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Top {
-    /// What to count by.
+    /// Fields to group by.
     #[arg(
         long,
         value_enum,
@@ -60,27 +60,27 @@ pub(super) struct Top {
     )]
     by: Vec<Field>,
 
-    /// What to sort by first.
+    /// Sort order.
     #[arg(long, value_enum, value_name = "ORDER", default_value_t = Order::Rate)]
     sort: Order,
 
-    /// How many of those that were to count, too; `all` for all.
+    /// Number of past events to include, or `all`.
     #[arg(short = 'n', long = "lines", value_name = "COUNT", default_value = "0", value_parser = super::tail::last)]
     last: super::tail::Last,
 
-    /// The time between two pictures, in seconds.
+    /// Refresh interval, in seconds.
     #[arg(short, long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=3600))]
     delay: u16,
 
-    /// Print the table once, after one picture's time, and end: for a pipe or file.
+    /// Print the table once, after one interval, and exit.
     #[arg(short, long)]
     batch: bool,
 
-    /// The width of that table.
+    /// Width of the table with --batch.
     #[arg(long, value_name = "COLUMNS", default_value_t = 120, requires = "batch", value_parser = clap::value_parser!(u16).range(20..=1000))]
     width: u16,
 
-    /// Colours in that table: always or never.
+    /// When to use colours with --batch.
     #[arg(long, value_name = "WHEN", default_value_t = ColorChoice::Auto, requires = "batch")]
     color: ColorChoice,
 

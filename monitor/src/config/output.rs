@@ -55,7 +55,7 @@ enum Problem {
     Relative,
     #[error("`queue` must be from 1 to {LONGEST_QUEUE} events")]
     Queue,
-    #[error("`name` must be 1 to {LONGEST_NAME} small letters, digits, - and _")]
+    #[error("`name` must be 1 to {LONGEST_NAME} lowercase letters, digits, - and _")]
     Name,
     #[error("there are two outputs of the name `{0}`: give one another `name`")]
     SameName(String),

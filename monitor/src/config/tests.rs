@@ -107,7 +107,7 @@ fn a_wrong_value_says_what_is_right() {
         ("[[output]]\nkind = \"file\"\npath = \"x\"", ["line 1", "must be absolute"]),
         ("[[output]]\nkind = \"stdout\"\npath = \"/x\"", ["line 1", "it has name, filter, queue, format"]),
         ("[[output]]\nkind = \"stdout\"\nqueue = 0", ["line 1", "from 1 to 1048576"]),
-        ("[[output]]\nkind = \"stdout\"\nname = \"A b\"", ["line 1", "small letters"]),
+        ("[[output]]\nkind = \"stdout\"\nname = \"A b\"", ["line 1", "lowercase letters"]),
         ("[[output]]\nkind = \"stdout\"\nfilter = \"modul == 1\"", ["line 3", "did you mean `module`?"]),
         ("[[output]]\nkind = \"syslog\"\naddress = \"udp:x\"", ["line 1", "a host and a port"]),
         ("[[output]]\nkind = \"otlp\"\naddress = \"localhost\"", ["line 1", "http://HOST:PORT"]),

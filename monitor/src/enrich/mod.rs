@@ -62,7 +62,7 @@ impl Enricher {
         Self { wait, levels: Levels::default(), accounts: None, containers: None, stacks: None }
     }
 
-    /// Has it name users and groups. The desk is where they are looked up ([`accounts::start`]).
+    /// Enables user and group names. Returns the queue end for the lookup thread ([`accounts::start`]).
     pub fn look_up_accounts(&mut self) -> Desk<Id, Box<str>> {
         let (cache, desk) = Cache::new(self.wait);
         self.accounts = Some(cache);

@@ -107,11 +107,21 @@ impl<T: Targets> Kernel<T> {
     }
 }
 
+/// Entries that say the same, of which a kernel has one.
+const EITHER: [[&str; 2]; 1] = [["mnt_namespace_sequence", "mnt_namespace_is_anonymous"]];
+
 /// The entries of the layout that this kernel doesn't have: the name, and what it should be.
 fn absent(layout: &Layout) -> impl Iterator<Item = (&'static str, String)> {
     let values = layout.as_bytes().chunks_exact(size_of::<u32>());
-    let absent = ENTRIES.iter().zip(values).filter(|(_, value)| *value == ABSENT.to_ne_bytes());
-    absent.map(|(entry, _)| (entry.name, entry.specs[0].to_string()))
+    let absent = |value: &[u8]| *value == ABSENT.to_ne_bytes();
+    let entries: Vec<_> = ENTRIES.iter().zip(values).map(|(entry, value)| (entry, absent(value))).collect();
+    let has = |name: &str| entries.iter().any(|(entry, absent)| entry.name == name && !absent);
+    let said_otherwise = |name: &str| {
+        EITHER.iter().filter(|names| names.contains(&name)).any(|names| names.iter().any(|name| has(name)))
+    };
+    let missing = entries.iter().filter(|(entry, absent)| *absent && !said_otherwise(entry.name));
+    let missing: Vec<_> = missing.map(|(entry, _)| (entry.name, entry.specs[0].to_string())).collect();
+    missing.into_iter()
 }
 
 #[cfg(test)]
@@ -191,6 +201,17 @@ mod tests {
         assert_eq!((hook.as_str(), reason.as_str()), ("fexit/two", "this kernel has no such function"));
         kernel.targets = Only(&["one", "two"]);
         assert_eq!(kernel.programs(&TWO).unwrap(), TWO.programs);
+    }
+
+    #[test]
+    fn what_a_kernel_says_in_another_way_is_not_missing() {
+        let is_entry = |name: &&str| ENTRIES.iter().any(|entry| entry.name == *name);
+        assert!(EITHER.as_flattened().iter().all(is_entry), "{EITHER:?}");
+        let mut kernel = kernel(&[]);
+        kernel.layout.mnt_namespace_is_anonymous = ABSENT;
+        assert_eq!(kernel.missing(&TWO), [""; 0]);
+        kernel.layout.mnt_namespace_sequence = ABSENT;
+        assert_eq!(kernel.missing(&TWO), ["struct mnt_namespace.seq", "struct mnt_namespace.is_anon"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub const DEFAULT_ADDRESS: &str = "127.0.0.1:9934";
 pub struct Config {
     /// Whether they are served at all.
     pub enabled: bool,
-    /// Where: an IP address and a port. Not heeded if systemd hands over a socket.
+    /// Where: an IP address and a port. Ignored when systemd passes a socket.
     pub listen: SocketAddr,
     /// A file as Prometheus's exporters take it (exporter-toolkit's web configuration), for TLS and passwords.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -26,7 +26,7 @@ pub struct Live {
     pub programs: ProgramStats,
     /// What the pipeline counts.
     pub tallies: Arc<Tallies>,
-    /// The outputs that there are now.
+    /// The current outputs.
     pub outputs: Listed,
     /// What the posture is read from.
     pub posture: Mutex<posture::Watch>,

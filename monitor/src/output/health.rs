@@ -24,7 +24,7 @@ impl Health {
     pub fn failed(&mut self, reason: &impl fmt::Display) {
         if !self.counts.failing.swap(true, Relaxed) {
             self.lost_before = self.counts.lost_in_all();
-            tracing::warn!(output = self.counts.name(), %reason, "an output fails; its events wait or are lost");
+            tracing::warn!(output = self.counts.name(), %reason, "output failing; events are queued or lost");
         }
     }
 
@@ -32,7 +32,7 @@ impl Health {
     pub fn works(&mut self) {
         if self.counts.failing.swap(false, Relaxed) {
             let lost = self.counts.lost_in_all() - self.lost_before;
-            tracing::info!(output = self.counts.name(), lost, "an output works again");
+            tracing::info!(output = self.counts.name(), lost, "output recovered");
         }
     }
 }

@@ -47,7 +47,7 @@ pub struct Hub {
     listed: Listed,
 }
 
-/// The outputs that there are at the time.
+/// The current outputs.
 #[derive(Clone, Debug, Default)]
 pub struct Listed(Arc<Mutex<Vec<Listing>>>);
 
@@ -172,7 +172,7 @@ impl Encoder {
         })
     }
 
-    /// The next event is another.
+    /// Discards the encodings of the previous event.
     fn forget(&mut self) {
         self.made.clear();
         self.made.resize(self.encodings.len(), Made::NotYet);

@@ -348,9 +348,9 @@ impl Keeper {
         }
         self.failing = result.is_err();
         match result {
-            Ok(()) => tracing::warn!("the history on disk is written again"),
+            Ok(()) => tracing::warn!("history on disk recovered"),
             Err(error) => {
-                tracing::warn!(%error, "the history on disk can't be written: make room there; events go on as they come");
+                tracing::warn!(%error, "cannot write the history on disk: make room there; events are still reported");
             }
         }
     }

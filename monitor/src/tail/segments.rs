@@ -32,7 +32,7 @@ pub struct Segment {
     path: PathBuf,
 }
 
-/// The files in a folder, the oldest first. What has another name is let be.
+/// The files in a folder, the oldest first. Other files are ignored.
 ///
 /// # Errors
 ///
@@ -75,7 +75,7 @@ impl Segment {
     ///
     /// # Errors
     ///
-    /// If it can't be opened; as when it was removed, being the oldest.
+    /// If the file cannot be opened, for example because rotation removed it.
     pub fn lines(&self) -> io::Result<Lines> {
         let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(&self.path)?;
         Ok(Lines {

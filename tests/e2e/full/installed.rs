@@ -45,7 +45,7 @@ const RECOVERS: &str = r#"
     sed -i 's,^path = "/var/log/denyd/denials.jsonl",&\nqueue = 4096,' /etc/denyd/denyd.toml
     pid=$(systemctl show --property MainPID --value denyd)
     systemctl reload denyd
-    said _SYSTEMD_UNIT=denyd.service "MESSAGE=the configuration was read again" >/dev/null
+    said _SYSTEMD_UNIT=denyd.service "MESSAGE=configuration reloaded" >/dev/null
     [ $(systemctl show --property MainPID --value denyd) = $pid ]
     refuse reloaded
     event=$(python3 /share/everywhere.py $refused)

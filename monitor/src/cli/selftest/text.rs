@@ -29,7 +29,7 @@ impl fmt::Display for Text<'_> {
             writeln!(f, "not watched: {}", names.join(", "))?;
         }
         if !report.daemon {
-            writeln!(f, "no daemon runs, so there are no outputs and metrics to test")?;
+            writeln!(f, "no daemon running, so no outputs or metrics to test")?;
         }
         let stopped = report.modules.iter().filter(|tested| tested.result == Verdict::Stopped).count();
         match report.result {

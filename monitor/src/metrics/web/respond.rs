@@ -16,7 +16,7 @@ const LANDING: &str = "\
 <!doctype html>
 <html lang=\"en\"><head><meta charset=\"utf-8\"><title>denyd</title></head><body>
 <h1>denyd</h1>
-<p>Tells which Linux security module refused what, to whom.</p>
+<p>Linux security denial reporter</p>
 <ul>
 <li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>
 <li><a href=\"/status\">/status</a>: what <code>denyd status</code> reads, as JSON</li>
