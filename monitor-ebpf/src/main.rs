@@ -9,6 +9,7 @@
 
 #![no_std]
 #![no_main]
+#![expect(unreachable_pub, reason = "`pub` here is what other files use; the kernel reaches the programs")]
 #![feature(asm_experimental_arch)]
 #![expect(clippy::inline_always, reason = "a call costs the verifier, and passes at most five arguments")]
 #![expect(

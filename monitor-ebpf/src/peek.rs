@@ -4,6 +4,7 @@
 
 #![no_std]
 #![no_main]
+#![expect(unreachable_pub, reason = "`pub` here is what other files use; the kernel reaches the programs")]
 #![expect(clippy::needless_pass_by_value, reason = "aya's attributes pass the context by value")]
 #![expect(missing_docs, reason = "aya's attribute makes a public function without them")]
 

@@ -6,7 +6,7 @@ use crate::{event::PathRoot, record::Chunk, text};
 
 /// Whether a path's start, the side of the root, is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub(crate) enum Start {
     /// It is.
     There,
     /// It did not fit.
@@ -17,7 +17,7 @@ pub enum Start {
 
 /// A path, as far as the probe could follow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Path {
+pub(crate) struct Path {
     /// From the root on, `/a/b/c`. Where the start is missing there is no leading slash.
     pub text: String,
     /// Where it starts.
@@ -36,7 +36,7 @@ pub struct Path {
 
 /// Whether all mounts of a file system were searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Searched {
+pub(crate) enum Searched {
     /// They were, or the kernel gave the mount.
     All,
     /// There are more than the probe searches.
@@ -44,13 +44,13 @@ pub enum Searched {
 }
 
 /// Why no mount was found, though there may be one.
-pub const MANY_MOUNTS: &str =
+pub(crate) const MANY_MOUNTS: &str =
     "the file system has more mounts than are searched, so the path starts at its root";
 
 impl Path {
     /// Turns a chunk of components, the leaf first and each ended by a NUL, round.
     #[must_use]
-    pub fn of(chunk: &Chunk<'_>) -> Self {
+    pub(crate) fn of(chunk: &Chunk<'_>) -> Self {
         let start = if chunk.has(chunk::FLAG_FAULT) {
             Start::Unreadable
         } else if chunk.has(chunk::FLAG_CUT) {
@@ -91,7 +91,7 @@ impl Path {
 
     /// Why this is no absolute path, where one was to be expected.
     #[must_use]
-    pub fn defect(&self) -> Option<&'static str> {
+    pub(crate) fn defect(&self) -> Option<&'static str> {
         match (self.start, self.root) {
             (Start::Unreadable, _) => Some("the path's start could not be read"),
             (Start::Cut, _) => Some("the path's start did not fit"),

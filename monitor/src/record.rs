@@ -56,7 +56,7 @@ pub enum RecordError {
 
 /// One record: a head whose size and source have been checked, and the bytes after it.
 #[derive(Clone, Copy, Debug)]
-pub struct Record<'a> {
+pub(crate) struct Record<'a> {
     head: &'a Head,
     source: SourceId,
     rest: &'a [u8],
@@ -68,7 +68,7 @@ impl<'a> Record<'a> {
     /// # Errors
     ///
     /// If there is no head, or it is not one of these bytes, or its source is unknown.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, RecordError> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let (head, rest) =
             Head::ref_from_prefix(bytes).map_err(|_| RecordError::NoHead { len: bytes.len() })?;
         let rest = usize::from(head.size)
@@ -85,13 +85,13 @@ impl<'a> Record<'a> {
 
     /// The head.
     #[must_use]
-    pub fn head(&self) -> &'a Head {
+    pub(crate) fn head(&self) -> &'a Head {
         self.head
     }
 
     /// Which source wrote it.
     #[must_use]
-    pub fn source(&self) -> SourceId {
+    pub(crate) fn source(&self) -> SourceId {
         self.source
     }
 
@@ -100,7 +100,9 @@ impl<'a> Record<'a> {
     /// # Errors
     ///
     /// If there are too few bytes.
-    pub fn body<B: FromBytes + Immutable + KnownLayout>(&self) -> Result<(&'a B, Chunks<'a>), RecordError> {
+    pub(crate) fn body<B: FromBytes + Immutable + KnownLayout>(
+        &self,
+    ) -> Result<(&'a B, Chunks<'a>), RecordError> {
         B::ref_from_prefix(self.rest)
             .map(|(body, rest)| (body, Chunks { rest }))
             .map_err(|_| RecordError::NoBody { source_id: self.source, len: self.rest.len() })
@@ -109,14 +111,14 @@ impl<'a> Record<'a> {
 
 /// Which source wrote a record, as far as even a damaged one tells.
 #[must_use]
-pub fn source_of(bytes: &[u8]) -> Option<SourceId> {
+pub(crate) fn source_of(bytes: &[u8]) -> Option<SourceId> {
     let number = bytes.get(std::mem::offset_of!(Head, source))?;
     SourceId::try_read_from_bytes(std::slice::from_ref(number)).ok()
 }
 
 /// A string, path or label of variable length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chunk<'a> {
+pub(crate) struct Chunk<'a> {
     /// What it is.
     pub kind: ChunkKind,
     /// A set of [`monitor_common::chunk`]'s flags.
@@ -128,14 +130,14 @@ pub struct Chunk<'a> {
 impl Chunk<'_> {
     /// Whether it has this flag.
     #[must_use]
-    pub fn has(&self, flag: u8) -> bool {
+    pub(crate) fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
 }
 
 /// The chunks of a record, in the order in which they were written. It ends after the first error.
 #[derive(Clone, Debug)]
-pub struct Chunks<'a> {
+pub(crate) struct Chunks<'a> {
     rest: &'a [u8],
 }
 

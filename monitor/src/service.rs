@@ -8,51 +8,49 @@ use std::{fmt, future::pending};
 use sd_notify::NotifyState;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// The service manager.
+/// What keeps the service manager from taking denyd for dead, if there is one that asks for it.
 #[derive(Debug)]
-pub struct Manager {
-    watchdog: Option<Interval>,
-}
+pub(crate) struct Watchdog(Option<Interval>);
 
-impl Manager {
-    /// The one that started denyd, if one did. Must be called within a tokio runtime.
+impl Watchdog {
+    /// As the service manager that started denyd asks for it. Must be called within a tokio runtime.
     #[must_use]
-    pub fn of_this_process() -> Self {
+    pub(crate) fn of_this_process() -> Self {
         // Twice in its time, as sd_watchdog_enabled(3) advises.
         let watchdog = sd_notify::watchdog_enabled().map(|limit| {
             let mut interval = interval(limit / 2);
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
             interval
         });
-        Self { watchdog }
-    }
-
-    /// denyd does now what its configuration says.
-    pub fn ready(&self, status: impl fmt::Display) {
-        tell(&[NotifyState::Ready, NotifyState::Status(&status.to_string())]);
-    }
-
-    /// denyd reads its configuration again.
-    pub fn reloading(&self) {
-        match NotifyState::monotonic_usec_now() {
-            Ok(now) => tell(&[NotifyState::Reloading, now]),
-            Err(error) => tracing::debug!(%error, "the time of a reload is unknown"),
-        }
-    }
-
-    /// denyd ends.
-    pub fn stopping(&self) {
-        tell(&[NotifyState::Stopping, NotifyState::Status("writing what is queued")]);
+        Self(watchdog)
     }
 
     /// Tells that denyd is alive whenever it is due, for ever.
-    pub async fn feed_watchdog(&mut self) {
-        let Some(watchdog) = &mut self.watchdog else { return pending().await };
+    pub(crate) async fn feed(&mut self) {
+        let Some(watchdog) = &mut self.0 else { return pending().await };
         loop {
             watchdog.tick().await;
             tell(&[NotifyState::Watchdog]);
         }
     }
+}
+
+/// denyd does now what its configuration says.
+pub(crate) fn ready(status: impl fmt::Display) {
+    tell(&[NotifyState::Ready, NotifyState::Status(&status.to_string())]);
+}
+
+/// denyd reads its configuration again.
+pub(crate) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::debug!(%error, "the time of a reload is unknown"),
+    }
+}
+
+/// denyd ends.
+pub(crate) fn stopping() {
+    tell(&[NotifyState::Stopping, NotifyState::Status("writing what is queued")]);
 }
 
 fn tell(state: &[NotifyState<'_>]) {

@@ -36,7 +36,7 @@ const DERIVED: [(&str, &str); 22] = [
 ];
 
 /// The values of an event that neither audit's records, nor the case, nor a rule accounts for.
-pub fn unaccounted(event: &Value, records: &[Record], expected: &[Expectation]) -> Vec<String> {
+pub(crate) fn unaccounted(event: &Value, records: &[Record], expected: &[Expectation]) -> Vec<String> {
     let mut faults = Vec::new();
     for part in PARTS {
         for name in leaves(&event[part], part) {
@@ -97,7 +97,7 @@ fn in_record(name: &str, records: &[Record]) -> bool {
 }
 
 /// What the event gets wrong of the file, which the actor looked at before the operation.
-pub fn of_file(event: &Value, report: &Report) -> Vec<String> {
+pub(crate) fn of_file(event: &Value, report: &Report) -> Vec<String> {
     let object = &event["object"];
     let path = object["path"].as_str().filter(|_| object["path_root"] == "mount_namespace");
     let Some(file) = path.and_then(|path| report.facts.get(&format!("stat {path}"))) else {
@@ -123,7 +123,7 @@ fn leaves(value: &Value, name: &str) -> Vec<String> {
 }
 
 /// Whether the check finds what it is for.
-pub fn finds_inventions() -> Result<(), String> {
+pub(crate) fn finds_inventions() -> Result<(), String> {
     let record = Record::parse(
         "audit: type=1400 audit(1.5:7): avc:  denied  { name_bind } for  pid=1 comm=\"x\" src=5599 \
          scontext=u:r:a_t:s0 tcontext=u:object_r:p_t:s0 tclass=tcp_socket permissive=0",

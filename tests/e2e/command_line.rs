@@ -25,7 +25,7 @@ const FAILED: i32 = 1;
 const USER: u32 = 65_534;
 
 /// Trials on this machine, and a guest for what it can't show.
-pub fn plan(plan: &mut Plan) {
+pub(crate) fn plan(plan: &mut Plan) {
     plan.add([
         Trial::test("command/unknown_flag", || refuses(&["run", "--sauce"], USAGE, "--sauce")),
         Trial::test("command/unknown_verb", || refuses(&["runn"], USAGE, "run")),

@@ -6,11 +6,12 @@ use xtask::{process, vm::Guest, workspace};
 
 /// Puts denyd where packages put it, makes the folders that its unit makes, and allows kprobes with `CAP_PERFMON`, as
 /// docs/service.md has it.
-pub const PREPARE: &str = "mv /usr/local/bin/denyd /usr/bin/ && mkdir -p /run/denyd /var/lib/denyd && \
+pub(crate) const PREPARE: &str = "mv /usr/local/bin/denyd /usr/bin/ && mkdir -p /run/denyd /var/lib/denyd && \
     echo 2 >/proc/sys/kernel/perf_event_paranoid && ";
 
 /// What starts it under the profile, or fails: `CapabilityBoundingSet=` and `AppArmorProfile=` of the unit.
-pub const ENTER: &str = "setpriv --bounding-set=-all,+bpf,+perfmon,+syslog,+setpcap aa-exec -p denyd --";
+pub(crate) const ENTER: &str =
+    "setpriv --bounding-set=-all,+bpf,+perfmon,+syslog,+setpcap aa-exec -p denyd --";
 
 /// What goes into `/etc/apparmor.d/local/denyd` here: what the unit hides from denyd, so that it doesn't get as far as to
 /// ask the profile.
@@ -20,7 +21,7 @@ const LOCAL: &str = "/dev/kmsg r,\nnetwork netlink raw,\n";
 const ABI: &str = "etc/apparmor.d/abi/3.0";
 
 /// The guest, which loads the profile before it runs anything.
-pub fn confine(guest: Guest) -> Result<Guest, String> {
+pub(crate) fn confine(guest: Guest) -> Result<Guest, String> {
     static PROFILE: LazyLock<Result<PathBuf, String>> = LazyLock::new(flattened);
     let profile = PROFILE.as_ref().map_err(Clone::clone)?;
     Ok(guest.file(profile, "etc/apparmor.d/denyd-itself").file(format!("/{ABI}"), ABI))

@@ -36,7 +36,7 @@ struct Format {
 }
 
 /// A guest for each format.
-pub fn plan(plan: &mut Plan) {
+pub(crate) fn plan(plan: &mut Plan) {
     let ecs = Format {
         name: "ecs",
         faults: ecs::faults,

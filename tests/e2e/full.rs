@@ -60,7 +60,7 @@ const TIMEOUT: Duration = Duration::from_mins(20);
 
 /// Something that is done in a full guest, and what must come of it.
 #[derive(Clone, Copy)]
-pub struct Step {
+pub(crate) struct Step {
     /// The trial's name, as what a user sees.
     pub name: &'static str,
     /// The module in force in the guest.
@@ -84,7 +84,7 @@ fn steps() -> impl Iterator<Item = Step> {
 }
 
 /// The steps that are asked for, in a guest for each module.
-pub fn plan(plan: &mut Plan) {
+pub(crate) fn plan(plan: &mut Plan) {
     for module in [Module::Selinux, Module::Apparmor] {
         let name = |step: &Step| format!("{KERNEL}/full-{module}/{}", step.name);
         let steps: Vec<_> =
@@ -137,7 +137,7 @@ fn unindented(script: &str) -> String {
 }
 
 /// What a step's check looks at.
-pub struct Seen<'a> {
+pub(crate) struct Seen<'a> {
     /// The step, as it went.
     pub report: &'a StepReport,
     /// Everything that came out of the guest: events and records of all steps.
@@ -146,26 +146,31 @@ pub struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     /// A fact that the script told.
-    pub fn fact(&self, name: &str) -> Result<&'a str, String> {
+    pub(crate) fn fact(&self, name: &str) -> Result<&'a str, String> {
         let fact = self.report.facts.get(name);
         fact.map(String::as_str).ok_or_else(|| format!("the script did not tell `{name}`"))
     }
 
     /// A fact that is a number, such as the process id of what `known` ran.
-    pub fn number(&self, name: &str) -> Result<u64, String> {
+    pub(crate) fn number(&self, name: &str) -> Result<u64, String> {
         let fact = self.fact(name)?;
         fact.parse().map_err(|error| format!("`{name}` is `{fact}`: {error}"))
     }
 
     /// The events of a process that `known` ran, in order.
-    pub fn events_of(&self, known: &str) -> Result<Vec<&'a Value>, String> {
+    pub(crate) fn events_of(&self, known: &str) -> Result<Vec<&'a Value>, String> {
         let pid = self.number(known)?;
         Ok(self.session.events.iter().filter(|event| event["process"]["pid"] == pid).collect())
     }
 
     /// Whether a process that `known` ran has so many events, which all say what they must, and the same as audit's
     /// records of its denials.
-    pub fn all_agree(&self, known: &str, count: usize, expectation: &Expectation) -> Result<(), String> {
+    pub(crate) fn all_agree(
+        &self,
+        known: &str,
+        count: usize,
+        expectation: &Expectation,
+    ) -> Result<(), String> {
         let events = self.events_of(known)?;
         let mut faults = Vec::new();
         if events.len() != count {
@@ -187,7 +192,7 @@ impl<'a> Seen<'a> {
     }
 
     /// The changes of a policy by what `known` ran, and by what that ran.
-    pub fn changes_below(&self, known: &str) -> Result<Vec<&'a Value>, String> {
+    pub(crate) fn changes_below(&self, known: &str) -> Result<Vec<&'a Value>, String> {
         let pid = Value::from(self.number(known)?);
         let below = |event: &&Value| {
             let ancestors = event["process"]["ancestors"].as_array().into_iter().flatten();

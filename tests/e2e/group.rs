@@ -33,7 +33,7 @@ const KEEP: &str = "DENYD_E2E_KEEP";
 
 /// What a group's guest is.
 #[derive(Clone, Copy, Debug)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// xtask's name of the kernel.
     pub kernel: &'static str,
     /// What is in force, and whose cases run.
@@ -47,14 +47,14 @@ pub struct Setting {
 }
 
 /// The cases that run in one guest.
-pub struct Group {
+pub(crate) struct Group {
     setting: Setting,
     guest: Arc<Booted<Session>>,
 }
 
 /// What came out of a guest.
 #[derive(Default)]
-pub struct Session {
+pub(crate) struct Session {
     /// The cases, as they went.
     pub reports: Vec<Report>,
     /// The processes that had one number, one after another.
@@ -87,28 +87,28 @@ pub struct Session {
 
 impl Group {
     /// A group that has not run yet.
-    pub fn new(setting: Setting, cases: Vec<&'static str>) -> Self {
+    pub(crate) fn new(setting: Setting, cases: Vec<&'static str>) -> Self {
         let guest = Booted::new(setting.name(), move || setting.run(&cases));
         Self { setting, guest }
     }
 
     /// The guest that it runs in.
-    pub fn guest(&self) -> &Arc<Booted<Session>> {
+    pub(crate) fn guest(&self) -> &Arc<Booted<Session>> {
         &self.guest
     }
 
     /// What came out of the guest.
-    pub fn session(&self) -> Result<&Session, String> {
+    pub(crate) fn session(&self) -> Result<&Session, String> {
         self.guest.outcome()
     }
 
     /// The modules whose cases ran.
-    pub fn modules(&self) -> &'static [Module] {
+    pub(crate) fn modules(&self) -> &'static [Module] {
         self.setting.stage.modules
     }
 
     /// Whether denyd was asked for silent denials, too.
-    pub fn silent(&self) -> bool {
+    pub(crate) fn silent(&self) -> bool {
         self.setting.silent
     }
 }
@@ -170,7 +170,7 @@ impl Setting {
 }
 
 /// denyd, built once.
-pub fn denyd() -> Result<&'static str, String> {
+pub(crate) fn denyd() -> Result<&'static str, String> {
     static DENYD: LazyLock<Result<String, String>> = LazyLock::new(|| {
         let path = workspace::build_denyd(Profile::Dev).map_err(|error| error.to_string())?;
         Ok(path.to_string_lossy().into_owned())
@@ -179,7 +179,12 @@ pub fn denyd() -> Result<&'static str, String> {
 }
 
 /// Boots a guest with the tests' policy and programs, runs a shell script in it, and returns what it prints.
-pub fn run_in_guest(kernel: &str, module: vm::Module, append: &str, script: &str) -> Result<String, String> {
+pub(crate) fn run_in_guest(
+    kernel: &str,
+    module: vm::Module,
+    append: &str,
+    script: &str,
+) -> Result<String, String> {
     boot(&with_policy(guest(kernel, module)?).append(append), script)
 }
 
@@ -195,7 +200,7 @@ fn with_policy(guest: Guest) -> Guest {
 }
 
 /// A guest with the tests' programs.
-pub fn guest(kernel: &str, module: vm::Module) -> Result<Guest, String> {
+pub(crate) fn guest(kernel: &str, module: vm::Module) -> Result<Guest, String> {
     with_programs(resolve(kernel)?, module)
 }
 
@@ -210,14 +215,14 @@ fn resolve(kernel: &str) -> Result<Kernel, String> {
 }
 
 /// Boots a guest, runs a shell script in it, and returns what it prints.
-pub fn boot(guest: &Guest, script: &str) -> Result<String, String> {
+pub(crate) fn boot(guest: &Guest, script: &str) -> Result<String, String> {
     let outcome = guest.run(["sh", "-c", script], &mut std::io::sink()).map_err(|error| error.to_string())?;
     Ok(String::from_utf8_lossy(&outcome.output).into_owned())
 }
 
 impl Session {
     /// Takes the output of a guest apart, and keeps it under `name` if it is asked for.
-    pub fn read(output: &str, name: &str) -> Result<Self, String> {
+    pub(crate) fn read(output: &str, name: &str) -> Result<Self, String> {
         if let Some(folder) = std::env::var_os(KEEP) {
             std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
             let file = Path::new(&folder).join(format!("{name}.jsonl").to_lowercase());

@@ -13,12 +13,12 @@ const CLOCK_TICK: f64 = 0.02;
 const ANCESTORS: usize = 8;
 
 /// What the event gets wrong about the process that asked; empty if nothing.
-pub fn mismatches(event: &Value, report: &Report) -> Vec<String> {
+pub(crate) fn mismatches(event: &Value, report: &Report) -> Vec<String> {
     mismatches_of("process", event, report)
 }
 
 /// What the event gets wrong about the process in this field; empty if nothing.
-pub fn mismatches_of(which: &str, event: &Value, report: &Report) -> Vec<String> {
+pub(crate) fn mismatches_of(which: &str, event: &Value, report: &Report) -> Vec<String> {
     let mut mismatches = Mismatches { which, event, found: Vec::new() };
     let ProcessFacts { uids, gids, .. } = report.process;
     let process = &report.process;

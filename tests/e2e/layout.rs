@@ -67,7 +67,7 @@ const ABSENCES: [(&str, &[&str]); 3] = [
 ];
 
 /// The trials of each kernel.
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for (kernel, absent) in ABSENCES {
         let of = |name: &str| format!("{kernel}/layout/{name}");

@@ -15,7 +15,7 @@ use std::{
 use libtest_mimic::{Arguments, Trial};
 
 /// What trials wait for: something that comes out of a guest.
-pub struct Booted<T> {
+pub(crate) struct Booted<T> {
     name: String,
     run: Box<dyn Fn() -> Result<T, String> + Send + Sync>,
     outcome: OnceLock<Result<T, String>>,
@@ -24,7 +24,7 @@ pub struct Booted<T> {
 
 impl<T> Booted<T> {
     /// A guest that has not run yet.
-    pub fn new(
+    pub(crate) fn new(
         name: impl Into<String>,
         run: impl Fn() -> Result<T, String> + Send + Sync + 'static,
     ) -> Arc<Self> {
@@ -33,7 +33,7 @@ impl<T> Booted<T> {
     }
 
     /// What came out of it, once it has ended.
-    pub fn outcome(&self) -> Result<&T, String> {
+    pub(crate) fn outcome(&self) -> Result<&T, String> {
         self.outcome.wait().as_ref().map_err(Clone::clone)
     }
 }
@@ -61,7 +61,7 @@ impl<T: Send + Sync> Boot for Booted<T> {
 }
 
 /// The trials of a run and the guests that they need.
-pub struct Plan {
+pub(crate) struct Plan {
     arguments: Arguments,
     trials: Vec<Trial>,
     guests: Vec<Arc<dyn Boot>>,
@@ -69,19 +69,19 @@ pub struct Plan {
 
 impl Plan {
     /// What the command line asks for, without a trial yet.
-    pub fn new(mut arguments: Arguments) -> Self {
+    pub(crate) fn new(mut arguments: Arguments) -> Self {
         // Trials wait for guests, and what they say is easier to follow in order.
         arguments.test_threads.get_or_insert(1);
         Self { arguments, trials: Vec::new(), guests: Vec::new() }
     }
 
     /// Adds trials that need no guest.
-    pub fn add(&mut self, trials: impl IntoIterator<Item = Trial>) {
+    pub(crate) fn add(&mut self, trials: impl IntoIterator<Item = Trial>) {
         self.trials.extend(trials);
     }
 
     /// Adds a guest and its trials. It boots only if one of them is asked for.
-    pub fn add_guest<T: Send + Sync + 'static>(&mut self, guest: &Arc<Booted<T>>, trials: Vec<Trial>) {
+    pub(crate) fn add_guest<T: Send + Sync + 'static>(&mut self, guest: &Arc<Booted<T>>, trials: Vec<Trial>) {
         if trials.iter().any(|trial| self.is_asked(trial.name())) {
             self.guests.push(Arc::<Booted<T>>::clone(guest));
         }
@@ -89,14 +89,14 @@ impl Plan {
     }
 
     /// Whether the filters of the command line leave this trial, as `libtest_mimic` reads them.
-    pub fn is_asked(&self, name: &str) -> bool {
+    pub(crate) fn is_asked(&self, name: &str) -> bool {
         let Arguments { filter, skip, exact, .. } = &self.arguments;
         let matches = |filter: &String| if *exact { name == filter } else { name.contains(filter.as_str()) };
         filter.as_ref().is_none_or(matches) && !skip.iter().any(matches)
     }
 
     /// Runs it all.
-    pub fn run(self) -> ExitCode {
+    pub(crate) fn run(self) -> ExitCode {
         if self.arguments.list {
             return libtest_mimic::run(&self.arguments, self.trials).exit_code();
         }

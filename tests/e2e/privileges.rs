@@ -37,7 +37,7 @@ look selftest "watching from this process" denyd selftest
 "#;
 
 /// A trial for each verb on each kernel.
-pub fn plan(plan: &mut Plan) {
+pub(crate) fn plan(plan: &mut Plan) {
     for kernel in KERNELS {
         let guest = Booted::new(format!("{kernel}-privileges"), move || {
             run_in_guest(kernel, vm::Module::Apparmor, "", SCRIPT)

@@ -14,7 +14,7 @@ static VALIDATOR: LazyLock<Result<Validator, String>> = LazyLock::new(|| {
 });
 
 /// Whether every event of a group does, those of other modules, too.
-pub fn every_event(group: &Group) -> Result<(), String> {
+pub(crate) fn every_event(group: &Group) -> Result<(), String> {
     let validator = VALIDATOR.as_ref().map_err(Clone::clone)?;
     let events = &group.session()?.events;
     if events.is_empty() {

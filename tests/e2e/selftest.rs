@@ -85,7 +85,7 @@ part alone denyd selftest --module seccomp,yama
 "#;
 
 /// A guest for each kernel.
-pub fn plan(plan: &mut Plan) {
+pub(crate) fn plan(plan: &mut Plan) {
     for guest in &GUESTS {
         let &Guest { kernel, module, append, .. } = guest;
         let booted =

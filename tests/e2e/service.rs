@@ -58,7 +58,7 @@ echo "=== program log"; cat <&3
 "#;
 
 /// A guest for each kernel.
-pub fn plan(plan: &mut Plan) {
+pub(crate) fn plan(plan: &mut Plan) {
     for (kernel, _) in KERNELS {
         let guest = Booted::new(format!("{kernel}-service"), move || {
             boot(&guest(kernel, vm::Module::Apparmor)?, SCRIPT)
@@ -91,7 +91,7 @@ fn part<'o>(output: &'o str, head: &str) -> Result<&'o str, String> {
 }
 
 /// What is wrong, with what was printed, unless it is right.
-pub fn holds(right: bool, what: &str, output: &str) -> Result<(), String> {
+pub(crate) fn holds(right: bool, what: &str, output: &str) -> Result<(), String> {
     if right { Ok(()) } else { Err(format!("{what}:\n{output}")) }
 }
 

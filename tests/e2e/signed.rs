@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use xtask::{kernel::Kernel, process};
 
 /// What a guest with a policy of IPE needs. Its files are gone when it is dropped.
-pub struct Signed {
+pub(crate) struct Signed {
     folder: TempDir,
     /// A kernel that trusts the policy's certificate.
     pub kernel: Kernel,
@@ -14,7 +14,7 @@ pub struct Signed {
 
 impl Signed {
     /// Signs a policy with a new key, for a kernel that is like this one but trusts that key.
-    pub fn policy(kernel: &Kernel, policy: &str) -> Result<Self, String> {
+    pub(crate) fn policy(kernel: &Kernel, policy: &str) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let shared = folder.path().join("share");
         fs::create_dir(&shared).map_err(|error| error.to_string())?;
@@ -39,7 +39,7 @@ impl Signed {
     }
 
     /// The folder with the policy, `ipe.p7b`.
-    pub fn shared(&self) -> PathBuf {
+    pub(crate) fn shared(&self) -> PathBuf {
         self.folder.path().join("share")
     }
 }

@@ -6,7 +6,7 @@ use xtask::vm;
 
 /// A kind of guest.
 #[derive(Debug)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// What files with its output are called after.
     pub name: &'static str,
     /// The modules whose cases run there.
@@ -24,7 +24,7 @@ pub struct Stage {
 }
 
 /// All of them.
-pub static STAGES: [Stage; 8] = [
+pub(crate) static STAGES: [Stage; 8] = [
     of_one("selinux", &[Module::Selinux], vm::Module::Selinux, "default"),
     of_one("apparmor", &[Module::Apparmor], vm::Module::Apparmor, "default"),
     of_one("landlock", &[Module::Landlock], vm::Module::None, "default"),
@@ -81,12 +81,12 @@ const fn of_one(
 
 impl Stage {
     /// Whether denyd is asked only for what runs when something is refused.
-    pub fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         self.sources == "default"
     }
 
     /// The modules' names: `seccomp+yama`.
-    pub fn module_names(&self) -> String {
+    pub(crate) fn module_names(&self) -> String {
         self.modules.iter().map(|module| module.name()).collect::<Vec<_>>().join("+")
     }
 }

@@ -29,7 +29,7 @@ use crate::{
 const LOG_TAIL: usize = 20;
 
 /// Whether a case went as it says, and denyd and audit said of it what they must.
-pub fn case(case: &Case, group: &Group) -> Result<(), String> {
+pub(crate) fn case(case: &Case, group: &Group) -> Result<(), String> {
     let session = group.session()?;
     let report = session.reports.iter().find(|report| report.case == case.name);
     let report = report.ok_or_else(|| format!("the actor did not report {}", case.name))?;
@@ -78,7 +78,7 @@ pub fn case(case: &Case, group: &Group) -> Result<(), String> {
 }
 
 /// What the events of a process and audit's records of its denials don't agree in.
-pub fn disagreements_with_audit(session: &Session, pid: u32, events: &[&Value]) -> Vec<String> {
+pub(crate) fn disagreements_with_audit(session: &Session, pid: u32, events: &[&Value]) -> Vec<String> {
     let records = records_of(&session.records, pid);
     let mut faults = compare_with_audit(&records, events, session);
     // A boolean has a record of its own; events tell of all that were set together.
@@ -118,7 +118,7 @@ fn of_kernel_log(session: &Session, event: &Value) -> Vec<String> {
 }
 
 /// What the events of a process and audit's records of its changes of policy don't agree in.
-pub fn compare_changes_with_audit(session: &Session, pid: u32, events: &[&Value]) -> Vec<String> {
+pub(crate) fn compare_changes_with_audit(session: &Session, pid: u32, events: &[&Value]) -> Vec<String> {
     let of_process = |record: &&Record| record.is_change() && record.number("pid") == Some(pid.into());
     let records: Vec<_> = session.records.iter().filter(of_process).collect();
     audit::compare_changes(&records, events)
@@ -176,7 +176,7 @@ fn caller(record: &Record, callers: &BTreeMap<u64, i64>) -> Option<i64> {
 }
 
 /// Whether every event and every record of the module belongs to some case.
-pub fn nothing_else(group: &Group) -> Result<(), String> {
+pub(crate) fn nothing_else(group: &Group) -> Result<(), String> {
     let session = group.session()?;
     let reported = session.reports.iter().map(|report| report.process.pid);
     let hidden = session.hidden.iter().map(|hidden| hidden.pid);
@@ -218,14 +218,14 @@ fn of_preparation(event: &Value) -> bool {
 }
 
 /// Whether denyd met no refusal of its own. It counts those and does not report them.
-pub fn refused_nothing(group: &Group) -> Result<(), String> {
+pub(crate) fn refused_nothing(group: &Group) -> Result<(), String> {
     let own = |message: &&String| message.contains("denyd's own") || message.contains("denyd itself");
     let messages: Vec<_> = group.session()?.messages.iter().filter(own).map(String::as_str).collect();
     if messages.is_empty() { Ok(()) } else { Err(messages.join("\n")) }
 }
 
 /// Whether denyd ended in order and lost nothing.
-pub fn accounts(group: &Group) -> Result<(), String> {
+pub(crate) fn accounts(group: &Group) -> Result<(), String> {
     let session = group.session()?;
     let messages = session.messages.join("\n");
     if session.ended.as_deref() != Some("exit status: 0") {
@@ -271,7 +271,7 @@ fn balanced(account: &str) -> Option<usize> {
 
 /// Whether a process that is in many events starts at the same time in all, so that events can be told to be of one
 /// process.
-pub fn one_start_each(group: &Group) -> Result<(), String> {
+pub(crate) fn one_start_each(group: &Group) -> Result<(), String> {
     let mut starts: BTreeMap<u64, HashSet<&str>> = BTreeMap::new();
     // A process id that many have, on purpose, is another matter.
     for event in group.session()?.events.iter().filter(|event| !of_standing(event)) {
@@ -305,7 +305,7 @@ fn of_standing(event: &Value) -> bool {
 }
 
 /// Whether each of the processes that had one number has its one event, in which all is its own.
-pub fn reuse(group: &Group, count: u32) -> Result<(), String> {
+pub(crate) fn reuse(group: &Group, count: u32) -> Result<(), String> {
     let session = group.session()?;
     let heirs = &session.heirs;
     let Some(first) = heirs.first() else { return Err(nothing_done(session)) };
@@ -329,7 +329,7 @@ pub fn reuse(group: &Group, count: u32) -> Result<(), String> {
 }
 
 /// Whether the event of a process in namespaces of its own says all of it as the initial ones see it.
-pub fn nested(group: &Group) -> Result<(), String> {
+pub(crate) fn nested(group: &Group) -> Result<(), String> {
     let session = group.session()?;
     let Some(report) = &session.nested else { return Err(nothing_done(session)) };
     let of_process = |event: &&Value| of_standing(event) && event["process"]["pid"] == report.process.pid;
@@ -340,7 +340,7 @@ pub fn nested(group: &Group) -> Result<(), String> {
 }
 
 /// Whether each process that hid what it could has its one event, that says who was refused what.
-pub fn lengths(group: &Group) -> Result<(), String> {
+pub(crate) fn lengths(group: &Group) -> Result<(), String> {
     let session = group.session()?;
     if session.hidden.len() != lengths::combinations().len() {
         return Err(format!("{} processes: {}", session.hidden.len(), nothing_done(session)));
@@ -410,7 +410,7 @@ fn nothing_done(session: &Session) -> String {
 
 /// Whether what the object manager told is an event, of which the kernel knows the manager; and nothing else that was
 /// told is.
-pub fn manager(group: &Group) -> Result<(), String> {
+pub(crate) fn manager(group: &Group) -> Result<(), String> {
     let session = group.session()?;
     let Some(report) = &session.manager else { return Err(nothing_done(session)) };
     let told: Vec<_> = session.events.iter().filter(|event| event.get("manager").is_some()).collect();
@@ -435,7 +435,7 @@ pub fn manager(group: &Group) -> Result<(), String> {
 }
 
 /// Whether each process of a storm has its one event, with its own user and program.
-pub fn storm(group: &Group, count: u32) -> Result<(), String> {
+pub(crate) fn storm(group: &Group, count: u32) -> Result<(), String> {
     let session = group.session()?;
     let drops = &session.drops;
     let mut faults = String::new();
@@ -472,7 +472,7 @@ pub fn storm(group: &Group, count: u32) -> Result<(), String> {
 }
 
 /// Whether no program ran, except some whose names start so.
-pub fn quiet(group: &Group, except: Option<&str>) -> Result<(), String> {
+pub(crate) fn quiet(group: &Group, except: Option<&str>) -> Result<(), String> {
     let session = group.session()?;
     let Some(Quiet { operations, runs }) = &session.quiet else {
         return Err(nothing_done(session));

@@ -3,13 +3,13 @@
 use serde_json::Value;
 use xtask::prometheus::Variables;
 
-pub struct Query {
+pub(crate) struct Query {
     pub panel: String,
     pub expression: String,
 }
 
 /// Every query of the dashboard, with Grafana's variables replaced as Grafana would.
-pub fn queries() -> Vec<Query> {
+pub(crate) fn queries() -> Vec<Query> {
     let text = std::fs::read_to_string(crate::folder("prometheus/dashboard.json")).unwrap();
     let dashboard: Value = serde_json::from_str(&text).unwrap();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();

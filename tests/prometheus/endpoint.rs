@@ -26,7 +26,7 @@ use monitor::{
 /// How long a scrape may take to come, on the busiest machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     pub metrics: Arc<Metrics>,
     serving: Serving,
     observer: Observer,
@@ -37,7 +37,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// An endpoint that some denials were counted in already.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (scraped, scrapes) = mpsc::channel();
         let denials = Arc::new(AtomicU64::new(0));
         let seen = Arc::clone(&denials);
@@ -55,16 +55,16 @@ impl Endpoint {
         endpoint
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.serving.address()
     }
 
-    pub fn wait_for_a_scrape(&self) {
+    pub(crate) fn wait_for_a_scrape(&self) {
         self.scrapes.recv_timeout(PATIENCE).expect("Prometheus scrapes");
     }
 
     /// Has every event happen once.
-    pub fn deny_something(&mut self) {
+    pub(crate) fn deny_something(&mut self) {
         for event in &self.events {
             self.observer.observe(event, event.time + jiff::SignedDuration::from_micros(300));
         }

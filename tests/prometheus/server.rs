@@ -6,14 +6,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 use xtask::{prometheus, setup::prometheus::Prometheus};
 
-pub struct Server {
+pub(crate) struct Server {
     server: prometheus::Server,
     _folder: TempDir,
 }
 
 impl Server {
     /// Starts it with the rules of the repository; it scrapes this address every second.
-    pub fn start(programs: &Prometheus, target: SocketAddr) -> Self {
+    pub(crate) fn start(programs: &Prometheus, target: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let rules = crate::folder("prometheus/alerts.yml").canonicalize().unwrap();
         let configuration = format!(
@@ -28,7 +28,7 @@ impl Server {
     }
 
     /// What it answers to a query: the samples.
-    pub fn ask(&self, expression: &str) -> Vec<Value> {
+    pub(crate) fn ask(&self, expression: &str) -> Vec<Value> {
         self.server.instant(expression, None).unwrap_or_else(|error| panic!("{error}"))
     }
 }

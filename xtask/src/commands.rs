@@ -1,9 +1,9 @@
 //! One file per verb of `cargo xtask`.
 
-pub mod demo;
-pub mod deny;
-pub mod pictures;
-pub mod run;
-pub mod setup;
-pub mod test;
-pub mod vm;
+pub(crate) mod demo;
+pub(crate) mod deny;
+pub(crate) mod pictures;
+pub(crate) mod run;
+pub(crate) mod setup;
+pub(crate) mod test;
+pub(crate) mod vm;

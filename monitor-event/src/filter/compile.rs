@@ -30,7 +30,7 @@ const FUNCTIONS: [&str; 8] =
     ["startsWith", "endsWith", "contains", "matches", "glob", "exists", "has", "timestamp"];
 
 /// Parses and checks a filter.
-pub fn compile(text: &str) -> Result<Program, FilterError> {
+pub(super) fn compile(text: &str) -> Result<Program, FilterError> {
     if text.len() > LONGEST {
         return Err(FilterError { line: 1, column: 1, problem: Problem::TooLong(LONGEST) });
     }

@@ -6,11 +6,11 @@ use std::{collections::BTreeMap, sync::LazyLock};
 static NAMES: &str = include_str!("../../../docs/event.names.txt");
 
 /// The event.
-pub static EVENT: LazyLock<Field> = LazyLock::new(|| read(NAMES));
+pub(super) static EVENT: LazyLock<Field> = LazyLock::new(|| read(NAMES));
 
 /// One field.
 #[derive(Debug, Default)]
-pub struct Field {
+pub(super) struct Field {
     /// What it holds.
     pub shape: Shape,
     /// The only values that it can have, if these are known.
@@ -22,7 +22,7 @@ pub struct Field {
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Shape {
+pub(super) enum Shape {
     /// A string.
     #[default]
     Text,
@@ -40,7 +40,7 @@ pub enum Shape {
 
 impl Shape {
     /// What it is, and what to write for it.
-    pub fn described(self) -> (&'static str, &'static str) {
+    pub(super) fn described(self) -> (&'static str, &'static str) {
         match self {
             Self::Text => ("a string", "write its value in quotes, such as \"x\""),
             Self::Number => ("a number", "write it without quotes"),
@@ -64,12 +64,12 @@ impl Shape {
 
 impl Field {
     /// The field of this name in it.
-    pub fn field(&'static self, name: &str) -> Option<(&'static str, &'static Field)> {
+    pub(super) fn field(&'static self, name: &str) -> Option<(&'static str, &'static Field)> {
         self.fields.get_key_value(name).map(|(&name, field)| (name, field))
     }
 
     /// The paths of all fields in it, but for those of lists' elements.
-    pub fn paths(&self) -> Vec<String> {
+    pub(super) fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
         for (&name, field) in &self.fields {
             paths.push(name.to_owned());

@@ -3,11 +3,11 @@
 use super::test::Test;
 
 /// How many comparisons a filter can have: a bit each.
-pub const BITS: usize = u64::BITS as usize;
+pub(super) const BITS: usize = u64::BITS as usize;
 
 /// A place in an event, and what is to be done when a walk comes there.
 #[derive(Debug, Default)]
-pub struct Place {
+pub(super) struct Place {
     /// The bits that are set because it is there.
     pub present: u64,
     /// Comparisons of its value.
@@ -22,7 +22,7 @@ pub struct Place {
 
 impl Place {
     /// The place of one of its fields.
-    pub fn field(&mut self, name: &'static str) -> &mut Self {
+    pub(super) fn field(&mut self, name: &'static str) -> &mut Self {
         let index = self.fields.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
             self.fields.push((name, Self::default()));
             self.fields.len() - 1
@@ -33,7 +33,7 @@ impl Place {
 
 /// A condition that one and the same element must fulfil.
 #[derive(Debug)]
-pub struct Any {
+pub(super) struct Any {
     /// The condition.
     pub condition: Condition,
     /// The bits of its comparisons, which are of one element.
@@ -44,7 +44,7 @@ pub struct Any {
 
 /// What must be true of the bits.
 #[derive(Debug)]
-pub enum Condition {
+pub(super) enum Condition {
     /// Always this.
     Always(bool),
     /// This bit is set.
@@ -59,7 +59,7 @@ pub enum Condition {
 
 impl Condition {
     /// Whether it holds.
-    pub fn holds(&self, hits: u64) -> bool {
+    pub(super) fn holds(&self, hits: u64) -> bool {
         match self {
             Self::Always(holds) => *holds,
             Self::Bit(bit) => hits & bit != 0,

@@ -10,7 +10,7 @@ use crate::event::Event;
 
 /// What is to be compared, and what must be true of it.
 #[derive(Debug)]
-pub struct Program {
+pub(super) struct Program {
     /// The event's place.
     pub root: Place,
     /// What must be true.
@@ -19,7 +19,7 @@ pub struct Program {
 
 impl Program {
     /// Whether it is true of this event.
-    pub fn matches(&self, event: &Event<'_>) -> bool {
+    pub(super) fn matches(&self, event: &Event<'_>) -> bool {
         let mut hits = 0;
         if event.serialize(Walk { place: &self.root, hits: &mut hits }).is_err() {
             // A walk fails only where a value refuses to be serialised, and none of an event's does.

@@ -8,7 +8,7 @@ use regex::Regex;
 
 /// A value that a walk meets, or that a filter compares with.
 #[derive(Clone, Copy, Debug)]
-pub enum Value<'v> {
+pub(super) enum Value<'v> {
     /// A string.
     Text(&'v str),
     /// A whole number.
@@ -19,7 +19,7 @@ pub enum Value<'v> {
 
 /// A value that a filter compares with.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Literal {
+pub(super) enum Literal {
     /// A string.
     Text(Box<str>),
     /// A whole number.
@@ -32,7 +32,7 @@ pub enum Literal {
 
 /// A comparison.
 #[derive(Debug)]
-pub enum Test {
+pub(super) enum Test {
     /// It is this.
     Equal(Literal),
     /// It is one of these.
@@ -53,7 +53,7 @@ pub enum Test {
 
 impl Test {
     /// Whether it is true of this value.
-    pub fn passes(&self, value: Value<'_>) -> bool {
+    pub(super) fn passes(&self, value: Value<'_>) -> bool {
         match (self, value) {
             (Self::Equal(literal), value) => literal.compare(value) == Some(Ordering::Equal),
             (Self::OneOf(literals), value) => {

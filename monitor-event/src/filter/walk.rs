@@ -12,7 +12,7 @@ use serde::{
 use super::{place::Place, test::Value};
 
 /// A visit of one place.
-pub struct Walk<'w> {
+pub(super) struct Walk<'w> {
     /// The place.
     pub place: &'w Place,
     /// The bits of what is true.
@@ -22,7 +22,7 @@ pub struct Walk<'w> {
 /// A value refused to be serialised.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct WalkError(String);
+pub(super) struct WalkError(String);
 
 impl ser::Error for WalkError {
     fn custom<T: fmt::Display>(message: T) -> Self {

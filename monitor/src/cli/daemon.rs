@@ -37,7 +37,7 @@ use crate::{
     pipeline::{End, Pipeline, Records},
     posture,
     privilege::Unprivileged,
-    service::Manager,
+    service::{self, Watchdog},
     tail::{
         server::{self, Running},
         status::Status,
@@ -159,31 +159,31 @@ impl Daemon {
     ) -> Result<(), Failure> {
         let watching = Watching { report: &self.report, programs: self.programs.len() }.to_string();
         say(&watching);
-        let mut manager = Manager::of_this_process();
-        manager.ready(&watching);
+        let mut watchdog = Watchdog::of_this_process();
+        service::ready(&watching);
         let end = loop {
-            match self.until_stopped(&mut signals, &mut manager).await {
+            match self.until_stopped(&mut signals, &mut watchdog).await {
                 End::Stopped(Stop::Reload) => {
-                    manager.reloading();
+                    service::reloading();
                     if let Some(new) = reread(&config) {
                         self.take_over(&new);
                         config.outputs = new.outputs;
                     }
-                    manager.ready(&watching);
+                    service::ready(&watching);
                 }
                 end => break end,
             }
         };
-        manager.stopping();
+        service::stopping();
         self.finish(end, signals).await
     }
 
-    async fn until_stopped(&mut self, signals: &mut Signals, manager: &mut Manager) -> End<Stop> {
+    async fn until_stopped(&mut self, signals: &mut Signals, watchdog: &mut Watchdog) -> End<Stop> {
         let stop = async {
             tokio::select! {
                 stop = signals.next() => stop,
                 outcome = self.outputs.stdout_ended() => Stop::Stdout(outcome),
-                () = manager.feed_watchdog() => Stop::Signal,
+                () = watchdog.feed() => Stop::Signal,
                 never = self.gate.open() => match never {},
             }
         };

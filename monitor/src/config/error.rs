@@ -9,7 +9,7 @@ use monitor_event::nearest::nearest;
 
 /// A configuration that can't be used.
 #[derive(Debug)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file can't be read.
     Read {
         /// The file.

@@ -15,7 +15,7 @@ use std::{fs, io, path::Path, time::Duration};
 
 use serde::Deserialize;
 
-pub use self::{
+pub(crate) use self::{
     error::ConfigError,
     size::{RING_MIN, ring as parse_ring_size},
     sources::{Choice, chosen},
@@ -24,10 +24,10 @@ pub use self::{
 use crate::{enrich::runtime::Socket, metrics, output::spec::Spec, tail::settings::Settings};
 
 /// Where the configuration is, unless the command line says otherwise. It need not be there.
-pub const USUAL_PATH: &str = "/etc/denyd/denyd.toml";
+pub(crate) const USUAL_PATH: &str = "/etc/denyd/denyd.toml";
 
 /// The documented defaults, as a file.
-pub const DEFAULT_FILE: &str = include_str!("../../../systemd/denyd.toml");
+pub(crate) const DEFAULT_FILE: &str = include_str!("../../../systemd/denyd.toml");
 
 /// The largest file that is read.
 const LARGEST: u64 = 1 << 20;
@@ -35,7 +35,7 @@ const LARGEST: u64 = 1 << 20;
 /// What denyd is to do.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {
+pub(crate) struct Config {
     /// What to watch.
     #[serde(deserialize_with = "value::words")]
     pub sources: Vec<Choice>,
@@ -60,7 +60,7 @@ pub struct Config {
 /// Names of users, groups, containers and pods.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Names {
+pub(crate) struct Names {
     /// How long an event may wait for them.
     #[serde(deserialize_with = "value::name_wait")]
     pub wait: Duration,
@@ -96,7 +96,7 @@ impl Config {
     /// # Errors
     ///
     /// If it can't be read, or says what denyd doesn't know: the error says where and what.
-    pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+    pub(crate) fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
         let at = path.unwrap_or(Path::new(USUAL_PATH));
         match text_of(at) {
             Ok(text) => Self::parse(&text, at),
@@ -110,13 +110,13 @@ impl Config {
     /// # Errors
     ///
     /// If it says what denyd doesn't know.
-    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         toml::from_str(text).map_err(|error| ConfigError::invalid(path, text, &error))
     }
 
     /// What of another configuration can't be taken over while the programs stay attached, by its keys.
     #[must_use]
-    pub fn fixed_that_differ(&self, other: &Self) -> Vec<&'static str> {
+    pub(crate) fn fixed_that_differ(&self, other: &Self) -> Vec<&'static str> {
         [
             ("sources", self.sources != other.sources),
             ("silent", self.silent != other.silent),

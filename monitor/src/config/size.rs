@@ -1,11 +1,11 @@
 //! Sizes in the configuration and on the command line.
 
 /// The smallest ring buffer: room for a few records.
-pub const RING_MIN: u32 = 64 * 1024;
+pub(crate) const RING_MIN: u32 = 64 * 1024;
 
 /// A size that can't be a ring buffer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SizeError {
+pub(crate) enum SizeError {
     #[error("give a number of bytes, or of KiB or MiB with K or M after it")]
     NotANumber,
     #[error("it must be less than 4096M")]
@@ -21,7 +21,7 @@ pub enum SizeError {
 /// # Errors
 ///
 /// If it is no number of bytes, too small, too large, or no power of two.
-pub fn ring(text: &str) -> Result<u32, SizeError> {
+pub(crate) fn ring(text: &str) -> Result<u32, SizeError> {
     let (digits, unit) = match text.as_bytes() {
         [.., b'K' | b'k'] => (&text[..text.len() - 1], 1 << 10),
         [.., b'M' | b'm'] => (&text[..text.len() - 1], 1 << 20),

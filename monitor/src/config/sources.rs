@@ -9,7 +9,7 @@ use crate::source::{self, Source};
 
 /// One word of `--source`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choice {
+pub(crate) enum Choice {
     /// Those that run only when something is refused.
     Default,
     /// Every one.
@@ -59,7 +59,7 @@ impl Choice {
 /// The sources that these words choose, in the order of their numbers; if `silent`, also those of silent denials by the
 /// same modules.
 #[must_use]
-pub fn chosen(choices: &[Choice], silent: bool) -> Vec<SourceId> {
+pub(crate) fn chosen(choices: &[Choice], silent: bool) -> Vec<SourceId> {
     let named = |source: &Source| choices.iter().any(|choice| choice.includes(source));
     let of_chosen_module =
         |source: &Source| source::ALL.iter().any(|other| other.module == source.module && named(other));

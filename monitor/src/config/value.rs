@@ -14,7 +14,7 @@ use monitor_event::nearest::nearest;
 use crate::enrich::runtime::Socket;
 
 /// A word of a fixed choice.
-pub struct Word<T>(pub T);
+pub(super) struct Word<T>(pub T);
 
 impl<'de, T: ValueEnum> Deserialize<'de> for Word<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -33,7 +33,7 @@ impl<'de, T: ValueEnum> Deserialize<'de> for Word<T> {
 }
 
 /// What is written as a string and parsed.
-pub struct Parsed<T>(pub T);
+pub(super) struct Parsed<T>(pub T);
 
 impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -42,7 +42,7 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
 }
 
 /// Several words.
-pub fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Choice>, D::Error> {
+pub(super) fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Choice>, D::Error> {
     let words = Vec::<Word<Choice>>::deserialize(from)?;
     if words.is_empty() {
         return Err(D::Error::custom("name at least one source, or leave the key out"));
@@ -51,18 +51,18 @@ pub fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Choice>, D::Error
 }
 
 /// Sockets of containers' runtimes.
-pub fn sockets<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Socket>, D::Error> {
+pub(super) fn sockets<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Socket>, D::Error> {
     let sockets = Vec::<Parsed<Socket>>::deserialize(from)?;
     Ok(sockets.into_iter().map(|Parsed(socket)| socket).collect())
 }
 
 /// How long an event may wait for a name.
-pub fn name_wait<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+pub(super) fn name_wait<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     parse_name_wait(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
 /// The size of the ring buffer: a number of bytes, or a string with a unit.
-pub fn ring_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+pub(super) fn ring_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     struct Size;
     impl Visitor<'_> for Size {
         type Value = u32;

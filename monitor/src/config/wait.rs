@@ -9,7 +9,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// A time that no event may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WaitError {
+pub(crate) enum WaitError {
     #[error("give a time with its unit, such as 50ms or 1s; 0s is not to wait")]
     NotATime,
     #[error("it must be 10s at most")]
@@ -21,7 +21,7 @@ pub enum WaitError {
 /// # Errors
 ///
 /// If it is no time, or too long.
-pub fn name(text: &str) -> Result<Duration, WaitError> {
+pub(crate) fn name(text: &str) -> Result<Duration, WaitError> {
     let time: SignedDuration = text.parse().map_err(|_| WaitError::NotATime)?;
     let time = Duration::try_from(time).map_err(|_| WaitError::NotATime)?;
     if time > LONGEST { Err(WaitError::TooLong) } else { Ok(time) }

@@ -9,15 +9,15 @@ use lru::LruCache;
 use tokio::{sync::mpsc, time::Instant};
 
 /// Names that are kept; the one that was not needed for the longest time goes first.
-pub const KNOWN_LIMIT: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not 0");
+pub(super) const KNOWN_LIMIT: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not 0");
 /// Names that may be asked for at the same time.
-pub const PENDING_LIMIT: usize = 64;
+pub(super) const PENDING_LIMIT: usize = 64;
 /// How long a name is taken for true.
-pub const KNOWN_FOR: Duration = Duration::from_mins(5);
+pub(super) const KNOWN_FOR: Duration = Duration::from_mins(5);
 /// How long it is taken for true that there is no such name.
-pub const UNKNOWN_FOR: Duration = Duration::from_secs(30);
+pub(super) const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 /// How long a lookup that failed is not tried again.
-pub const FAILED_FOR: Duration = Duration::from_secs(10);
+pub(super) const FAILED_FOR: Duration = Duration::from_secs(10);
 
 const LATE: &str = "its name did not come in time";
 const NOT_ASKED: &str = "too many names were being looked up";

@@ -17,7 +17,7 @@ const PEEK_SIZE: usize = 4096;
 
 /// Kernel memory could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum MemoryError {
+pub(super) enum MemoryError {
     /// The object could not be loaded.
     #[error("cannot load the program that reads kernel variables: {0}")]
     Object(#[from] EbpfError),
@@ -73,7 +73,7 @@ impl KernelMemory {
     /// # Errors
     ///
     /// If the address can't be read, or the program can't be run.
-    pub fn bytes(&mut self, address: u64, len: usize) -> Result<Vec<u8>, MemoryError> {
+    pub(super) fn bytes(&mut self, address: u64, len: usize) -> Result<Vec<u8>, MemoryError> {
         let mut bytes = Vec::with_capacity(len);
         while bytes.len() < len {
             let rest = self.page(address.wrapping_add(bytes.len() as u64))?;
@@ -88,7 +88,7 @@ impl KernelMemory {
     /// # Errors
     ///
     /// As for [`Self::bytes`].
-    pub fn u32(&mut self, address: u64) -> Result<u32, MemoryError> {
+    pub(super) fn u32(&mut self, address: u64) -> Result<u32, MemoryError> {
         let bytes = self.bytes(address, 4)?;
         Ok(u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     }
@@ -98,7 +98,7 @@ impl KernelMemory {
     /// # Errors
     ///
     /// As for [`Self::bytes`]; a fault if there is no NUL.
-    pub fn string(&mut self, address: u64, limit: usize) -> Result<String, MemoryError> {
+    pub(super) fn string(&mut self, address: u64, limit: usize) -> Result<String, MemoryError> {
         let mut bytes = Vec::new();
         while bytes.len() < limit {
             let rest = self.page(address.wrapping_add(bytes.len() as u64))?;

@@ -16,7 +16,7 @@ const KALLSYMS: &str = "/proc/kallsyms";
 /// # Errors
 ///
 /// If the file can't be read.
-pub fn find(names: &[&'static str]) -> io::Result<HashMap<&'static str, Range<u64>>> {
+pub(super) fn find(names: &[&'static str]) -> io::Result<HashMap<&'static str, Range<u64>>> {
     find_in(BufReader::new(File::open(KALLSYMS)?), names)
 }
 

@@ -44,7 +44,11 @@ struct Appended {
 /// # Errors
 ///
 /// If the thread can't be started. A file that can't be opened is said, and tried again.
-pub fn start(lines: Lines, path: PathBuf, reopen: Arc<AtomicBool>) -> io::Result<oneshot::Receiver<Outcome>> {
+pub(super) fn start(
+    lines: Lines,
+    path: PathBuf,
+    reopen: Arc<AtomicBool>,
+) -> io::Result<oneshot::Receiver<Outcome>> {
     let (outcome, receiver) = oneshot::channel();
     thread::Builder::new().name("file".to_owned()).spawn(move || {
         // If nobody waits for the outcome any more, nobody wants to know it.

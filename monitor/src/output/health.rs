@@ -9,19 +9,19 @@ use super::OutputCounts;
 
 /// What was last said of an output.
 #[derive(Debug)]
-pub struct Health {
+pub(super) struct Health {
     counts: Arc<OutputCounts>,
     lost_before: u64,
 }
 
 impl Health {
     /// An output of which nothing bad is known.
-    pub fn new(counts: &Arc<OutputCounts>) -> Self {
+    pub(super) fn new(counts: &Arc<OutputCounts>) -> Self {
         Self { counts: Arc::clone(counts), lost_before: 0 }
     }
 
     /// It failed, for this reason.
-    pub fn failed(&mut self, reason: &impl fmt::Display) {
+    pub(super) fn failed(&mut self, reason: &impl fmt::Display) {
         if !self.counts.failing.swap(true, Relaxed) {
             self.lost_before = self.counts.lost_in_all();
             tracing::warn!(output = self.counts.name(), %reason, "output failing; events are queued or lost");
@@ -29,7 +29,7 @@ impl Health {
     }
 
     /// It works.
-    pub fn works(&mut self) {
+    pub(super) fn works(&mut self) {
         if self.counts.failing.swap(false, Relaxed) {
             let lost = self.counts.lost_in_all() - self.lost_before;
             tracing::info!(output = self.counts.name(), lost, "output recovered");

@@ -23,7 +23,7 @@ const DENIED: &str = "4";
 const NOTED: &str = "5";
 
 /// Writes an event as an entry.
-pub fn encode(event: &Event<'_>, buffer: &mut BytesMut) -> Result<(), super::error::EncodeError> {
+pub(super) fn encode(event: &Event<'_>, buffer: &mut BytesMut) -> Result<(), super::error::EncodeError> {
     let mut entry = Entry(buffer);
     entry.text("MESSAGE", &format::message(event).to_string());
     entry.text("PRIORITY", if event.verdict == Some(Verdict::Denied) { DENIED } else { NOTED });

@@ -33,7 +33,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// Writes an event as a log record.
-pub fn encode(event: &Event<'_>, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+pub(super) fn encode(event: &Event<'_>, buffer: &mut BytesMut) -> Result<(), EncodeError> {
     let (severity, text) = match event.verdict {
         Some(Verdict::Denied) => (SeverityNumber::Warn, "WARN"),
         _ => (SeverityNumber::Info, "INFO"),
@@ -99,7 +99,7 @@ fn any(value: serde_json::Value) -> AnyValue {
 
 /// A collector.
 #[derive(Debug)]
-pub struct Collector {
+pub(super) struct Collector {
     endpoint: Endpoint,
     resource: Resource,
     client: Option<LogsServiceClient<Channel>>,
@@ -107,7 +107,7 @@ pub struct Collector {
 
 impl Collector {
     /// The collector there: `http://127.0.0.1:4317`.
-    pub fn new(endpoint: Endpoint) -> Self {
+    pub(super) fn new(endpoint: Endpoint) -> Self {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let about =
             [("service.name", "denyd"), ("service.version", env!("CARGO_PKG_VERSION")), ("host.name", &host)];

@@ -8,7 +8,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use super::transport::SendError;
 
 /// A stream of which can be asked, without waiting, whether the other side has closed it.
-pub trait Peeked: AsyncWrite + Unpin + Send {
+pub(super) trait Peeked: AsyncWrite + Unpin + Send {
     /// Reads what is there.
     fn try_read(&self, into: &mut [u8]) -> io::Result<usize>;
 }
@@ -26,7 +26,7 @@ impl Peeked for tokio::net::TcpStream {
 }
 
 /// Sends these lines, each with this in front of it.
-pub async fn send(
+pub(super) async fn send(
     stream: &mut impl Peeked,
     lines: &[Bytes],
     prefix: impl Fn(&Bytes) -> String,

@@ -179,7 +179,7 @@ fn host_and_port(text: &str) -> Result<String, AddressError> {
 
 /// A receiver of syslog.
 #[derive(Debug)]
-pub struct Syslog {
+pub(super) struct Syslog {
     address: Address,
     connection: Option<Connection>,
 }
@@ -193,7 +193,7 @@ enum Connection {
 
 impl Syslog {
     /// The receiver there.
-    pub fn new(address: Address) -> Self {
+    pub(super) fn new(address: Address) -> Self {
         Self { address, connection: None }
     }
 }

@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Why a line was not sent.
 #[derive(Debug)]
-pub enum SendError {
+pub(super) enum SendError {
     /// It is larger than what can be sent; others may not be.
     TooLarge,
     /// The other side will not have it; others it may.
@@ -35,7 +35,7 @@ impl From<io::Error> for SendError {
 }
 
 /// The way to whoever takes the events.
-pub trait Transport: Send {
+pub(super) trait Transport: Send {
     /// Connects, or connects again.
     fn connect(&mut self) -> impl Future<Output = io::Result<()>> + Send;
 
@@ -44,7 +44,7 @@ pub trait Transport: Send {
 }
 
 /// Sends lines until the queue is closed and empty.
-pub async fn drive(mut lines: Lines, mut to: impl Transport) -> Outcome {
+pub(super) async fn drive(mut lines: Lines, mut to: impl Transport) -> Outcome {
     let mut health = Health::new(&lines.counts);
     let mut batch = Vec::with_capacity(BATCH);
     let mut pause = FIRST_PAUSE;

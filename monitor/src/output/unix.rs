@@ -19,7 +19,7 @@ use super::{
 
 /// A unix socket.
 #[derive(Debug)]
-pub struct Unix {
+pub(super) struct Unix {
     path: PathBuf,
     /// Who may own it, beside root and denyd's own user.
     owner: Option<u32>,
@@ -34,7 +34,7 @@ enum Connection {
 
 impl Unix {
     /// The socket at this path.
-    pub fn new(path: PathBuf, owner: Option<u32>) -> Self {
+    pub(super) fn new(path: PathBuf, owner: Option<u32>) -> Self {
         Self { path, owner, connection: None }
     }
 
@@ -87,7 +87,7 @@ impl Transport for Unix {
 }
 
 /// A socket connected to the datagram socket at this path.
-pub fn datagram(path: &Path) -> io::Result<UnixDatagram> {
+pub(super) fn datagram(path: &Path) -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     socket
         .connect(path)
@@ -96,7 +96,7 @@ pub fn datagram(path: &Path) -> io::Result<UnixDatagram> {
 }
 
 /// Sends a datagram a line.
-pub async fn send_datagrams(socket: &UnixDatagram, lines: &[Bytes]) -> (usize, Result<(), SendError>) {
+pub(super) async fn send_datagrams(socket: &UnixDatagram, lines: &[Bytes]) -> (usize, Result<(), SendError>) {
     for (sent, line) in lines.iter().enumerate() {
         if let Err(error) = socket.send(line).await {
             return (sent, Err(error.into()));
@@ -107,14 +107,14 @@ pub async fn send_datagrams(socket: &UnixDatagram, lines: &[Bytes]) -> (usize, R
 
 /// The journal's socket, whose path is root's alone to make.
 #[derive(Debug)]
-pub struct Journal {
+pub(super) struct Journal {
     path: PathBuf,
     socket: Option<UnixDatagram>,
 }
 
 impl Journal {
     /// The journal that listens there.
-    pub fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf) -> Self {
         Self { path, socket: None }
     }
 }

@@ -173,7 +173,7 @@ const BPF_MAP_LOOKUP_ELEM: u64 = 1;
 const BPF_OBJ_GET_INFO_BY_FD: u64 = 15;
 
 /// Has all other system calls fail from now on. A kernel without seccomp is said so, and left as it is.
-pub fn restrict() -> Result<(), PrivilegeError> {
+pub(super) fn restrict() -> Result<(), PrivilegeError> {
     let filter = |error: Error| PrivilegeError::Filter(error.to_string());
     match apply_filter(&program().map_err(|error| PrivilegeError::Filter(error.to_string()))?) {
         Err(Error::Prctl(error) | Error::Seccomp(error)) if error.raw_os_error() == Some(libc::EINVAL) => {

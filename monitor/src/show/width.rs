@@ -5,12 +5,12 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 const ELLIPSIS: char = '…';
 
 /// The columns that a text takes.
-pub fn columns(text: &str) -> usize {
+pub(super) fn columns(text: &str) -> usize {
     text.width()
 }
 
 /// The text, or its start with an ellipsis.
-pub fn fit(text: &str, width: Option<usize>) -> String {
+pub(super) fn fit(text: &str, width: Option<usize>) -> String {
     let Some(width) = width.filter(|&width| columns(text) > width) else { return text.to_owned() };
     let mut fitted = start(text, width.saturating_sub(1)).to_owned();
     if width > 0 {
@@ -20,7 +20,7 @@ pub fn fit(text: &str, width: Option<usize>) -> String {
 }
 
 /// The text, or its start and its end with an ellipsis in between. More of the end is kept: a path's end says most.
-pub fn fit_middle(text: &str, width: usize) -> String {
+pub(super) fn fit_middle(text: &str, width: usize) -> String {
     if columns(text) <= width {
         return text.to_owned();
     }

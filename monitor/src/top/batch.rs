@@ -11,7 +11,7 @@ const AROUND: usize = 3;
 
 /// Draws the table as wide as this and as high as it needs, of which the line with the keys is left out.
 #[must_use]
-pub fn draw(view: &mut View, table: &Table, width: u16, rows: usize, colour: bool) -> String {
+pub(crate) fn draw(view: &mut View, table: &Table, width: u16, rows: usize, colour: bool) -> String {
     let height = u16::try_from(rows.saturating_add(AROUND)).unwrap_or(u16::MAX);
     // Memory can be drawn on without a fault.
     let Ok(mut terminal) = Terminal::new(TestBackend::new(width, height));

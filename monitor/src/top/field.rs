@@ -10,7 +10,7 @@ use crate::{
 
 /// A field by which events are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Field {
+pub(crate) enum Field {
     /// The security module.
     Module,
     /// The verdict.
@@ -43,7 +43,7 @@ const ABSENT: &str = "-";
 impl Field {
     /// Its name, for a column's head and the command line.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Module => "module",
             Self::Verdict => "verdict",
@@ -62,7 +62,7 @@ impl Field {
 
     /// Its value in an event, as it may be shown on a terminal.
     #[must_use]
-    pub fn of(self, event: &Event<'_>) -> String {
+    pub(crate) fn of(self, event: &Event<'_>) -> String {
         let process = &event.process;
         let text = |text: Option<&Text<'_>>| text.map(|text| text.clone().into_owned());
         let value = match self {

@@ -12,13 +12,13 @@ use crate::event::Event;
 
 /// The most rows that are kept. What comes when there are as many is counted in one row of others, so that a million
 /// different paths don't fill the memory.
-pub const ROWS_MAX: usize = 10_000;
+pub(crate) const ROWS_MAX: usize = 10_000;
 /// Rates are of this many intervals.
 const INTERVALS: usize = 10;
 
 /// What the rows are ordered by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Order {
+pub(crate) enum Order {
     /// How many there are a second now.
     #[default]
     Rate,
@@ -31,7 +31,7 @@ pub enum Order {
 impl Order {
     /// Its name.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rate => "rate",
             Self::Count => "count",
@@ -41,7 +41,7 @@ impl Order {
 
     /// The one after it.
     #[must_use]
-    pub fn next(self) -> Self {
+    pub(crate) fn next(self) -> Self {
         match self {
             Self::Rate => Self::Count,
             Self::Count => Self::Last,
@@ -52,17 +52,17 @@ impl Order {
 
 /// Events counted by the values of some fields.
 #[derive(Debug)]
-pub struct Table {
+pub(crate) struct Table {
     fields: Vec<Field>,
-    rows: HashMap<Vec<String>, Count>,
-    others: Count,
-    total: Count,
+    rows: HashMap<Vec<String>, Tally>,
+    others: Tally,
+    total: Tally,
     lost: u64,
 }
 
 /// What is counted of one row.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Count {
+pub(crate) struct Tally {
     /// How many there were.
     pub count: u64,
     /// When there was one last.
@@ -75,14 +75,14 @@ pub struct Count {
 
 /// A row, ready to be shown.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row<'a> {
+pub(crate) struct Row<'a> {
     /// The fields' values; none: the row of others.
     pub values: Option<&'a [String]>,
     /// What was counted.
-    pub count: &'a Count,
+    pub count: &'a Tally,
 }
 
-impl Count {
+impl Tally {
     fn add(&mut self, time: Timestamp) {
         self.count += 1;
         self.current += 1;
@@ -98,7 +98,7 @@ impl Count {
 
     /// How many a second in the last intervals of this length.
     #[must_use]
-    pub fn rate(&self, interval: Duration) -> f64 {
+    pub(crate) fn rate(&self, interval: Duration) -> f64 {
         let intervals = u32::try_from(self.recent.len()).unwrap_or(u32::MAX).max(1);
         let seconds = (interval * intervals).as_secs_f64();
         // Nobody sees the difference beyond 2^32.
@@ -114,18 +114,18 @@ impl Count {
 impl Table {
     /// An empty table of these fields.
     #[must_use]
-    pub fn new(fields: Vec<Field>) -> Self {
-        Self { fields, rows: HashMap::new(), others: Count::default(), total: Count::default(), lost: 0 }
+    pub(crate) fn new(fields: Vec<Field>) -> Self {
+        Self { fields, rows: HashMap::new(), others: Tally::default(), total: Tally::default(), lost: 0 }
     }
 
     /// The fields.
     #[must_use]
-    pub fn fields(&self) -> &[Field] {
+    pub(crate) fn fields(&self) -> &[Field] {
         &self.fields
     }
 
     /// Counts an event.
-    pub fn add(&mut self, event: &Event<'_>) {
+    pub(crate) fn add(&mut self, event: &Event<'_>) {
         self.total.add(event.time);
         let values: Vec<_> = self.fields.iter().map(|field| field.of(event)).collect();
         let has_room = self.rows.len() < ROWS_MAX;
@@ -137,37 +137,37 @@ impl Table {
     }
 
     /// Counts events that are lost, of which nothing else is known.
-    pub fn lose(&mut self, events: u64) {
+    pub(crate) fn lose(&mut self, events: u64) {
         self.lost += events;
     }
 
     /// Ends an interval.
-    pub fn tick(&mut self) {
-        self.rows.values_mut().for_each(Count::tick);
+    pub(crate) fn tick(&mut self) {
+        self.rows.values_mut().for_each(Tally::tick);
         self.others.tick();
         self.total.tick();
     }
 
     /// Forgets what was counted.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::new(std::mem::take(&mut self.fields));
     }
 
     /// All events.
     #[must_use]
-    pub fn total(&self) -> &Count {
+    pub(crate) fn total(&self) -> &Tally {
         &self.total
     }
 
     /// Events that are lost.
     #[must_use]
-    pub fn lost(&self) -> u64 {
+    pub(crate) fn lost(&self) -> u64 {
         self.lost
     }
 
     /// The rows in this order, the first being the most; then the row of others, if there are any.
     #[must_use]
-    pub fn rows(&self, order: Order) -> Vec<Row<'_>> {
+    pub(crate) fn rows(&self, order: Order) -> Vec<Row<'_>> {
         let mut rows: Vec<_> =
             self.rows.iter().map(|(values, count)| Row { values: Some(values), count }).collect();
         // Rows that are alike keep an order, so that they don't dance.

@@ -20,7 +20,7 @@ const PAGE: usize = 10;
 
 /// How the table is shown, which keys change.
 #[derive(Debug)]
-pub struct View {
+pub(crate) struct View {
     order: Order,
     paused: bool,
     /// Whether the last field has all the room that the others leave.
@@ -35,7 +35,7 @@ pub struct View {
 
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// Nothing more than to be drawn.
     Nothing,
     /// To end.
@@ -47,7 +47,7 @@ pub enum Asked {
 impl View {
     /// A view in this order, of rates in intervals of this length.
     #[must_use]
-    pub fn new(order: Order, interval: Duration, zone: TimeZone, colour: bool) -> Self {
+    pub(crate) fn new(order: Order, interval: Duration, zone: TimeZone, colour: bool) -> Self {
         Self {
             order,
             paused: false,
@@ -62,17 +62,17 @@ impl View {
 
     /// Whether what is shown stays as it is.
     #[must_use]
-    pub fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         self.paused
     }
 
     /// Tells something below the table, such as that the daemon has gone.
-    pub fn tell(&mut self, status: &str) {
+    pub(crate) fn tell(&mut self, status: &str) {
         self.status = crate::text::printable(status).to_string();
     }
 
     /// Does what a key is for.
-    pub fn key(&mut self, key: KeyEvent) -> Asked {
+    pub(crate) fn key(&mut self, key: KeyEvent) -> Asked {
         if key.kind == KeyEventKind::Release {
             return Asked::Nothing;
         }
@@ -106,7 +106,7 @@ impl View {
     }
 
     /// Draws the table.
-    pub fn draw(&mut self, table: &Table, frame: &mut Frame<'_>) {
+    pub(crate) fn draw(&mut self, table: &Table, frame: &mut Frame<'_>) {
         let [head, body, foot] =
             Layout::vertical([Constraint::Length(1), Constraint::Min(1), Constraint::Length(1)])
                 .areas(frame.area());

@@ -11,7 +11,7 @@ use monitor_api::{
 use serde_json::json;
 
 /// The event of a golden test.
-pub fn golden(name: &str) -> Event<'static> {
+pub(crate) fn golden(name: &str) -> Event<'static> {
     let path = format!("{}/tests/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     // Leaked: an event borrows from its text.
@@ -19,13 +19,13 @@ pub fn golden(name: &str) -> Event<'static> {
 }
 
 /// Metrics of a denyd in which nothing but the events changes.
-pub fn metrics() -> (Metrics, Observer) {
+pub(crate) fn metrics() -> (Metrics, Observer) {
     let snapshot = snapshot();
     Metrics::new(Box::new(move || snapshot.clone()))
 }
 
 /// A snapshot that has one of everything.
-pub fn snapshot() -> Snapshot {
+pub(crate) fn snapshot() -> Snapshot {
     let sources = [("selinux", "selinux", "attached"), ("landlock", "landlock", "failed")];
     let sources = sources.map(|(name, module, state)| {
         json!({ "name": name, "module": module, "state": state, "account": {

@@ -31,7 +31,7 @@ use crate::{
 
 /// Decodes the record and compares the event with `golden/NAME.json`.
 #[track_caller]
-pub fn golden(name: &str, record: Builder) {
+pub(crate) fn golden(name: &str, record: Builder) {
     let record = record.build();
     let tables = tables();
     let event = decode(&record, &tables).unwrap();
@@ -46,7 +46,7 @@ pub fn golden(name: &str, record: Builder) {
 
 /// Compares what is made of an event with `golden/NAME.json`.
 #[track_caller]
-pub fn compare(name: &str, made: &impl Serialize) {
+pub(crate) fn compare(name: &str, made: &impl Serialize) {
     let json = serde_json::to_string_pretty(made).unwrap() + "\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("json");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

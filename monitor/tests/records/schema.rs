@@ -11,7 +11,7 @@ static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
 });
 
 /// Where an event differs from the schema.
-pub fn faults(event: &Value) -> Vec<String> {
+pub(crate) fn faults(event: &Value) -> Vec<String> {
     VALIDATOR.iter_errors(event).map(|fault| format!("{}: {fault}", fault.instance_path())).collect()
 }
 

@@ -22,17 +22,17 @@ use monitor_common::{
 use zerocopy::{FromZeros as _, Immutable, IntoBytes};
 
 /// Nanoseconds in a second.
-pub const SECOND: u64 = 1_000_000_000;
+pub(crate) const SECOND: u64 = 1_000_000_000;
 
 /// Bytes aligned as the ring buffer aligns them.
 #[derive(Clone, Debug)]
-pub struct Bytes {
+pub(crate) struct Bytes {
     words: Vec<u64>,
     len: usize,
 }
 
 impl Bytes {
-    pub fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut words = vec![0; bytes.len().div_ceil(8)];
         words.as_mut_bytes()[..bytes.len()].copy_from_slice(bytes);
         Self { words, len: bytes.len() }
@@ -49,14 +49,14 @@ impl Deref for Bytes {
 
 /// A record in the making.
 #[derive(Clone, Debug)]
-pub struct Builder {
+pub(crate) struct Builder {
     head: Head,
     rest: Vec<u8>,
 }
 
 impl Builder {
     /// A record with this body, of a usual task.
-    pub fn new(source: SourceId, body: &(impl IntoBytes + Immutable + ?Sized)) -> Self {
+    pub(crate) fn new(source: SourceId, body: &(impl IntoBytes + Immutable + ?Sized)) -> Self {
         let mut head = Head::new_zeroed();
         head.source = source as u8;
         head.abi = ABI;
@@ -65,20 +65,20 @@ impl Builder {
         Self { head, rest: body.as_bytes().to_vec() }
     }
 
-    pub fn head(mut self, change: impl FnOnce(&mut Head)) -> Self {
+    pub(crate) fn head(mut self, change: impl FnOnce(&mut Head)) -> Self {
         change(&mut self.head);
         self
     }
 
-    pub fn flag(self, flag: Flags) -> Self {
+    pub(crate) fn flag(self, flag: Flags) -> Self {
         self.head(|head| head.flags |= flag)
     }
 
-    pub fn chunk(self, kind: ChunkKind, bytes: &[u8]) -> Self {
+    pub(crate) fn chunk(self, kind: ChunkKind, bytes: &[u8]) -> Self {
         self.flagged(kind, 0, bytes)
     }
 
-    pub fn flagged(mut self, kind: ChunkKind, flags: u8, bytes: &[u8]) -> Self {
+    pub(crate) fn flagged(mut self, kind: ChunkKind, flags: u8, bytes: &[u8]) -> Self {
         let len = u16::try_from(bytes.len()).unwrap().into();
         self.rest.extend_from_slice(ChunkHead { kind: kind as u8, flags, len }.as_bytes());
         self.rest.extend_from_slice(bytes);
@@ -86,7 +86,7 @@ impl Builder {
     }
 
     /// The chunks that every source writes.
-    pub fn task_chunks(self) -> Self {
+    pub(crate) fn task_chunks(self) -> Self {
         let ancestor = |pid: u32, name: &[u8]| {
             let comm = zerocopy::transmute!(padded::<16>(name));
             Ancestor { start_time: 2 * SECOND, pid, uid: 0, comm }
@@ -100,7 +100,7 @@ impl Builder {
             .chunk(ChunkKind::Ancestor, ancestor(1, b"systemd").as_bytes())
     }
 
-    pub fn build(mut self) -> Bytes {
+    pub(crate) fn build(mut self) -> Bytes {
         self.head.size = u16::try_from(size_of::<Head>() + self.rest.len()).unwrap();
         Bytes::of(&[self.head.as_bytes(), &self.rest].concat())
     }
@@ -132,14 +132,14 @@ fn task() -> Task {
 }
 
 /// An object of this kind, with nothing else.
-pub fn object(kind: ObjectKind) -> Object {
+pub(crate) fn object(kind: ObjectKind) -> Object {
     let mut object = Object::new_zeroed();
     object.kind = kind as u8;
     object
 }
 
 /// A regular file on `sda1`.
-pub fn file(kind: ObjectKind) -> Object {
+pub(crate) fn file(kind: ObjectKind) -> Object {
     Object {
         inode: 131_074,
         device: 8 << 20 | 1,
@@ -152,7 +152,7 @@ pub fn file(kind: ObjectKind) -> Object {
 }
 
 /// An IPv4 TCP socket, bound and about to be connected.
-pub fn tcp_socket() -> Socket {
+pub(crate) fn tcp_socket() -> Socket {
     let mut socket = Socket::new_zeroed();
     socket.family = 2;
     socket.socket_family = 2;
@@ -166,20 +166,20 @@ pub fn tcp_socket() -> Socket {
 }
 
 /// A name in a field of fixed size.
-pub fn padded<const N: usize>(name: &[u8]) -> [u8; N] {
+pub(crate) fn padded<const N: usize>(name: &[u8]) -> [u8; N] {
     let mut field = [0; N];
     field[..name.len()].copy_from_slice(name);
     field
 }
 
 /// An SELinux context as the probe reads it.
-pub fn context(sid: u32, names: &str) -> Vec<u8> {
+pub(crate) fn context(sid: u32, names: &str) -> Vec<u8> {
     let names = names.replace(':', "\0") + "\0";
     [&sid.to_le_bytes(), names.as_bytes()].concat()
 }
 
 /// A `struct ebitmap_node` with the categories of this word.
-pub fn categories(start: u32, word: u64) -> [u8; 64] {
+pub(crate) fn categories(start: u32, word: u64) -> [u8; 64] {
     let mut node = [0; 64];
     node[8..16].copy_from_slice(&word.to_le_bytes());
     node[56..60].copy_from_slice(&start.to_le_bytes());
@@ -187,7 +187,7 @@ pub fn categories(start: u32, word: u64) -> [u8; 64] {
 }
 
 /// The tables of a machine that was booted at a round time.
-pub fn tables() -> Tables {
+pub(crate) fn tables() -> Tables {
     let class = |name: &str, permissions: &[&str]| Class {
         name: name.to_owned(),
         permissions: permissions.iter().map(|&name| name.to_owned()).collect(),

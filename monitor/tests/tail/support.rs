@@ -15,9 +15,9 @@ use monitor_api::{
 use monitor_event::selection::Selection;
 use tempfile::TempDir;
 
-pub const EVENT: &str = include_str!("../golden/selinux_file.json");
+pub(crate) const EVENT: &str = include_str!("../golden/selinux_file.json");
 
-pub struct Daemon {
+pub(crate) struct Daemon {
     pub folder: Arc<TempDir>,
     pub running: Running,
     pub counts: Arc<OutputCounts>,
@@ -25,16 +25,16 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(|_| {})
     }
 
     /// A server with few places and little room.
-    pub fn start_with(change: impl FnOnce(&mut Options)) -> Self {
+    pub(crate) fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         Self::start_in(Arc::new(tempfile::tempdir().unwrap()), change)
     }
 
-    pub fn start_in(folder: Arc<TempDir>, change: impl FnOnce(&mut Options)) -> Self {
+    pub(crate) fn start_in(folder: Arc<TempDir>, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options {
             socket: folder.path().join("denyd.sock"),
             group: None,
@@ -50,16 +50,16 @@ impl Daemon {
         Self { folder, running, counts, hub: Some(hub) }
     }
 
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("denyd.sock")
     }
 
-    pub fn history(&self) -> PathBuf {
+    pub(crate) fn history(&self) -> PathBuf {
         self.folder.path().join("history")
     }
 
     /// Sends events of these processes, and waits until the server has them.
-    pub fn send(&mut self, pids: impl IntoIterator<Item = u32>) {
+    pub(crate) fn send(&mut self, pids: impl IntoIterator<Item = u32>) {
         let hub = self.hub.as_mut().unwrap();
         let mut event: Event<'_> = serde_json::from_str(EVENT).unwrap();
         for pid in pids {
@@ -70,12 +70,12 @@ impl Daemon {
         until(|| self.counts.written() == self.counts.received());
     }
 
-    pub fn ask(&self, request: &Request) -> Client {
+    pub(crate) fn ask(&self, request: &Request) -> Client {
         Client::connect(&self.socket(), request).unwrap()
     }
 
     /// Ends it as a daemon ends: no more events come.
-    pub fn stop(mut self) -> Arc<TempDir> {
+    pub(crate) fn stop(mut self) -> Arc<TempDir> {
         drop(self.hub.take());
         self.running.ended.blocking_recv().unwrap();
         self.folder
@@ -83,7 +83,7 @@ impl Daemon {
 }
 
 /// All that was, and with `follow` what comes.
-pub fn request(follow: bool) -> Request {
+pub(crate) fn request(follow: bool) -> Request {
     Request {
         version: VERSION,
         selection: Selection::default(),
@@ -98,7 +98,7 @@ pub fn request(follow: bool) -> Request {
 
 /// What a client was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sent {
+pub(crate) enum Sent {
     Pid(u32),
     Lost(u64),
     Interrupted,
@@ -107,7 +107,7 @@ pub enum Sent {
     Closed,
 }
 
-pub fn next(client: &mut Client) -> Sent {
+pub(crate) fn next(client: &mut Client) -> Sent {
     match client.read().unwrap() {
         Read::Line(Line::Control(Control::At(_))) => next(client),
         Read::Line(Line::Control(Control::Interrupted)) => Sent::Interrupted,
@@ -125,20 +125,20 @@ pub fn next(client: &mut Client) -> Sent {
 }
 
 /// All that comes until the connection ends.
-pub fn rest(client: &mut Client) -> Vec<Sent> {
+pub(crate) fn rest(client: &mut Client) -> Vec<Sent> {
     std::iter::from_fn(|| Some(next(client)).filter(|sent| *sent != Sent::Closed)).collect()
 }
 
-pub fn pids(pids: impl IntoIterator<Item = u32>) -> Vec<Sent> {
+pub(crate) fn pids(pids: impl IntoIterator<Item = u32>) -> Vec<Sent> {
     pids.into_iter().map(Sent::Pid).collect()
 }
 
 /// Waits for something that another thread does. Whoever waits for ever is ended by the test's time limit.
-pub fn until(mut done: impl FnMut() -> bool) {
+pub(crate) fn until(mut done: impl FnMut() -> bool) {
     while !done() {
         std::thread::yield_now();
     }
 }
 
 /// Longer than anything here takes.
-pub const LONG: Duration = Duration::from_mins(1);
+pub(crate) const LONG: Duration = Duration::from_mins(1);

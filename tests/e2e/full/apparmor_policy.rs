@@ -7,7 +7,7 @@ use xtask::vm::Module;
 use super::{Seen, Step};
 use crate::verdict;
 
-pub const STEPS: [Step; 1] = [Step {
+pub(super) const STEPS: [Step; 1] = [Step {
     name: "apparmor_parser_and_aa_complain_are_policy_events",
     module: Module::Apparmor,
     files: &[],

@@ -5,7 +5,7 @@ use xtask::vm::Module;
 
 use super::Step;
 
-pub const STEPS: [Step; 2] = [
+pub(super) const STEPS: [Step; 2] = [
     Step {
         name: "a_profile_of_the_distribution_refuses",
         module: Module::Apparmor,

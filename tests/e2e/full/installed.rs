@@ -76,7 +76,7 @@ const FILES: &[(&str, &str)] = &[
     ("denyd.tmpfiles", include_str!("../../../systemd/denyd.tmpfiles")),
 ];
 
-pub const STEPS: [Step; 4] = [
+pub(super) const STEPS: [Step; 4] = [
     Step {
         name: "the_service_tells_all_outputs_of_nginx",
         module: Module::Selinux,

@@ -97,7 +97,7 @@ const APPARMOR: &str = r#"
             python3 /run/check.py
 "#;
 
-pub fn steps() -> Vec<Step> {
+pub(super) fn steps() -> Vec<Step> {
     let step = |name, module, script: &str| Step {
         name,
         module,

@@ -6,7 +6,7 @@ use xtask::vm::Module;
 use super::Step;
 use crate::verdict;
 
-pub const STEPS: [Step; 3] = [
+pub(super) const STEPS: [Step; 3] = [
     Step {
         name: "setenforce_is_a_policy_event",
         module: Module::Selinux,

@@ -12,7 +12,7 @@ use super::{Seen, Step};
 /// What the steps share.
 const FENCED: (&str, &str) = ("fenced", include_str!("fenced"));
 
-pub const STEPS: [Step; 5] = [
+pub(super) const STEPS: [Step; 5] = [
     Step {
         name: "a_service_that_is_refused_is_named",
         module: Module::Apparmor,

@@ -12,7 +12,7 @@ use super::{Seen, Step};
 /// Makes a D-Bus connection, and a call over it once `/run/go` is read.
 const CALLER: &str = include_str!("caller.py");
 
-pub const STEPS: [Step; 3] = [
+pub(super) const STEPS: [Step; 3] = [
     Step {
         name: "dbus_daemon_refuses_what_selinux_does_not_allow",
         module: Module::Selinux,

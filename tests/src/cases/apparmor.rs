@@ -15,12 +15,12 @@ use crate::{
 };
 
 /// May use files outside /srv/shut, capabilities and the network.
-pub const APP: Confinement = Confinement::Apparmor("app");
+pub(super) const APP: Confinement = Confinement::Apparmor("app");
 
 /// May do nothing.
 const BARE: Confinement = Confinement::Apparmor("bare");
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [
         files::cases(),
         modes::cases(),

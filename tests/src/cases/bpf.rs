@@ -50,7 +50,7 @@ fn denied() -> Expectation {
     Expectation::denied()
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     vec![
         case(
             "bpf_denied_open_reports_full_path",

@@ -33,7 +33,7 @@ fn case(name: &'static str, capability: &'static str, when: Step) -> Case {
         .without_record(NO_RECORD)
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     vec![
         case("capability_denied_mount", "sys_admin", |_| system::mount_tmpfs("tmpfs", "/srv")),
         case("capability_denied_host_name", "sys_admin", |_| Ok(rustix::system::sethostname(b"guest")?)),

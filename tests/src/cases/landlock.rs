@@ -29,7 +29,7 @@ use crate::{
 const SINCE: (u16, u16) = (6, 15);
 
 /// May read and write files beneath /srv/open only.
-pub fn open_only() -> Layer {
+pub(super) fn open_only() -> Layer {
     let rights = fs::READ_FILE | fs::WRITE_FILE | fs::READ_DIR;
     Layer::new().forbid_fs(rights).allow_beneath("/srv/open", rights)
 }
@@ -54,7 +54,7 @@ fn right(name: &'static str, rights: u64, permission: &'static str, path: &'stat
         .expect(denied("fs", [permission]).path(path))
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [files(), making(), topology(), network(), scopes(), domains()].concat()
 }
 

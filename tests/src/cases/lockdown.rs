@@ -26,7 +26,7 @@ fn case(name: &'static str, before: Step, reason: &'static str, text: &'static s
         .without_record("lockdown writes to the kernel's log, not to audit")
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     vec![
         case(
             "lockdown_denied_raw_memory",

@@ -43,7 +43,7 @@ fn refused(name: &'static str) -> Expectation {
     on_mkdir(Expectation::denied()).field("action.seccomp_action", name)
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [logged(), unlogged()].concat()
 }
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Free in all that concerns itself.
-pub const APP: Confinement = Confinement::Selinux(APP_CONTEXT);
+pub(super) const APP: Confinement = Confinement::Selinux(APP_CONTEXT);
 const APP_CONTEXT: &str = "system_u:system_r:app_t:s0";
 
 /// Without capabilities and rights over itself.
@@ -36,7 +36,7 @@ const BASE: &str = "system_u:object_r:base_t:s0";
 const STAGE: &str = "system_u:object_r:stage_t:s0";
 const SECRET: &str = "system_u:object_r:secret_t:s0";
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [
         files::cases(),
         labels::cases(),

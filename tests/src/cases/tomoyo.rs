@@ -57,7 +57,7 @@ fn on_file(permission: &'static str, number: Profile) -> Expectation {
     refused("file", [permission], number)
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [files(), systems(), sockets(), modes()].concat()
 }
 

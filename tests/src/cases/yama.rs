@@ -39,7 +39,7 @@ fn attach(scope: u8) -> Expectation {
         .absent("subject.not_process")
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     vec![
         case("yama_denied_trace_of_no_descendant_reports_the_target", |scene| {
             set_scope(1)?;

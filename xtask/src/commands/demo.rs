@@ -17,7 +17,7 @@ use xtask::{
 
 /// Shows denyd at work: boots a guest, does what its policy refuses, and prints denyd's events beside it
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// What is to refuse
     #[arg(long, value_enum, default_value_t = Module::Selinux)]
     module: Module,
@@ -37,7 +37,7 @@ enum Module {
 }
 
 impl Demo {
-    pub fn run(&self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         setup::guests(&cache)?;
         let kernel = Kernel::resolve(&self.kernel, &cache)?;

@@ -7,14 +7,14 @@ use xtask::{cache::Cache, process, setup, workspace};
 
 /// Checks the dependencies' licences, sources and versions (deny.toml)
 #[derive(Debug, Args)]
-pub struct Deny {
+pub(crate) struct Deny {
     /// Also look for known vulnerabilities, which fetches the advisory database
     #[arg(long)]
     advisories: bool,
 }
 
 impl Deny {
-    pub fn run(&self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         setup::lint(&Cache::open()?)?;
         check(self.advisories)?;
         Ok(ExitCode::SUCCESS)
@@ -22,7 +22,7 @@ impl Deny {
 }
 
 /// Runs cargo-deny on the workspace.
-pub fn check(advisories: bool) -> Result<(), process::ProcessError> {
+pub(crate) fn check(advisories: bool) -> Result<(), process::ProcessError> {
     let mut command = workspace::cargo();
     command.args(["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]);
     if advisories {

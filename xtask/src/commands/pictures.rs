@@ -32,14 +32,14 @@ const FOLDER: &str = "docs/pictures";
 /// Makes the pictures of the docs: boots guests, has things refused, and draws what denyd's commands print of it, and
 /// what the dashboard shows
 #[derive(Debug, Args)]
-pub struct Pictures {
+pub(crate) struct Pictures {
     /// The kernel, as for `cargo xtask vm`
     #[arg(long, default_value = kernel::NEWEST)]
     kernel: String,
 }
 
 impl Pictures {
-    pub fn run(&self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         setup::guests(&cache)?;
         let kernel = Kernel::resolve(&self.kernel, &cache)?;

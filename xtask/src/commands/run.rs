@@ -16,14 +16,14 @@ const DEFAULT_ARGUMENTS: [&str; 2] = ["--source", "default,capability"];
 
 /// Builds denyd and runs `denyd run` on this machine, as root
 #[derive(Debug, Args)]
-pub struct Run {
+pub(crate) struct Run {
     /// Arguments of `denyd run`; without any: --source default,capability
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
 }
 
 impl Run {
-    pub fn run(&self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         setup::build(&Cache::open()?)?;
         let denyd = workspace::build_denyd(Profile::Release)?;
         let mut command = if apt::is_root() {

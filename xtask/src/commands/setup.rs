@@ -11,14 +11,14 @@ use xtask::{cache::Cache, kernel::Kernel, progress, setup};
 /// Every other command does the part that it needs by itself. What is fetched and built is kept in
 /// `$DENYD_CACHE`, else `$XDG_CACHE_HOME/denyd`, else `~/.cache/denyd`.
 #[derive(Debug, Args)]
-pub struct Setup {
+pub(crate) struct Setup {
     /// Ask Debian for newer kernels than those in the cache
     #[arg(long)]
     refresh: bool,
 }
 
 impl Setup {
-    pub fn run(&self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         setup::build(&cache)?;
         setup::lint(&cache)?;

@@ -20,7 +20,7 @@ use crate::commands::deny;
 /// Runs every check and test: formatting, lints, docs, dependencies, unit tests, and end-to-end tests on real
 /// kernels
 #[derive(Debug, Args)]
-pub struct Test {
+pub(crate) struct Test {
     /// Only this part
     #[arg(long, value_enum)]
     only: Option<Part>,
@@ -40,7 +40,7 @@ enum Part {
 }
 
 impl Test {
-    pub fn run(&self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         let mut steps = Steps::default();
         let wants = |part| self.only.is_none_or(|only| only == part);

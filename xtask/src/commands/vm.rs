@@ -19,7 +19,7 @@ use xtask::{
 /// `runcon system_u:system_r:app_t:s0 COMMAND...` (SELinux) or
 /// `aa-exec -p app -- COMMAND...` (AppArmor). See xtask/guest.
 #[derive(Debug, Args)]
-pub struct Vm {
+pub(crate) struct Vm {
     /// 5.10, 6.1, 6.12, 7 (the newest), another Debian version such as 7.2, or the path of a bzImage or vmlinux
     #[arg(long, default_value = kernel::NEWEST)]
     kernel: String,
@@ -70,7 +70,7 @@ impl From<Module> for vm::Module {
 }
 
 impl Vm {
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         setup::guests(&cache)?;
         let kernel = Kernel::resolve(&self.kernel, &cache)?;

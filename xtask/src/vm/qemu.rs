@@ -33,7 +33,7 @@ pub(super) struct Machine {
 
 impl Machine {
     /// Boots, passes the output on to `out` as it comes, and stops the machine when the command has ended.
-    pub fn run(&self, scratch: &Path, out: &mut dyn Write) -> Result<Outcome, VmError> {
+    pub(super) fn run(&self, scratch: &Path, out: &mut dyn Write) -> Result<Outcome, VmError> {
         let console = scratch.join("console.log");
         let errors = scratch.join("qemu.log");
         let mut child = Running(self.command(&console, &errors)?.spawn().map_err(VmError::Start)?);

@@ -26,7 +26,7 @@ static PATTERNS: LazyLock<HashMap<&str, Regex>> = LazyLock::new(|| {
 });
 
 /// Where a document differs from ECS. What is under `denyd` is our own.
-pub fn faults(document: &Value) -> Vec<String> {
+pub(super) fn faults(document: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     for (name, value) in document.as_object().unwrap() {
         if name != "denyd" {

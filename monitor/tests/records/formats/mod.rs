@@ -27,7 +27,7 @@ const WHOLE: [&str; 9] = [
 ];
 
 /// Encodes an event, and says where that differs from the format's schema.
-pub fn faults(event: &Event<'_>) -> Vec<String> {
+pub(crate) fn faults(event: &Event<'_>) -> Vec<String> {
     let mut all = Vec::new();
     for (format, faults) in [(Format::Ecs, ecs::faults as fn(&Value) -> _), (Format::Ocsf, ocsf::faults)] {
         let document = encode(format, event);

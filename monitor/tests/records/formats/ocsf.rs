@@ -72,7 +72,7 @@ struct Examination {
 }
 
 /// Where a record differs from OCSF.
-pub fn faults(record: &Value) -> Vec<String> {
+pub(super) fn faults(record: &Value) -> Vec<String> {
     let number = |name: &str| record[name].as_u64();
     let Some(class) = SCHEMA.classes.values().find(|class| Some(class.uid) == number("class_uid")) else {
         return vec![format!("OCSF has no class {}", record["class_uid"])];

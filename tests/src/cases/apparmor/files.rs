@@ -53,7 +53,7 @@ fn of_memfd() -> Expectation {
         .field("object.deleted", true)
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [opening(), changing(), names(), programs()].concat()
 }
 

@@ -8,7 +8,7 @@ use crate::{
     scene,
 };
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     vec![
         case("apparmor_permitted_in_complain_mode")
             .given(|_| scene::file("/srv/shut/complain"))

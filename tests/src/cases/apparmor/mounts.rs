@@ -3,7 +3,7 @@
 use super::{case, denied};
 use crate::{case::Case, operation::system, scene::directory};
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     vec![
         case("apparmor_denied_mount_reports_all_that_was_asked")
             .given(|_| directory("/srv/open/mount"))

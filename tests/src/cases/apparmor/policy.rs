@@ -37,7 +37,7 @@ fn set(what: &'static str, before: &str, after: &str) -> Expectation {
 /// More profiles than find room in an event.
 const MANY: usize = 200;
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [profiles(), namespaces(), parameters()].concat()
 }
 

@@ -21,7 +21,7 @@ fn capability(name: &'static str, capability: &'static str, when: Step) -> Case 
     case(name).confined_by(BARE).when(when).fails_with(libc::EPERM).expect(event)
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [others(), itself()].concat()
 }
 

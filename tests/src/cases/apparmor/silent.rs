@@ -54,7 +54,7 @@ fn by_rule_in_complain_mode(name: &'static str) -> Case {
     by_rule(name).confined_by(WATCHED)
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [files(), others(), mounts(), complaining(), capabilities(), modes()].concat()
 }
 

@@ -44,7 +44,7 @@ fn socket_of(event: Expectation, family: &'static str, kind: &'static str) -> Ex
         .field("action.denied_mask", "create")
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [creating(), using()].concat()
 }
 

@@ -34,7 +34,7 @@ fn on_secret<const N: usize>(permissions: [&'static str; N]) -> Expectation {
 const DEEP: &str = "/srv/deep/a/rather/long/way/down/through/many/directories/to/the/end/of/the/tree/in/which/nobody/\
                     would/look/for/anything/of/value/unless/told/to/do/so/by/a/test/that/wants/the/whole/path/ledger";
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [opening(), using(), changing(), directories(), paths()].concat()
 }
 

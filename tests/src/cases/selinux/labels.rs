@@ -14,7 +14,7 @@ use crate::{
 /// What the kernel takes for unlabeled.
 const UNLABELED: &str = "system_u:object_r:unlabeled_t:s0";
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     vec![
         case("selinux_denied_subject_with_one_category")
             .given(|_| labelled_file("/srv/mls/one", "system_u:object_r:secret_t:s0:c1023"))

@@ -8,7 +8,7 @@ fn change(name: &'static str) -> Case {
     case(name).confined_by(Confinement::None).succeeds()
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     vec![
         change("selinux_policy_event_for_each_switch_between_enforcing_and_permissive")
             .when(|_| {

@@ -40,7 +40,7 @@ fn a_hundred_times(operation: impl Fn() -> io::Result<()>) -> io::Result<()> {
     operation()
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [inodes(), others(), repeated(), not_all()].concat()
 }
 

@@ -28,7 +28,7 @@ fn port<const N: usize>(class: &'static str, permissions: [&'static str; N]) -> 
     denied(class, permissions).field("object.kind", "socket").field("object.label", PORT)
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [creating(), internet(), unix()].concat()
 }
 

@@ -34,7 +34,7 @@ fn capability(name: &'static str, class: &'static str, capability: &'static str,
     case(name).confined_by(BARE).when(when).fails_with(libc::EPERM).expect(event)
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [mounts(), interprocess(), privileged(), kernel()].concat()
 }
 

@@ -48,7 +48,7 @@ fn ioctl(scene: &mut Scene) -> std::io::Result<()> {
     file::ioctl(scene.held("file")?, 0x5401)
 }
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     [names(), roots(), many_mounts(), credentials(), errors(), interrupts()].concat()
 }
 

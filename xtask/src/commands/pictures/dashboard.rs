@@ -13,14 +13,14 @@ use super::text::{self, Unit};
 
 /// `prometheus/dashboard.json`, as far as it is drawn.
 #[derive(Debug, Deserialize)]
-pub struct Dashboard {
+pub(super) struct Dashboard {
     pub panels: Vec<Panel>,
 }
 
 /// A panel, or the title of those below it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Panel {
+pub(super) struct Panel {
     pub title: String,
     #[serde(rename = "type")]
     pub kind: Kind,
@@ -35,7 +35,7 @@ pub struct Panel {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub(super) enum Kind {
     Row,
     Stat,
     Timeseries,
@@ -45,7 +45,7 @@ pub enum Kind {
 
 /// Where a panel is: Grafana's dashboards are 24 columns wide.
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub struct Place {
+pub(super) struct Place {
     pub x: i32,
     pub y: i32,
     pub w: i32,
@@ -70,7 +70,7 @@ struct FieldConfig {
 
 /// How values are shown.
 #[derive(Debug, Default, Deserialize)]
-pub struct Defaults {
+pub(super) struct Defaults {
     #[serde(default)]
     pub unit: Unit,
     pub decimals: Option<usize>,
@@ -85,25 +85,25 @@ pub struct Defaults {
 
 /// Words for values.
 #[derive(Debug, Deserialize)]
-pub struct Mapping {
+pub(super) struct Mapping {
     pub options: BTreeMap<String, Mapped>,
 }
 
 #[derive(Debug, Deserialize)]
-pub struct Mapped {
+pub(super) struct Mapped {
     pub text: String,
     pub color: String,
 }
 
 /// Colours for values.
 #[derive(Debug, Default, Deserialize)]
-pub struct Thresholds {
+pub(super) struct Thresholds {
     #[serde(default)]
     pub steps: Vec<Step>,
 }
 
 #[derive(Debug, Deserialize)]
-pub struct Step {
+pub(super) struct Step {
     pub color: String,
     /// From where on; nothing for the first.
     pub value: Option<f64>,
@@ -111,7 +111,7 @@ pub struct Step {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Custom {
+pub(super) struct Custom {
     /// In percent.
     #[serde(default)]
     pub fill_opacity: f64,
@@ -120,21 +120,21 @@ pub struct Custom {
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub struct Stacking {
+pub(super) struct Stacking {
     #[serde(default)]
     pub mode: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Options {
+pub(super) struct Options {
     #[serde(default)]
     pub text_mode: String,
 }
 
 /// What is drawn as one line, bar, number or row of a table.
 #[derive(Debug)]
-pub struct Series {
+pub(super) struct Series {
     pub name: String,
     pub labels: BTreeMap<String, String>,
     /// Times and values; one only if the panel shows how things are now.
@@ -142,11 +142,11 @@ pub struct Series {
 }
 
 impl Series {
-    pub fn last(&self) -> f64 {
+    pub(super) fn last(&self) -> f64 {
         self.points.last().map_or(0.0, |&(_, value)| value)
     }
 
-    pub fn largest(&self) -> f64 {
+    pub(super) fn largest(&self) -> f64 {
         self.points.iter().map(|&(_, value)| value).fold(0.0, f64::max)
     }
 }
@@ -161,7 +161,7 @@ struct Answer {
 }
 
 impl Dashboard {
-    pub fn read() -> anyhow::Result<Self> {
+    pub(super) fn read() -> anyhow::Result<Self> {
         let path = workspace::root().join("prometheus/dashboard.json");
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         serde_json::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))
@@ -169,16 +169,16 @@ impl Dashboard {
 }
 
 impl Panel {
-    pub fn defaults(&self) -> &Defaults {
+    pub(super) fn defaults(&self) -> &Defaults {
         &self.field_config.defaults
     }
 
-    pub fn stacked(&self) -> bool {
+    pub(super) fn stacked(&self) -> bool {
         self.defaults().custom.stacking.mode == "normal"
     }
 
     /// What the panel shows of this time, the largest first.
-    pub fn ask(
+    pub(super) fn ask(
         &self,
         server: &Server,
         variables: Variables<'_>,

@@ -54,7 +54,7 @@ const SERIES: [RGBColor; 12] = [
 ];
 
 /// The picture of the panels with what they show.
-pub fn picture(measured: &Measured) -> anyhow::Result<String> {
+pub(super) fn picture(measured: &Measured) -> anyhow::Result<String> {
     let Measured { panels, period } = measured;
     let right = panels.iter().map(|(Panel { grid_pos: place, .. }, _)| place.x + place.w).max();
     let bottom = panels.iter().map(|(Panel { grid_pos: place, .. }, _)| place.y + place.h).max();

@@ -21,13 +21,13 @@ const STEP: f64 = 2.0;
 const RATE_INTERVAL: &str = "12s";
 
 /// The panels with what they show, and the time that it is of.
-pub struct Measured {
+pub(super) struct Measured {
     pub panels: Vec<(Panel, Vec<Series>)>,
     pub period: Period,
 }
 
 /// Asks a Prometheus of its own, which has nothing but these scrapes.
-pub fn dashboard(cache: &Cache, scrapes: &[Scrape]) -> anyhow::Result<Measured> {
+pub(super) fn dashboard(cache: &Cache, scrapes: &[Scrape]) -> anyhow::Result<Measured> {
     let (first, last) = scrapes.first().zip(scrapes.last()).context("the guest was never scraped")?;
     let period = Period { start: first.seconds()?, end: last.seconds()?, step: STEP };
     let range = format!("{:.0}s", (period.end - period.start).ceil());

@@ -1,7 +1,7 @@
 //! What a guest's script printed, taken apart.
 
 /// The texts between the lines that name them: `== NAME`, and `==` at the end.
-pub fn sections(output: &str) -> Vec<(String, String)> {
+pub(super) fn sections(output: &str) -> Vec<(String, String)> {
     let mut sections: Vec<(String, String)> = Vec::new();
     let mut within = false;
     for line in output.lines().map(|line| line.trim_end_matches('\r')) {

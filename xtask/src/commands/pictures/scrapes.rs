@@ -7,7 +7,7 @@ const TARGET: &str = "job=\"denyd\",instance=\"guest\"";
 
 /// What denyd served at one time, as OpenMetrics.
 #[derive(Debug)]
-pub struct Scrape {
+pub(super) struct Scrape {
     /// Seconds since 1970, as the guest printed them.
     pub time: String,
     /// The exposition.
@@ -15,7 +15,7 @@ pub struct Scrape {
 }
 
 impl Scrape {
-    pub fn seconds(&self) -> anyhow::Result<f64> {
+    pub(super) fn seconds(&self) -> anyhow::Result<f64> {
         self.time.parse().with_context(|| format!("{} is no time of a scrape", self.time))
     }
 }
@@ -28,7 +28,7 @@ struct Family<'a> {
 }
 
 /// All scrapes as one exposition, each sample with its time; the samples of a metric stand together.
-pub fn merged(scrapes: &[Scrape]) -> anyhow::Result<String> {
+pub(super) fn merged(scrapes: &[Scrape]) -> anyhow::Result<String> {
     let mut families: Vec<Family<'_>> = Vec::new();
     for scrape in scrapes {
         let mut current = None;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 /// The unit of a panel's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub enum Unit {
+pub(super) enum Unit {
     /// A number, thousands and millions shortened.
     #[default]
     #[serde(rename = "short")]
@@ -24,7 +24,7 @@ pub enum Unit {
 
 impl Unit {
     /// The value with its unit, with so many decimals or else as many as it takes.
-    pub fn format(self, value: f64, decimals: Option<usize>) -> String {
+    pub(super) fn format(self, value: f64, decimals: Option<usize>) -> String {
         let (value, unit) = match self {
             Self::Short => scaled(value, &[(1e6, " Mil"), (1e3, " K"), (1.0, "")]),
             Self::Operations => scaled(value, &[(1e3, "K ops/s"), (1.0, " ops/s")]),
@@ -56,7 +56,7 @@ fn shortest(value: f64) -> String {
 }
 
 /// The name of a series: the `legendFormat`, with the values of the labels that it names.
-pub fn legend(format: &str, labels: &BTreeMap<String, String>) -> String {
+pub(super) fn legend(format: &str, labels: &BTreeMap<String, String>) -> String {
     let mut text = String::new();
     let mut rest = format;
     while let Some((before, (label, after))) =

@@ -24,7 +24,7 @@ const BETWEEN: i32 = 12;
 const TICKS: [i64; 8] = [5, 10, 15, 30, 60, 120, 300, 600];
 
 /// The lines of the series, with axes and a legend.
-pub fn chart(area: &Area<'_>, panel: &Panel, series: &[Series], period: Period) -> anyhow::Result<()> {
+pub(super) fn chart(area: &Area<'_>, panel: &Panel, series: &[Series], period: Period) -> anyhow::Result<()> {
     let (room, height) = size(area);
     let unit = panel.defaults().unit;
     let lines = lines(series, panel.stacked());

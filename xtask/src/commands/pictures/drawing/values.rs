@@ -12,7 +12,7 @@ use crate::commands::pictures::dashboard::{Panel, Series};
 const WHITE: RGBColor = RGBColor(0xff, 0xff, 0xff);
 
 /// One value, in large letters on the colour that it has.
-pub fn stat(area: &Area<'_>, panel: &Panel, series: &[Series]) -> anyhow::Result<()> {
+pub(super) fn stat(area: &Area<'_>, panel: &Panel, series: &[Series]) -> anyhow::Result<()> {
     let first = series.first().context("there is no value")?;
     let (text, color) = shown(panel, first);
     let (width, height) = size(area);
@@ -47,7 +47,7 @@ fn named(color: &str) -> RGBColor {
 }
 
 /// A bar for each series, below its name and its value.
-pub fn bars(area: &Area<'_>, panel: &Panel, series: &[Series]) -> anyhow::Result<()> {
+pub(super) fn bars(area: &Area<'_>, panel: &Panel, series: &[Series]) -> anyhow::Result<()> {
     let (room, height) = size(area);
     let defaults = panel.defaults();
     let most = defaults.max.unwrap_or_else(|| series.iter().map(Series::largest).fold(0.0, f64::max));
@@ -68,7 +68,7 @@ pub fn bars(area: &Area<'_>, panel: &Panel, series: &[Series]) -> anyhow::Result
 }
 
 /// The labels that say something, of as many series as there is room for.
-pub fn table(area: &Area<'_>, series: &[Series]) -> anyhow::Result<()> {
+pub(super) fn table(area: &Area<'_>, series: &[Series]) -> anyhow::Result<()> {
     const LINE: i32 = 16;
     let (room, height) = size(area);
     let first = series.first().context("there is no series")?;
