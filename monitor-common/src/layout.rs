@@ -333,7 +333,6 @@ layout! {
     aa_capable_options = Argument("aa_capable", "opts");
     aa_capable_arguments = Arguments("aa_capable");
     aa_label_hname = Member("aa_label", "hname");
-    aa_label_flags = Member("aa_label", "flags");
     aa_label_size = Member("aa_label", "size");
     aa_label_vec = Member("aa_label", "vec");
     aa_profile_hname = Member("aa_profile", "base.hname");
@@ -510,14 +509,10 @@ settings! {
     selinux_capability: u32;
     /// `apparmor_blob_sizes.lbs_cred`: where AppArmor's part of `cred->security` starts, plus 1.
     apparmor_cred_blob_plus_one: u32;
-    /// 1: report capability checks that are mere probes, too.
-    capability_probes: u32;
     /// 1: report denials that the policy keeps out of the log, too.
     silent: u32;
     /// 1: report the task's stacks, too.
     stack: u32;
-    /// Unused, zero.
-    reserved: u32;
 }
 
 const _: () = assert!(size_of::<Layout>() == ENTRIES.len() * size_of::<u32>(), "one u32 for each entry");

@@ -12,7 +12,7 @@ use monitor_common::{Capability, Flags, SourceId, counter::Counter};
 
 use crate::{
     finish, label,
-    layout::{layout, setting},
+    layout::layout,
     lookup,
     memory::{Fault, argument},
     output::{Record, count},
@@ -56,7 +56,7 @@ fn refused(
         count(SourceId::Capability, Counter::Unreadable);
         return;
     };
-    if setting!(capability_probes) == 0 && options != u32::MAX && options & CAP_OPT_NOAUDIT != 0 {
+    if options != u32::MAX && options & CAP_OPT_NOAUDIT != 0 {
         count(SourceId::Capability, Counter::Skipped);
         return;
     }

@@ -13,7 +13,7 @@ use tests::{
         lengths::{self, Hidden},
         manager, standing, storm,
     },
-    audit::{self, Kind, Record},
+    audit::{self, Field, Kind, Record},
     case::{Case, Module, Record as CaseRecord},
     expectation::{Expectation, lookup},
     report::Report,
@@ -33,8 +33,15 @@ pub(crate) fn case(case: &Case, group: &Group) -> Result<(), String> {
     let session = group.session()?;
     let report = session.reports.iter().find(|report| report.case == case.name);
     let report = report.ok_or_else(|| format!("the actor did not report {}", case.name))?;
-    let events = events_of(session, case.module.name(), report.process.pid);
-    let records = records_of(&session.records, report.process.pid);
+    let pid = report.process.pid;
+    let is_ours = |event: &&Value| {
+        event["module"] == case.module.name()
+            && (event["process"]["pid"] == pid || case.is_known_by(event["subject"]["label"].as_str()))
+    };
+    let events: Vec<_> = session.events.iter().filter(is_ours).collect();
+    let records = records_where(&session.records, |record, caller| {
+        caller == Some(pid.into()) || case.is_known_by(record.field("scontext").map(Field::bare))
+    });
     let reported = |event: &&Expectation| group.silent() || !event.is_silent();
     let mut expected: Vec<_> = case.events.iter().filter(reported).cloned().collect();
     let mut recorded = case.records();
@@ -64,7 +71,10 @@ pub(crate) fn case(case: &Case, group: &Group) -> Result<(), String> {
         faults.extend(compare_changes_with_audit(session, report.process.pid, &events));
     }
     for event in &events {
-        faults.extend(identity::mismatches(event, report));
+        // An interrupt's process is none of the case's.
+        if event["process"]["pid"] == pid {
+            faults.extend(identity::mismatches(event, report));
+        }
         faults.extend(accounted::of_file(event, report));
         if matches!(case.record, CaseRecord::EachEvent) && !case.is_silent() && event["kind"] == "denial" {
             faults.extend(accounted::unaccounted(event, &records, &case.events));
@@ -161,9 +171,14 @@ fn events_of<'a>(session: &'a Session, module: &str, pid: u32) -> Vec<&'a Value>
 /// The denials of a process, and the changes that it made. Landlock's records and those of changes don't name it, but
 /// the system call's of the same serial number does.
 fn records_of(records: &[Record], pid: u32) -> Vec<Record> {
+    records_where(records, |_, caller| caller == Some(pid.into()))
+}
+
+/// The denials and changes of which this is true, of the record and the process that it is of.
+fn records_where(records: &[Record], is_wanted: impl Fn(&Record, Option<i64>) -> bool) -> Vec<Record> {
     let callers = callers(records);
     let told = records.iter().filter(|record| record.is_told());
-    told.filter(|record| caller(record, &callers) == Some(pid.into())).cloned().collect()
+    told.filter(|record| is_wanted(record, caller(record, &callers))).cloned().collect()
 }
 
 fn callers(records: &[Record]) -> BTreeMap<u64, i64> {
@@ -182,6 +197,8 @@ pub(crate) fn nothing_else(group: &Group) -> Result<(), String> {
     let hidden = session.hidden.iter().map(|hidden| hidden.pid);
     let pids: HashSet<u64> = reported.chain(hidden).map(u64::from).collect();
     let callers = callers(&session.records);
+    let cases = tests::cases::all();
+    let is_known = |label: Option<&str>| cases.iter().any(|case| case.is_known_by(label));
     let mut strangers = String::new();
     let of_modules = |event: &&Value| {
         let elsewhere =
@@ -189,7 +206,8 @@ pub(crate) fn nothing_else(group: &Group) -> Result<(), String> {
         group.modules().iter().any(|module| event["module"] == module.name()) && !elsewhere
     };
     for event in session.events.iter().filter(of_modules) {
-        if !event["process"]["pid"].as_u64().is_some_and(|pid| pids.contains(&pid)) {
+        let of_case = event["process"]["pid"].as_u64().is_some_and(|pid| pids.contains(&pid));
+        if !of_case && !is_known(event["subject"]["label"].as_str()) {
             let _infallible = writeln!(strangers, "event {event}");
         }
     }
@@ -198,7 +216,9 @@ pub(crate) fn nothing_else(group: &Group) -> Result<(), String> {
         // The actor's system calls are not audited, so nothing says whose change it was.
         let prepared =
             record.kind == Kind::Change && pid.is_none() && session.events.iter().any(of_preparation);
-        if !prepared && !pid.is_some_and(|pid| pids.contains(&pid)) {
+        let of_case =
+            pid.is_some_and(|pid| pids.contains(&pid)) || is_known(record.field("scontext").map(Field::bare));
+        if !prepared && !of_case {
             let _infallible = writeln!(strangers, "record {}", record.line);
         }
     }

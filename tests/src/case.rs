@@ -162,6 +162,9 @@ pub struct Case {
     pub with_silent: bool,
     /// Whether denyd sees it only where audit writes it.
     pub by_audit: bool,
+    /// The label of the subject by which its events and records are known, where the kernel refuses it in an interrupt,
+    /// which may come while any process runs; no other case has it.
+    pub in_interrupt_of: Option<&'static str>,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is a step")]
@@ -189,6 +192,7 @@ impl Case {
             repeats: None,
             with_silent: false,
             by_audit: false,
+            in_interrupt_of: None,
         }
     }
 
@@ -218,6 +222,19 @@ impl Case {
     pub fn before(mut self, step: Step) -> Self {
         self.before = step;
         self
+    }
+
+    /// It is refused in an interrupt, whatever process runs then; this label is its subject's alone.
+    #[must_use]
+    pub fn in_interrupt_of(mut self, label: &'static str) -> Self {
+        self.in_interrupt_of = Some(label);
+        self
+    }
+
+    /// Whether an event or a record with this label of a subject is of this case, whatever process ran.
+    #[must_use]
+    pub fn is_known_by(&self, label: Option<&str>) -> bool {
+        self.in_interrupt_of.is_some() && self.in_interrupt_of == label
     }
 
     /// The process runs as this user, not as root.

@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
-    io::{self, Write as _},
+    io,
     os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::{
@@ -22,7 +22,8 @@ use tokio::sync::oneshot;
 use super::{
     Lines, OutputLoss,
     health::Health,
-    stdout::{Outcome, whole_lines},
+    lines::{whole_lines, write_all},
+    stdout::Outcome,
 };
 
 /// Lines written at once, at most.
@@ -108,16 +109,7 @@ impl Appended {
             buffer.extend_from_slice(line);
         }
         let Some(file) = &mut self.open else { return (0, Err(io::ErrorKind::NotConnected.into())) };
-        let mut bytes = 0;
-        let result = loop {
-            match file.write(&buffer[bytes..]) {
-                _ if bytes == buffer.len() => break Ok(()),
-                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => bytes += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => break Err(error),
-            }
-        };
+        let (bytes, result) = write_all(file, &buffer);
         let whole = whole_lines(lines, bytes.saturating_sub(start));
         let kept = start + lines[..whole].iter().map(Bytes::len).sum::<usize>();
         if bytes > 0 {

@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod health;
 mod journald;
+pub(crate) mod lines;
 mod otlp;
 mod outputs;
 pub mod spec;

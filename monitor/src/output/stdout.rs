@@ -10,14 +10,16 @@ use std::{
     thread,
 };
 
-use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     sync::oneshot,
 };
 
-use crate::output::{Lines, OutputLoss};
+use crate::output::{
+    Lines, OutputLoss,
+    lines::{whole_lines, write_all},
+};
 
 /// Lines written at once, at most.
 const BATCH: usize = 512;
@@ -99,34 +101,21 @@ fn write_lines(mut lines: Lines, mut to: impl Write + AsFd) -> Outcome {
     Outcome::Drained
 }
 
-/// Writes all bytes, or as many as can be.
+/// As [`write_all`]; waits where another process that shares the output has made it non-blocking.
 fn write_bytes(to: &mut (impl Write + AsFd), bytes: &[u8]) -> (usize, io::Result<()>) {
     let mut written = 0;
-    while written < bytes.len() {
-        match to.write(&bytes[written..]) {
-            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
-            Ok(count) => written += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // Another process that shares it has made it non-blocking.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                match poll(&mut [PollFd::new(to, PollFlags::OUT)], None) {
-                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                    Err(error) => return (written, Err(error.into())),
-                }
-            }
-            Err(error) => return (written, Err(error)),
+    loop {
+        let (count, result) = write_all(to, &bytes[written..]);
+        written += count;
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return (written, result),
+        }
+        match poll(&mut [PollFd::new(to, PollFlags::OUT)], None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return (written, Err(error.into())),
         }
     }
-    (written, Ok(()))
-}
-
-/// How many of these lines the first `bytes` bytes hold whole.
-pub(super) fn whole_lines(lines: &[Bytes], bytes: usize) -> usize {
-    let ends = lines.iter().scan(0, |end, line| {
-        *end += line.len();
-        Some(*end)
-    });
-    ends.take_while(|&end| end <= bytes).count()
 }
 
 #[cfg(test)]
@@ -136,7 +125,7 @@ mod tests {
         io::{PipeReader, PipeWriter, Read as _, pipe},
     };
 
-    use bytes::BytesMut;
+    use bytes::{Bytes, BytesMut};
     use tokio::{
         runtime::{self, Runtime},
         task::yield_now,
@@ -225,13 +214,6 @@ mod tests {
         let thread = thread::spawn(move || write_lines(lines, writer));
         assert_eq!(read(reader), long + "end\n");
         assert!(matches!(thread.join().unwrap(), Outcome::Drained));
-    }
-
-    #[test]
-    fn only_whole_lines_count_as_written() {
-        let batch = ["ab\n", "c\n", "d\n"].map(|line| BytesMut::from(line).freeze());
-        let counts = [0, 2, 3, 4, 5, 7].map(|bytes| whole_lines(&batch, bytes));
-        assert_eq!(counts, [0, 0, 1, 1, 2, 3]);
     }
 
     #[test]

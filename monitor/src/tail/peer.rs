@@ -18,8 +18,6 @@ const USUAL_GROUPS: usize = 64;
 /// Whoever connected, as the kernel noted it then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Its process.
-    pub pid: i32,
     /// Its effective user.
     pub uid: u32,
     /// Its effective group and its supplementary groups.
@@ -45,7 +43,7 @@ impl Peer {
         let credentials = sockopt::socket_peercred(&socket)?;
         let mut groups = peer_groups(&socket)?;
         groups.push(credentials.gid.as_raw());
-        Ok(Self { pid: credentials.pid.as_raw_nonzero().get(), uid: credentials.uid.as_raw(), groups })
+        Ok(Self { uid: credentials.uid.as_raw(), groups })
     }
 }
 
@@ -97,7 +95,6 @@ mod tests {
     fn the_peer_is_who_connected() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let peer = Peer::of(&ours).unwrap();
-        assert_eq!(peer.pid, rustix::process::getpid().as_raw_nonzero().get());
         assert_eq!(peer.uid, rustix::process::geteuid().as_raw());
         let mut own: Vec<u32> =
             nix::unistd::getgroups().unwrap().iter().map(|group| group.as_raw()).collect();
@@ -108,7 +105,7 @@ mod tests {
     #[test]
     fn root_the_own_user_and_the_group_may_listen() {
         let admission = Admission { user: 990, group: Some(980) };
-        let peer = |uid, groups: &[u32]| Peer { pid: 1, uid, groups: groups.to_vec() };
+        let peer = |uid, groups: &[u32]| Peer { uid, groups: groups.to_vec() };
         assert!(admission.admits(&peer(0, &[0])));
         assert!(admission.admits(&peer(990, &[990])));
         assert!(admission.admits(&peer(1000, &[1000, 980])));

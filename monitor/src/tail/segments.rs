@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -15,6 +15,7 @@ use bytes::Bytes;
 use rustix::fs::{FlockOperation, flock};
 
 use super::recent::Chunk;
+use crate::output::lines::{whole_lines, write_all};
 
 const SUFFIX: &str = ".jsonl";
 /// The file that says which number the first event of all had.
@@ -315,17 +316,17 @@ impl Writer {
             Err(error) => return (0, Err(error)),
         };
         let mut buffer = Vec::new();
-        let mut ends = Vec::new();
+        let mut count = 0;
         for line in lines {
             if !buffer.is_empty() && current.bytes + buffer.len() as u64 >= segment_limit {
                 break;
             }
             buffer.extend_from_slice(line);
-            ends.push(buffer.len());
+            count += 1;
         }
-        let (bytes, result) = write_bytes(&mut current.file, &buffer);
-        let written = ends.iter().take_while(|&&end| end <= bytes).count();
-        current.bytes += written.checked_sub(1).map_or(0, |last| ends[last] as u64);
+        let (bytes, result) = write_all(&mut current.file, &buffer);
+        let written = whole_lines(&lines[..count], bytes);
+        current.bytes += lines[..written].iter().map(|line| line.len() as u64).sum::<u64>();
         // A part of a line must not stay, for another could follow it. If it does, no line follows: the file is ended.
         let result = result.or_else(|error| current.file.set_len(current.bytes).and(Err(error)));
         self.current = Some(current);
@@ -393,22 +394,9 @@ pub fn next_number(folder: &Path) -> io::Result<u64> {
     Ok(lines.number())
 }
 
-fn write_bytes(file: &mut File, bytes: &[u8]) -> (usize, io::Result<()>) {
-    let mut written = 0;
-    while written < bytes.len() {
-        match file.write(&bytes[written..]) {
-            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
-            Ok(count) => written += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return (written, Err(error)),
-        }
-    }
-    (written, Ok(()))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::{io::Write as _, os::unix::fs::PermissionsExt as _};
 
     use tempfile::{TempDir, tempdir};
 

@@ -99,17 +99,6 @@ pub fn renice(id: i32) -> io::Result<()> {
     Ok(rustix::process::setpriority_process(Some(by_id(id)?), 5)?)
 }
 
-/// Changes a process's scheduling policy to `SCHED_BATCH`.
-///
-/// # Errors
-/// As `sched_setscheduler`.
-pub fn schedule_as_batch(id: i32) -> io::Result<()> {
-    let parameters = libc::sched_param { sched_priority: 0 };
-    // SAFETY: the parameters outlive the call.
-    check(unsafe { libc::sched_setscheduler(id, libc::SCHED_BATCH, &raw const parameters) })?;
-    Ok(())
-}
-
 /// Asks for a process's scheduling policy.
 ///
 /// # Errors

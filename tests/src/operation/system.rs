@@ -268,16 +268,6 @@ pub fn swap_on(path: &CStr) -> io::Result<()> {
     Ok(())
 }
 
-/// Locks a page in memory.
-///
-/// # Errors
-/// As `mlockall`.
-pub fn lock_memory() -> io::Result<()> {
-    // SAFETY: the call takes a number only.
-    check(unsafe { libc::mlockall(libc::MCL_CURRENT) })?;
-    Ok(())
-}
-
 /// Turns this process's accounting off.
 ///
 /// # Errors

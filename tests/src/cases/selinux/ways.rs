@@ -283,6 +283,7 @@ fn interrupts() -> Vec<Case> {
     vec![
         case("selinux_denied_receive_names_the_interface_and_says_that_the_process_did_not_ask")
             .confined_by(Confinement::Selinux(DEAF))
+            .in_interrupt_of(DEAF)
             .when(|_| {
                 let socket = socket::bound_udp(socket::loopback4(40_012))?;
                 socket::send_to(socket.as_fd(), socket::loopback4(40_012))
