@@ -18,6 +18,7 @@ mod service;
 pub mod show;
 pub mod source;
 pub mod tail;
+#[cfg(feature = "top")]
 mod top;
 
 pub use monitor_event::{event, filter, format, text};

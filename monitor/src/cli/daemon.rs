@@ -23,10 +23,7 @@ use super::{
 use crate::{
     checkpoint::{Gate, checkpoint},
     config::Config,
-    enrich::{
-        Enricher, accounts, runtime,
-        symbols::{self, KernelSymbols},
-    },
+    enrich::{Enricher, accounts},
     format::Format,
     kernel::{Attached, Counters, Parts, ProgramStats, Programs, Report, RingReader},
     metrics::{
@@ -52,7 +49,8 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 /// What was opened while denyd had its privileges.
 pub(super) struct Opened {
     /// The kernel's symbols, for stacks.
-    pub symbols: Option<KernelSymbols>,
+    #[cfg(feature = "symbols")]
+    pub symbols: Option<crate::enrich::symbols::KernelSymbols>,
     /// The port for metrics.
     pub web: Option<Web>,
     /// What tells the state of the modules.
@@ -103,7 +101,9 @@ impl Daemon {
         let mut hub = Hub::default();
         let mut outputs = Outputs::default();
         outputs.set(&config.outputs, &mut hub)?;
-        let enricher = start_enricher(config, opened.symbols)?;
+        let enricher = start_enricher(config)?;
+        #[cfg(feature = "symbols")]
+        let enricher = name_functions(enricher, opened.symbols)?;
         let counters = Arc::new(counters);
         let listed = hub.listed();
         let lines =
@@ -229,16 +229,25 @@ impl Daemon {
 }
 
 /// Starts those who look names up, apart from the pipeline.
-fn start_enricher(config: &Config, kernel: Option<KernelSymbols>) -> Result<Enricher, Failure> {
+fn start_enricher(config: &Config) -> Result<Enricher, Failure> {
     let mut enricher = Enricher::new(config.names.wait);
     accounts::start(enricher.look_up_accounts()).map_err(Failure::Runtime)?;
     let sockets = &config.names.runtime_sockets;
     if !sockets.is_empty() {
-        let desk = enricher.look_up_containers(sockets);
-        tokio::spawn(runtime::serve(desk, sockets.clone()));
+        #[cfg(feature = "containers")]
+        tokio::spawn(crate::enrich::runtime::serve(enricher.look_up_containers(sockets), sockets.clone()));
     }
+    Ok(enricher)
+}
+
+/// Starts who looks functions up, if stacks are wanted.
+#[cfg(feature = "symbols")]
+fn name_functions(
+    mut enricher: Enricher,
+    kernel: Option<crate::enrich::symbols::KernelSymbols>,
+) -> Result<Enricher, Failure> {
     if let Some(kernel) = kernel {
-        symbols::start(enricher.look_up_functions(), kernel).map_err(Failure::Runtime)?;
+        crate::enrich::symbols::start(enricher.look_up_functions(), kernel).map_err(Failure::Runtime)?;
     }
     Ok(enricher)
 }

@@ -67,6 +67,7 @@ pub(super) enum Failure {
         error: io::Error,
     },
     /// There is nothing to draw on.
+    #[cfg(feature = "top")]
     #[error("this needs a terminal: use `denyd tail -f` in a pipe or file")]
     NoTerminal,
     /// No daemon runs, and to watch without one takes privileges.

@@ -16,6 +16,7 @@ mod selftest;
 mod status;
 mod summary;
 mod tail;
+#[cfg(feature = "top")]
 mod top;
 mod usage;
 
@@ -62,6 +63,7 @@ struct Cli {
 enum Command {
     Run(run::Run),
     Tail(tail::Tail),
+    #[cfg(feature = "top")]
     Top(top::Top),
     Check(check::Check),
     Config(config::Configuration),
@@ -95,6 +97,7 @@ impl Command {
         match self {
             Self::Run(run) => run.run(),
             Self::Tail(tail) => tail.run(),
+            #[cfg(feature = "top")]
             Self::Top(top) => top.run(),
             Self::Check(check) => check.run(),
             Self::Config(config) => config.run(),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{self, Choice, Config},
-    enrich::{runtime::Socket, symbols::KernelSymbols},
+    enrich::runtime::Socket,
     filter::Filter,
     format::Format,
     kernel,
@@ -147,7 +147,8 @@ impl Run {
         })?;
         // What is only read later, and can only be opened now.
         let opened = Opened {
-            symbols: config.stack.then(KernelSymbols::copy),
+            #[cfg(feature = "symbols")]
+            symbols: config.stack.then(crate::enrich::symbols::KernelSymbols::copy),
             web,
             posture: posture::Watch::open(),
             programs: attached.program_stats(),

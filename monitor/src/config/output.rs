@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use nix::unistd::User;
 use serde::{Deserialize, Deserializer, de::Error};
-use tonic::transport::Endpoint;
 
 use super::value::{Parsed, Word};
 use crate::{
     filter::Filter,
     format::Format,
-    output::spec::{Collector, Facility, JOURNAL_SOCKET, Spec, SyslogAddress, Target, USUAL_QUEUE},
+    output::spec::{Facility, JOURNAL_SOCKET, Spec, SyslogAddress, Target, USUAL_QUEUE},
 };
 
 /// The most events that may wait for an output.
@@ -65,6 +64,11 @@ enum Problem {
     NoUser(String),
     #[error("`address`: {0}")]
     Address(String),
+    #[cfg(not(feature = "otlp"))]
+    #[error(
+        "this denyd was built without the feature `otlp`: use another kind of output, or a build that has it"
+    )]
+    NotBuilt,
 }
 
 /// All outputs.
@@ -136,15 +140,7 @@ impl Table {
                 let facility = self.facility.map_or_else(Facility::default, |Word(facility)| facility);
                 Target::Syslog { address, facility, format }
             }
-            Kind::Otlp => {
-                let address = self.address.as_deref().unwrap_or("http://127.0.0.1:4317");
-                let wrong = || Problem::Address("give http://HOST:PORT".to_owned());
-                let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|_| wrong())?;
-                if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().port().is_none() {
-                    return Err(wrong());
-                }
-                Target::Otlp { endpoint: Collector(endpoint) }
-            }
+            Kind::Otlp => collector(self.address.as_deref().unwrap_or("http://127.0.0.1:4317"))?,
         };
         let name = self.name.unwrap_or(kind_name);
         let named = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
@@ -157,6 +153,24 @@ impl Table {
         }
         Ok(Spec { name, filter: self.filter.map(|Parsed(filter)| filter), queue, target })
     }
+}
+
+/// A collector at this address.
+#[cfg(feature = "otlp")]
+fn collector(address: &str) -> Result<Target, Problem> {
+    use tonic::transport::Endpoint;
+    let wrong = || Problem::Address("give http://HOST:PORT".to_owned());
+    let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|_| wrong())?;
+    if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().port().is_none() {
+        return Err(wrong());
+    }
+    Ok(Target::Otlp { endpoint: crate::output::spec::Collector(endpoint) })
+}
+
+/// None can be reached.
+#[cfg(not(feature = "otlp"))]
+fn collector(_address: &str) -> Result<Target, Problem> {
+    Err(Problem::NotBuilt)
 }
 
 /// The number of a user, by number or name.

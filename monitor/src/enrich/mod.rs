@@ -11,6 +11,8 @@ pub mod cgroup;
 pub mod hold;
 mod levels;
 pub mod runtime;
+mod stacks;
+#[cfg(feature = "symbols")]
 pub mod symbols;
 
 use std::{borrow::Cow, future::pending, time::Duration};
@@ -23,7 +25,7 @@ use self::{
     cache::Cache,
     levels::Levels,
     runtime::{ContainerId, Named, Question, Socket},
-    symbols::Asked,
+    stacks::Asked,
 };
 use crate::event::{Container, Event, Missing, Process, Stack, Text};
 
@@ -70,16 +72,16 @@ impl Enricher {
     }
 
     /// Has it name the containers that may be known at these sockets. The desk is where they are looked up
-    /// ([`runtime::serve`]).
+    /// (`runtime::serve`).
     pub fn look_up_containers(&mut self, sockets: &[Socket]) -> Desk<Question, Named> {
         let (names, desk) = Cache::new(self.wait);
         self.containers = Some(Containers { sockets: sockets.to_vec(), names });
         desk
     }
 
-    /// Has it name the functions on stacks. The desk is where they are looked up ([`symbols::start`]).
+    /// Has it name the functions on stacks. The desk is where they are looked up (`symbols::start`).
     pub fn look_up_functions(&mut self) -> Desk<Asked, Stack<'static>> {
-        let (cache, desk) = Cache::of(symbols::KNOWN_LIMIT, self.wait);
+        let (cache, desk) = Cache::of(stacks::KNOWN_LIMIT, self.wait);
         self.stacks = Some(cache);
         desk
     }

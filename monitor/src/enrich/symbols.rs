@@ -13,7 +13,6 @@ use std::{
     ffi::OsStr,
     fs::{self, File, Metadata},
     io,
-    num::NonZeroUsize,
     os::{
         fd::{AsRawFd as _, OwnedFd},
         unix::{
@@ -22,7 +21,6 @@ use std::{
         },
     },
     path::{Path, PathBuf},
-    sync::Arc,
     thread,
 };
 
@@ -36,39 +34,14 @@ use blazesym::{
 };
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::cache::Desk;
+use super::{
+    cache::Desk,
+    stacks::{Asked, Stacks},
+};
 use crate::{
-    event::{Event, Frame, Process, Stack, Text},
+    event::{Frame, Stack, Text},
     text,
 };
-
-/// Stacks whose names are kept.
-pub(super) const KNOWN_LIMIT: NonZeroUsize = NonZeroUsize::new(256).expect("it is not 0");
-
-/// The stacks of an event, and what is needed of its process to find the files.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Asked(Arc<Stacks>);
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Stacks {
-    pid: Option<u32>,
-    exe: Option<Box<str>>,
-    mount_namespace: Option<u32>,
-    frames: Stack<'static>,
-}
-
-impl Asked {
-    /// Those of this event, if it has any.
-    pub(super) fn of(event: &Event<'_>) -> Option<Self> {
-        let Process { pid, exe, namespaces, .. } = &event.process;
-        Some(Self(Arc::new(Stacks {
-            pid: *pid,
-            exe: exe.as_deref().map(Into::into),
-            mount_namespace: namespaces.map(|namespaces| namespaces.mnt),
-            frames: event.stack.clone()?.into_owned(),
-        })))
-    }
-}
 
 /// What `/proc/kallsyms` said when it was copied; empty if it could not be.
 #[derive(Debug)]
@@ -295,7 +268,7 @@ fn name(frame: &mut Frame<'_>, n: usize, found: Symbolized<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::{os::unix::fs::PermissionsExt as _, sync::Arc};
 
     use super::*;
 

@@ -2,7 +2,9 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-use super::{error::EncodeError, journald, otlp, syslog::Header};
+#[cfg(feature = "otlp")]
+use super::otlp;
+use super::{error::EncodeError, journald, syslog::Header};
 use crate::{event::Event, format::Format};
 
 /// Room for an event's line, so that encoding seldom has to grow the buffer.
@@ -18,6 +20,7 @@ pub enum Encoding {
     /// A message of RFC 5424, with the event in this format as its text.
     Syslog(Header, Format),
     /// A log record of OTLP, in protobuf.
+    #[cfg(feature = "otlp")]
     Otlp,
 }
 
@@ -36,6 +39,7 @@ impl Encoding {
             }
             Self::Journal => journald::encode(event, buffer)?,
             Self::Syslog(header, format) => header.encode(event, *format, buffer)?,
+            #[cfg(feature = "otlp")]
             Self::Otlp => otlp::encode(event, buffer)?,
         }
         Ok(buffer.split().freeze())

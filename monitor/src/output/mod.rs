@@ -10,6 +10,7 @@ mod file;
 mod health;
 mod journald;
 pub(crate) mod lines;
+#[cfg(feature = "otlp")]
 mod otlp;
 mod outputs;
 pub mod spec;

@@ -18,7 +18,6 @@ use tokio::{
 
 use super::{
     Hub, Lines, OutputCounts, file,
-    otlp::Collector,
     spec::{Spec, Target},
     stdout::{self, Outcome},
     syslog::Syslog,
@@ -96,7 +95,10 @@ impl Outputs {
             Target::Unix { path, owner, .. } => self.spawn(lines, Unix::new(path.clone(), *owner))?,
             Target::Journald { path } => self.spawn(lines, Journal::new(path.clone()))?,
             Target::Syslog { address, .. } => self.spawn(lines, Syslog::new(address.clone()))?,
-            Target::Otlp { endpoint } => self.spawn(lines, Collector::new(endpoint.0.clone()))?,
+            #[cfg(feature = "otlp")]
+            Target::Otlp { endpoint } => {
+                self.spawn(lines, super::otlp::Collector::new(endpoint.0.clone()))?
+            }
         };
         Ok(Output { spec: spec.clone(), counts, reopen, outcome })
     }

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use tonic::transport::Endpoint;
-
 use super::{
     Encoding,
     syslog::{Address, Header},
@@ -67,6 +65,7 @@ pub enum Target {
         format: Format,
     },
     /// A collector of OpenTelemetry.
+    #[cfg(feature = "otlp")]
     Otlp {
         /// Where: `http://HOST:PORT`.
         endpoint: Collector,
@@ -74,9 +73,11 @@ pub enum Target {
 }
 
 /// The address of a collector.
+#[cfg(feature = "otlp")]
 #[derive(Clone, Debug)]
-pub struct Collector(pub Endpoint);
+pub struct Collector(pub tonic::transport::Endpoint);
 
+#[cfg(feature = "otlp")]
 impl PartialEq for Collector {
     fn eq(&self, other: &Self) -> bool {
         self.0.uri() == other.0.uri()
@@ -99,6 +100,7 @@ impl Spec {
             }
             Target::Journald { .. } => Encoding::Journal,
             Target::Syslog { facility, format, .. } => Encoding::Syslog(Header::new(*facility), *format),
+            #[cfg(feature = "otlp")]
             Target::Otlp { .. } => Encoding::Otlp,
         }
     }

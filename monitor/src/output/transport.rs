@@ -23,6 +23,7 @@ pub(super) enum SendError {
     /// It is larger than what can be sent; others may not be.
     TooLarge,
     /// The other side will not have it; others it may.
+    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "only collectors refuse"))]
     Refused(String),
     /// The connection is gone.
     Broken(io::Error),

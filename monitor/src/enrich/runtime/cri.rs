@@ -15,7 +15,10 @@ use tonic::{
 };
 use tonic_prost::ProstCodec;
 
-use super::{ContainerId, LookupError, Named, SIZE_LIMIT, connect, name};
+use super::{
+    ContainerId, Named, SIZE_LIMIT,
+    lookup::{LookupError, connect, name},
+};
 
 const CONTAINER_STATUS: &str = "/runtime.v1.RuntimeService/ContainerStatus";
 const POD_SANDBOX_STATUS: &str = "/runtime.v1.RuntimeService/PodSandboxStatus";

@@ -8,7 +8,10 @@ use hyper::{Request, StatusCode, client::conn::http1, header::HOST};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 
-use super::{ContainerId, LookupError, Named, SIZE_LIMIT, connect, name};
+use super::{
+    ContainerId, Named, SIZE_LIMIT,
+    lookup::{LookupError, connect, name},
+};
 
 /// The largest head of an answer.
 const HEAD_LIMIT: usize = 64 << 10;

@@ -4,32 +4,20 @@
 //! that, too. denyd only ever asks for one container by its id. What comes back is bounded in size and time, and is not
 //! trusted: an answer for another container, or one that can't be read, is an error.
 
+#[cfg(feature = "containers")]
 mod cri;
+#[cfg(feature = "containers")]
 mod docker;
-#[cfg(test)]
+#[cfg(feature = "containers")]
+mod lookup;
+#[cfg(all(test, feature = "containers"))]
 mod tests;
 
-use std::{
-    fmt, io,
-    path::{Path, PathBuf},
-    str::FromStr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, path::PathBuf, str::FromStr};
 
-use tokio::{task::JoinSet, time::timeout};
-
-use super::cache::{Answer, Desk};
-use crate::{event::Runtime, text};
-
-/// How long a runtime has for an answer. An event waits for much less than that.
-pub const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-/// The largest answer that is read.
-pub const SIZE_LIMIT: usize = 1 << 20;
-/// The longest name that is taken.
-pub const NAME_LIMIT: usize = 1024;
-/// Containers that are asked for at the same time.
-const AT_ONCE: usize = 8;
+#[cfg(feature = "containers")]
+pub use self::lookup::{ANSWER_LIMIT, NAME_LIMIT, SIZE_LIMIT, serve};
+use crate::event::Runtime;
 
 /// A container's id, as runtimes make them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,12 +125,19 @@ pub enum SocketError {
     /// What follows is no absolute path.
     #[error("give the socket's absolute path")]
     Path,
+    /// Nothing can be asked.
+    #[cfg(not(feature = "containers"))]
+    #[error(
+        "this denyd was built without the feature `containers`: leave it out, or use a build that has it"
+    )]
+    NotBuilt,
 }
 
 /// `docker:/run/docker.sock`, `cri:/run/containerd/containerd.sock`.
 impl FromStr for Socket {
     type Err = SocketError;
 
+    #[cfg(feature = "containers")]
     fn from_str(text: &str) -> Result<Self, SocketError> {
         let (api, path) = text.split_once(':').ok_or(SocketError::Api)?;
         let api = match api {
@@ -153,79 +148,9 @@ impl FromStr for Socket {
         let path = PathBuf::from(path);
         if path.is_absolute() { Ok(Self { api, path }) } else { Err(SocketError::Path) }
     }
-}
 
-/// Why a runtime could not be asked.
-#[derive(Debug, thiserror::Error)]
-enum LookupError {
-    #[error("cannot connect: {0}")]
-    Connect(io::Error),
-    #[error("no answer in {} s", ANSWER_LIMIT.as_secs())]
-    Late,
-    #[error("the answer is too large")]
-    TooLarge,
-    #[error("the answer can't be read")]
-    Malformed,
-    #[error("the answer is about another container")]
-    Another,
-    #[error("the answer is status {0}")]
-    Status(u16),
-    #[error("the call failed with gRPC status {0:?}")]
-    Grpc(tonic::Code),
-}
-
-/// Looks containers up until nobody asks any more.
-pub async fn serve(mut desk: Desk<Question, Named>, sockets: Vec<Socket>) {
-    let sockets: Arc<[Socket]> = sockets.into();
-    let mut lookups = JoinSet::new();
-    loop {
-        tokio::select! {
-            question = desk.questions.recv(), if lookups.len() < AT_ONCE => {
-                let Some(question) = question else { break };
-                let (sockets, answers) = (Arc::clone(&sockets), desk.answers.clone());
-                lookups.spawn(async move {
-                    let answer = look_up(question, &sockets).await;
-                    // Where nobody waits for it any more, it is not needed.
-                    let _unheard = answers.send((question, answer)).await;
-                });
-            }
-            Some(_) = lookups.join_next() => {}
-        }
+    #[cfg(not(feature = "containers"))]
+    fn from_str(_text: &str) -> Result<Self, SocketError> {
+        Err(SocketError::NotBuilt)
     }
-}
-
-/// Asks each socket that may know the container, until one does.
-async fn look_up(question: Question, sockets: &[Socket]) -> Answer<Named> {
-    let mut failure = None;
-    for socket in sockets.iter().filter(|socket| socket.suits(&question)) {
-        match timeout(ANSWER_LIMIT, ask(socket, question.id)).await.unwrap_or(Err(LookupError::Late)) {
-            Ok(Some(named)) => return Ok(Some(named)),
-            Ok(None) => {}
-            Err(error) => {
-                tracing::debug!(socket = %socket.path.display(), id = %question.id, %error, "a lookup failed");
-                let reason = format!("{}: {error}", socket.path.display());
-                failure.get_or_insert(text::escape(reason.as_bytes()).into());
-            }
-        }
-    }
-    failure.map_or(Ok(None), Err)
-}
-
-async fn ask(socket: &Socket, id: ContainerId) -> Result<Option<Named>, LookupError> {
-    match socket.api {
-        Api::Docker => docker::ask(&socket.path, id).await,
-        Api::Cri => cri::ask(&socket.path, id).await,
-    }
-}
-
-/// A name out of an answer; an empty one is none.
-fn name(text: &str) -> Result<Option<Box<str>>, LookupError> {
-    if text.len() > NAME_LIMIT {
-        return Err(LookupError::TooLarge);
-    }
-    Ok((!text.is_empty()).then(|| text::escape(text.as_bytes()).into()))
-}
-
-async fn connect(path: &Path) -> Result<tokio::net::UnixStream, LookupError> {
-    tokio::net::UnixStream::connect(path).await.map_err(LookupError::Connect)
 }

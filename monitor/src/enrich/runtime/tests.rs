@@ -21,8 +21,10 @@ use super::{
         ContainerMetadata, ContainerStatus, ContainerStatusResponse, ImageSpec, PodSandboxMetadata,
         PodSandboxStatus, PodSandboxStatusResponse, StatusRequest,
     },
+    lookup::look_up,
     *,
 };
+use crate::enrich::cache::{Answer, Desk};
 
 const ID: &str = "81950eac55062e5d8e7b5567d1036e4b146dfe212bdc9263c97347e6ce86b904";
 const OTHER: &str = "ee4b20e90ac7f42a10bd004d05646b13d8ab5e2c5e7cbc01abf8006bac016459";
