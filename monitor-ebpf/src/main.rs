@@ -42,6 +42,7 @@ mod object;
 mod output;
 mod path;
 mod repeat;
+mod running;
 mod seccomp;
 mod seccomp_unlogged;
 mod selinux;

@@ -17,7 +17,7 @@ use crate::{
     memory::{Address, follow, word},
     output::{Chunk, Record},
     repeat::{Next, Step, repeat, zero},
-    task,
+    running,
 };
 
 /// Components of a path, mount crossings included, that are followed.
@@ -105,7 +105,7 @@ fn walk(record: &mut Record, kind: ChunkKind, vfsmount: Address, dentry: Address
     }
     // From `struct vfsmount` to the `struct mount` that holds it. Without a mount it is an address that can't be read.
     let mount = vfsmount.wrapping_sub(u64::from(layout!(mount_vfsmount)));
-    let namespace = own_namespace(task::current());
+    let namespace = own_namespace(running::current());
     let mut climb = Climb { record, chunk, room, namespace, mount, dentry };
     repeat(steps, &mut climb);
     record.end(chunk);

@@ -17,7 +17,7 @@ use tonic_prost::ProstCodec;
 
 use super::{
     ContainerId, Named, SIZE_LIMIT,
-    lookup::{LookupError, connect, name},
+    answer::{LookupError, connect, name},
 };
 
 const CONTAINER_STATUS: &str = "/runtime.v1.RuntimeService/ContainerStatus";

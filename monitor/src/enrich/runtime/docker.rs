@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     ContainerId, Named, SIZE_LIMIT,
-    lookup::{LookupError, connect, name},
+    answer::{LookupError, connect, name},
 };
 
 /// The largest head of an answer.

@@ -1,42 +1,21 @@
 //! Asking the runtimes, several at a time.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::{task::JoinSet, time::timeout};
 
-use super::{Api, ContainerId, Named, Question, Socket, cri, docker};
+use super::{
+    Api, ContainerId, Named, Question, Socket,
+    answer::{ANSWER_LIMIT, LookupError},
+    cri, docker,
+};
 use crate::{
     enrich::cache::{Answer, Desk},
     text,
 };
 
-/// How long a runtime has for an answer. An event waits for much less than that.
-pub const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-/// The largest answer that is read.
-pub const SIZE_LIMIT: usize = 1 << 20;
-/// The longest name that is taken.
-pub const NAME_LIMIT: usize = 1024;
 /// Containers that are asked for at the same time.
 const AT_ONCE: usize = 8;
-
-/// Why a runtime could not be asked.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LookupError {
-    #[error("cannot connect: {0}")]
-    Connect(io::Error),
-    #[error("no answer in {} s", ANSWER_LIMIT.as_secs())]
-    Late,
-    #[error("the answer is too large")]
-    TooLarge,
-    #[error("the answer can't be read")]
-    Malformed,
-    #[error("the answer is about another container")]
-    Another,
-    #[error("the answer is status {0}")]
-    Status(u16),
-    #[error("the call failed with gRPC status {0:?}")]
-    Grpc(tonic::Code),
-}
 
 /// Looks containers up until nobody asks any more.
 pub async fn serve(mut desk: Desk<Question, Named>, sockets: Vec<Socket>) {
@@ -80,16 +59,4 @@ async fn ask(socket: &Socket, id: ContainerId) -> Result<Option<Named>, LookupEr
         Api::Docker => docker::ask(&socket.path, id).await,
         Api::Cri => cri::ask(&socket.path, id).await,
     }
-}
-
-/// A name out of an answer; an empty one is none.
-pub(super) fn name(text: &str) -> Result<Option<Box<str>>, LookupError> {
-    if text.len() > NAME_LIMIT {
-        return Err(LookupError::TooLarge);
-    }
-    Ok((!text.is_empty()).then(|| text::escape(text.as_bytes()).into()))
-}
-
-pub(super) async fn connect(path: &Path) -> Result<tokio::net::UnixStream, LookupError> {
-    tokio::net::UnixStream::connect(path).await.map_err(LookupError::Connect)
 }

@@ -5,6 +5,8 @@
 //! trusted: an answer for another container, or one that can't be read, is an error.
 
 #[cfg(feature = "containers")]
+mod answer;
+#[cfg(feature = "containers")]
 mod cri;
 #[cfg(feature = "containers")]
 mod docker;
@@ -16,7 +18,10 @@ mod tests;
 use std::{fmt, path::PathBuf, str::FromStr};
 
 #[cfg(feature = "containers")]
-pub use self::lookup::{ANSWER_LIMIT, NAME_LIMIT, SIZE_LIMIT, serve};
+pub use self::{
+    answer::{ANSWER_LIMIT, NAME_LIMIT, SIZE_LIMIT},
+    lookup::serve,
+};
 use crate::event::Runtime;
 
 /// A container's id, as runtimes make them.
