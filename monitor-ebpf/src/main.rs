@@ -34,6 +34,7 @@ mod ipe;
 mod label;
 mod landlock;
 mod layout;
+mod license;
 mod lockdown;
 mod log;
 mod lookup;
@@ -55,14 +56,3 @@ mod task;
 mod tomoyo;
 mod userspace;
 mod yama;
-
-/// The kernel lets only GPL-compatible programs call `bpf_probe_read_kernel`.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
-}

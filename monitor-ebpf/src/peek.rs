@@ -8,6 +8,8 @@
 #![expect(clippy::needless_pass_by_value, reason = "aya's attributes pass the context by value")]
 #![expect(missing_docs, reason = "aya's attribute makes a public function without them")]
 
+mod license;
+
 use aya_ebpf::{
     EbpfContext as _,
     helpers::generated,
@@ -35,15 +37,4 @@ pub fn peek(context: RawTracePointContext) -> u32 {
     // SAFETY: `out` has `PEEK_SIZE` bytes, and the helper checks the address.
     let error = unsafe { generated::bpf_probe_read_kernel(out.cast(), PEEK_SIZE, address as *const _) };
     u32::from(no_address != 0 || error != 0)
-}
-
-/// The kernel lets only GPL-compatible programs call `bpf_probe_read_kernel`.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
 }

@@ -51,7 +51,7 @@ impl<T: Targets> Kernel<T> {
         let first = attachment.programs[0].hook;
         let needs = |name: &str| attachment.needs.contains(&name);
         let absent: Vec<String> =
-            absent(&self.layout).filter(|(name, _)| needs(name)).map(|(_, spec)| spec).collect();
+            absent(&self.layout).into_iter().filter(|(name, _)| needs(name)).map(|(_, spec)| spec).collect();
         if !absent.is_empty() {
             return Err((first, AttachError::NoMember(absent)));
         }
@@ -78,6 +78,7 @@ impl<T: Targets> Kernel<T> {
     /// The entries of the layout that the attachment's programs read and that this kernel doesn't have.
     pub(super) fn missing(&self, attachment: &Attachment) -> Vec<String> {
         absent(&self.layout)
+            .into_iter()
             .filter(|name| attachment.reads(name.0) || source::is_shared(name.0))
             .map(|(_, spec)| spec)
             .collect()
@@ -111,17 +112,16 @@ impl<T: Targets> Kernel<T> {
 const EITHER: [[&str; 2]; 1] = [["mnt_namespace_sequence", "mnt_namespace_is_anonymous"]];
 
 /// The entries of the layout that this kernel doesn't have: the name, and what it should be.
-fn absent(layout: &Layout) -> impl Iterator<Item = (&'static str, String)> {
+fn absent(layout: &Layout) -> Vec<(&'static str, String)> {
     let values = layout.as_bytes().chunks_exact(size_of::<u32>());
-    let absent = |value: &[u8]| *value == ABSENT.to_ne_bytes();
-    let entries: Vec<_> = ENTRIES.iter().zip(values).map(|(entry, value)| (entry, absent(value))).collect();
-    let has = |name: &str| entries.iter().any(|(entry, absent)| entry.name == name && !absent);
-    let said_otherwise = |name: &str| {
-        EITHER.iter().filter(|names| names.contains(&name)).any(|names| names.iter().any(|name| has(name)))
-    };
-    let missing = entries.iter().filter(|(entry, absent)| *absent && !said_otherwise(entry.name));
-    let missing: Vec<_> = missing.map(|(entry, _)| (entry.name, entry.specs[0].to_string())).collect();
-    missing.into_iter()
+    let absent = ENTRIES.iter().zip(values).filter(|(_, value)| *value == ABSENT.to_ne_bytes());
+    let mut absent: Vec<_> = absent.map(|(entry, _)| (entry.name, entry.specs[0].to_string())).collect();
+    for names in EITHER {
+        if !names.iter().all(|name| absent.iter().any(|(known, _)| known == name)) {
+            absent.retain(|(name, _)| !names.contains(name));
+        }
+    }
+    absent
 }
 
 #[cfg(test)]
