@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use monitor::source::{Tables, decode};
 
-static TABLES: LazyLock<Tables> = LazyLock::new(Tables::of_this_machine);
+static TABLES: LazyLock<Tables> = LazyLock::new(Tables::from_kernel);
 
 fuzz_target!(|words: Vec<u64>| {
     // The ring buffer aligns records to eight bytes.

@@ -164,7 +164,7 @@ pub struct Profiles {
 impl Profiles {
     /// Those in this mode.
     #[must_use]
-    pub fn of(&self, mode: &str) -> u64 {
+    pub fn in_mode(&self, mode: &str) -> u64 {
         match mode {
             "enforce" => self.enforce,
             "complain" => self.complain,

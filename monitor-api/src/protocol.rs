@@ -221,7 +221,7 @@ impl Control {
 impl Request {
     /// A request for the status alone.
     #[must_use]
-    pub fn of_status(status: StatusRequest) -> Self {
+    pub fn status(status: StatusRequest) -> Self {
         Self {
             version: VERSION,
             selection: Selection::default(),

@@ -21,6 +21,9 @@ pub struct Snapshot {
     pub unattributed: u64,
     /// Every output.
     pub outputs: Vec<OutputNow>,
+    /// Clients of the socket; absent if it is not served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<ClientsNow>,
     /// Every attached eBPF program.
     pub programs: Vec<ProgramNow>,
     /// Whether the kernel measures eBPF programs; absent if that can't be read.
@@ -30,6 +33,19 @@ pub struct Snapshot {
     /// Denials in the metrics, by module; absent if there are no metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denials: Option<BTreeMap<String, u64>>,
+}
+
+/// Clients of the socket at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientsNow {
+    /// Clients served now.
+    pub connected: u64,
+    /// Clients served so far.
+    pub accepted: u64,
+    /// Clients refused: too many were connected, or one was not permitted.
+    pub refused: u64,
+    /// Events that clients lost because they read too slowly.
+    pub lost: u64,
 }
 
 /// A source at one moment.
@@ -185,6 +201,7 @@ impl Snapshot {
                 capacity: 8192,
                 filter: None,
             }],
+            clients: Some(ClientsNow { connected: 1, accepted: 3, refused: 0, lost: 2 }),
             programs: vec![ProgramNow {
                 source: "selinux".to_owned(),
                 name: "selinux_fexit".to_owned(),

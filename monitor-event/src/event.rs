@@ -114,7 +114,7 @@ pub struct Change<'a> {
 impl Change<'_> {
     /// A change of this kind of which nothing else is known.
     #[must_use]
-    pub fn of(what: ChangeKind) -> Self {
+    pub fn new(what: ChangeKind) -> Self {
         Self { what, name: None, namespace: None, before: None, after: None }
     }
 }

@@ -54,7 +54,7 @@ pub struct Tallies {
 impl Tallies {
     /// What was counted for one source.
     #[must_use]
-    pub fn of(&self, source: SourceId) -> Tally {
+    pub fn by_source(&self, source: SourceId) -> Tally {
         let read = |counts: &[AtomicU64]| counts[source as usize].load(Relaxed);
         Tally { emitted: read(&self.emitted), undecodable: read(&self.undecodable), own: read(&self.own) }
     }
@@ -132,8 +132,8 @@ pub struct Account {
 impl Account {
     /// Draws it up.
     #[must_use]
-    pub fn of(source: SourceId, kernel: &KernelCounts, user: &Tally) -> Self {
-        let only_denials = source::of(source).cost.is_none();
+    pub fn new(source: SourceId, kernel: &KernelCounts, user: &Tally) -> Self {
+        let only_denials = source::by_id(source).cost.is_none();
         let (missed, unexamined) =
             if only_denials { (kernel.recursion_misses, 0) } else { (0, kernel.recursion_misses) };
         Self {
@@ -172,7 +172,7 @@ impl Account {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = source::of(self.source).name;
+        let name = source::by_id(self.source).name;
         write!(f, "{name}: seen {}, emitted {}, ", self.seen, self.emitted)?;
         write_lost(f, self.lost.iter().map(|&(loss, count)| (loss.name(), count)))?;
         for (name, count) in [
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn every_loss_is_named_with_its_reason() {
-        let account = Account::of(
+        let account = Account::new(
             SourceId::Selinux,
             &kernel(10, 2, 0, 1),
             &Tally { emitted: 7, undecodable: 1, own: 0 },
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_skipped_run_of_a_source_that_runs_for_grants_is_no_denial() {
-        let account = Account::of(
+        let account = Account::new(
             SourceId::Capability,
             &kernel(12, 0, 0, 2),
             &Tally { emitted: 12, ..Tally::default() },
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_loss_that_nobody_counted_shows() {
-        let account = Account::of(
+        let account = Account::new(
             SourceId::Landlock,
             &kernel(10, 0, 0, 0),
             &Tally { emitted: 8, undecodable: 0, own: 1 },
@@ -262,7 +262,7 @@ mod tests {
         ) {
             let seen = emitted + ring_full + unreadable + undecodable + own;
             let kernel = kernel(seen, ring_full, unreadable, recursion);
-            let account = Account::of(SourceId::Apparmor, &kernel, &Tally { emitted, undecodable, own });
+            let account = Account::new(SourceId::Apparmor, &kernel, &Tally { emitted, undecodable, own });
             prop_assert_eq!(account.difference(), 0);
             prop_assert_eq!(account.seen, account.emitted + account.own + account.lost_in_all());
         }

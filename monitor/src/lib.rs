@@ -7,6 +7,8 @@ pub mod clock;
 mod config;
 pub mod enrich;
 pub mod kernel;
+mod live;
+#[cfg(feature = "metrics")]
 pub mod metrics;
 pub mod output;
 mod path;

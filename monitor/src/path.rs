@@ -50,7 +50,7 @@ pub(crate) const MANY_MOUNTS: &str =
 impl Path {
     /// Turns a chunk of components, the leaf first and each ended by a NUL, round.
     #[must_use]
-    pub(crate) fn of(chunk: &Chunk<'_>) -> Self {
+    pub(crate) fn new(chunk: &Chunk<'_>) -> Self {
         let start = if chunk.has(chunk::FLAG_FAULT) {
             Start::Unreadable
         } else if chunk.has(chunk::FLAG_CUT) {
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     fn path(bytes: &[u8], flags: u8) -> Path {
-        Path::of(&Chunk { kind: ChunkKind::ObjectPath, flags, bytes })
+        Path::new(&Chunk { kind: ChunkKind::ObjectPath, flags, bytes })
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::{io, ops::Deref, sync::Arc};
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
@@ -11,7 +12,6 @@ use crate::{
     enrich::{self, Enricher, hold::Hold},
     event::{Event, Module},
     format,
-    metrics::Observer,
     output::Hub,
     record,
     source::{self, Tables},
@@ -29,6 +29,15 @@ pub trait Records {
     fn next(&mut self) -> Option<impl Deref<Target = [u8]>>;
 }
 
+/// What counts events by their properties: the metrics.
+pub trait Observe {
+    /// Counts an event that was handed to the outputs at this time.
+    fn observe(&mut self, event: &Event<'_>, now: Timestamp);
+
+    /// Takes how many events wait for a name.
+    fn held(&self, events: usize);
+}
+
 /// Why [`Pipeline::run`] ended.
 #[derive(Debug)]
 pub enum End<T> {
@@ -39,20 +48,18 @@ pub enum End<T> {
 }
 
 /// Decodes records, enriches the events and hands them on, and counts them.
-#[derive(Debug)]
 pub struct Pipeline<R> {
     records: R,
-    desk: Desk,
+    handler: Handler,
 }
 
 /// Where a record becomes an event that is handed on.
-#[derive(Debug)]
-struct Desk {
+struct Handler {
     tables: Tables,
     enricher: Enricher,
     hold: Hold,
     hub: Hub,
-    observer: Option<Observer>,
+    observer: Option<Box<dyn Observe>>,
     tallies: Arc<Tallies>,
     own: Own,
 }
@@ -99,7 +106,7 @@ pub struct Done {
 impl<R: Records> Pipeline<R> {
     /// A pipeline from these records to these outputs.
     pub fn new(records: R, tables: Tables, enricher: Enricher, hub: Hub) -> Self {
-        let desk = Desk {
+        let handler = Handler {
             tables,
             enricher,
             hold: Hold::default(),
@@ -108,31 +115,31 @@ impl<R: Records> Pipeline<R> {
             tallies: Arc::default(),
             own: Own { pid: std::process::id(), told: false },
         };
-        Self { records, desk }
+        Self { records, handler }
     }
 
     /// The same, whose events are also counted by their properties.
     #[must_use]
-    pub fn observed_by(mut self, observer: Observer) -> Self {
-        self.desk.observer = Some(observer);
+    pub fn observed_by(mut self, observer: impl Observe + 'static) -> Self {
+        self.handler.observer = Some(Box::new(observer));
         self
     }
 
     /// What is counted, by source, while it runs.
     #[must_use]
     pub fn tallies(&self) -> Arc<Tallies> {
-        Arc::clone(&self.desk.tallies)
+        Arc::clone(&self.handler.tallies)
     }
 
     /// Handles records as they come, until `stop` is ready.
     pub async fn run<S: Future>(&mut self, stop: S) -> End<S::Output> {
         let mut stop = std::pin::pin!(stop);
         loop {
-            let until = self.desk.hold.until(&self.desk.enricher);
+            let until = self.handler.hold.until(&self.handler.enricher);
             tokio::select! {
                 biased;
                 stopped = &mut stop => return End::Stopped(stopped),
-                () = self.desk.enricher.progress(until) => {}
+                () = self.handler.enricher.progress(until) => {}
                 readable = self.records.readable() => {
                     if let Err(error) = readable {
                         return End::Failed(error);
@@ -151,46 +158,46 @@ impl<R: Records> Pipeline<R> {
 
     /// The outputs, to change them between two runs.
     pub fn hub(&mut self) -> &mut Hub {
-        &mut self.desk.hub
+        &mut self.handler.hub
     }
 
     /// Handles the records that are there, when no more can come; lets events wait for their names as long as they may,
     /// closes the outputs' queues, and gives what was counted.
     pub async fn finish(mut self) -> Done {
         while self.batch() > 0 {}
-        let mut desk = self.desk;
+        let mut handler = self.handler;
         loop {
-            desk.release(Instant::now());
-            if desk.hold.is_empty() {
+            handler.release(Instant::now());
+            if handler.hold.is_empty() {
                 break;
             }
-            let until = desk.hold.until(&desk.enricher);
-            desk.enricher.progress(until).await;
+            let until = handler.hold.until(&handler.enricher);
+            handler.enricher.progress(until).await;
         }
-        Done { tallies: desk.tallies, names: desk.enricher.counts().collect() }
+        Done { tallies: handler.tallies, names: handler.enricher.counts().collect() }
     }
 
     /// Lets events go on whose names have come or are late, handles up to [`BATCH`] records, and says how many.
     fn batch(&mut self) -> usize {
         let now = Instant::now();
-        self.desk.tables.clock.follow();
-        self.desk.enricher.take_answers();
-        self.desk.release(now);
+        self.handler.tables.clock.follow();
+        self.handler.enricher.take_answers();
+        self.handler.release(now);
         let mut count = 0;
         while count < BATCH
             && let Some(record) = self.records.next()
         {
-            self.desk.take(&record, now);
+            self.handler.take(&record, now);
             count += 1;
         }
-        if let Some(observer) = &self.desk.observer {
-            observer.held(self.desk.hold.len());
+        if let Some(observer) = &self.handler.observer {
+            observer.held(self.handler.hold.len());
         }
         count
     }
 }
 
-impl Desk {
+impl Handler {
     /// Turns a record into an event, which goes on at once if it needs no name that is still to come, and if none waits
     /// before it.
     fn take(&mut self, record: &[u8], now: Instant) {
@@ -205,7 +212,7 @@ impl Desk {
                         enricher,
                         now,
                         hub,
-                        observer.as_mut().map(|observer| (observer, &tables.clock)),
+                        observer.as_deref_mut().map(|observer| (observer, &tables.clock)),
                     );
                     tallies.emitted(source);
                 } else {
@@ -244,7 +251,7 @@ impl Desk {
         let Self { tables, enricher, hub, observer, tallies, .. } = self;
         match (record::source_of(record), source::decode(record, tables)) {
             (Some(source), Ok(event)) => {
-                let observer = observer.as_mut().map(|observer| (observer, &tables.clock));
+                let observer = observer.as_deref_mut().map(|observer| (observer, &tables.clock));
                 enrich::located(event, |event| send(event, enricher, now, hub, observer));
                 tallies.emitted(source);
             }
@@ -260,7 +267,7 @@ fn send(
     enricher: &Enricher,
     now: Instant,
     hub: &mut Hub,
-    observer: Option<(&mut Observer, &Clock)>,
+    observer: Option<(&mut (dyn Observe + 'static), &Clock)>,
 ) {
     let mut event: Event<'_> = event;
     enricher.complete(&mut event, now);

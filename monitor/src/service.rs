@@ -15,7 +15,7 @@ pub(crate) struct Watchdog(Option<Interval>);
 impl Watchdog {
     /// As the service manager that started denyd asks for it. Must be called within a tokio runtime.
     #[must_use]
-    pub(crate) fn of_this_process() -> Self {
+    pub(crate) fn from_environment() -> Self {
         // Twice in its time, as sd_watchdog_enabled(3) advises.
         let watchdog = sd_notify::watchdog_enabled().map(|limit| {
             let mut interval = interval(limit / 2);

@@ -14,7 +14,7 @@ use tests::{
         manager, standing, storm,
     },
     audit::{self, Field, Kind, Record},
-    case::{Case, Module, Record as CaseRecord},
+    case::{AuditRecords, Case, Module},
     expectation::{Expectation, lookup},
     report::Report,
 };
@@ -67,7 +67,7 @@ pub(crate) fn case(case: &Case, group: &Group) -> Result<(), String> {
         faults.extend(mismatches);
     }
     faults.extend(compare_with_audit(&records, &events, session));
-    if !matches!(case.record, CaseRecord::None(_)) {
+    if !matches!(case.record, AuditRecords::None(_)) {
         faults.extend(compare_changes_with_audit(session, report.process.pid, &events));
     }
     for event in &events {
@@ -76,7 +76,7 @@ pub(crate) fn case(case: &Case, group: &Group) -> Result<(), String> {
             faults.extend(identity::mismatches(event, report));
         }
         faults.extend(accounted::of_file(event, report));
-        if matches!(case.record, CaseRecord::EachEvent) && !case.is_silent() && event["kind"] == "denial" {
+        if matches!(case.record, AuditRecords::EachEvent) && !case.is_silent() && event["kind"] == "denial" {
             faults.extend(accounted::unaccounted(event, &records, &case.events));
         }
     }
@@ -329,8 +329,8 @@ pub(crate) fn reuse(group: &Group, count: u32) -> Result<(), String> {
     let session = group.session()?;
     let heirs = &session.heirs;
     let Some(first) = heirs.first() else { return Err(nothing_done(session)) };
-    let of_number = |event: &&Value| of_standing(event) && event["process"]["pid"] == first.process.pid;
-    let events: Vec<_> = session.events.iter().filter(of_number).collect();
+    let from_number = |event: &&Value| of_standing(event) && event["process"]["pid"] == first.process.pid;
+    let events: Vec<_> = session.events.iter().filter(from_number).collect();
     let mut faults = Vec::new();
     if u32::try_from(heirs.len()) != Ok(count) || events.len() != heirs.len() {
         faults.push(format!("{} processes instead of {count}, and {} events", heirs.len(), events.len()));

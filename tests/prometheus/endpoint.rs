@@ -21,6 +21,7 @@ use monitor::{
         Config, Metrics, Observer, Snapshot,
         web::{Serving, Web},
     },
+    pipeline::Observe as _,
 };
 
 /// How long a scrape may take to come, on the busiest machine.
@@ -113,6 +114,7 @@ fn snapshot(denials: u64) -> Snapshot {
             "lost": [lost("queue_full", 1)], "queued": 0, "capacity": 8192 }],
         "programs": [{ "source": "selinux", "name": "selinux_fexit", "hook": "fexit/common_lsm_audit",
             "run_time_ns": denials * 5_000, "runs": denials, "skipped": 0 }],
+        "clients": { "connected": 1, "accepted": 3, "refused": 0, "lost": 2 },
         "bpf_stats_enabled": true,
         "posture": {
             "modules": ["capability", "selinux"],

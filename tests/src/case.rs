@@ -116,7 +116,7 @@ pub enum Outcome {
 
 /// What audit has to say about the case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Record {
+pub enum AuditRecords {
     /// One record for each denial, and one for each profile that was changed.
     EachEvent,
     /// Another number of records, and why.
@@ -154,7 +154,7 @@ pub struct Case {
     /// The events that must follow, no more and no fewer, in any order.
     pub events: Vec<Expectation>,
     /// What audit says.
-    pub record: Record,
+    pub record: AuditRecords,
     /// How often the operation is refused, if audit records only some of these times, which the module chooses. Each time
     /// is the one event of [`Self::events`]: silent if audit has no record of it.
     pub repeats: Option<usize>,
@@ -188,7 +188,7 @@ impl Case {
             when: nothing,
             outcome: Outcome::Errno(libc::EACCES),
             events: Vec::new(),
-            record: Record::EachEvent,
+            record: AuditRecords::EachEvent,
             repeats: None,
             with_silent: false,
             by_audit: false,
@@ -296,14 +296,14 @@ impl Case {
     /// Audit has not one record for each event, but so many, for this reason.
     #[must_use]
     pub const fn with_records(mut self, records: usize, why: &'static str) -> Self {
-        self.record = Record::Number(records, why);
+        self.record = AuditRecords::Number(records, why);
         self
     }
 
     /// Audit has no record, for this reason.
     #[must_use]
     pub const fn without_record(mut self, why: &'static str) -> Self {
-        self.record = Record::None(why);
+        self.record = AuditRecords::None(why);
         self
     }
 
@@ -345,12 +345,12 @@ impl Case {
     pub fn records(&self) -> usize {
         match self.record {
             // AppArmor's records of changes are compared with what changed, not with events.
-            Record::EachEvent if self.module == Module::Apparmor => {
+            AuditRecords::EachEvent if self.module == Module::Apparmor => {
                 self.events.iter().filter(|event| !event.is_of_change()).count()
             }
-            Record::EachEvent => self.events.len(),
-            Record::Number(count, _) => count,
-            Record::None(_) => 0,
+            AuditRecords::EachEvent => self.events.len(),
+            AuditRecords::Number(count, _) => count,
+            AuditRecords::None(_) => 0,
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::nearest::nearest;
 
 /// The longest filter, in bytes.
-const LONGEST: usize = 4096;
+const MAX_LEN: usize = 4096;
 /// How deep parentheses and the like may be nested.
 const DEEPEST: u16 = 64;
 /// The size of a compiled regular expression or pattern, in bytes.
@@ -31,8 +31,8 @@ const FUNCTIONS: [&str; 8] =
 
 /// Parses and checks a filter.
 pub(super) fn compile(text: &str) -> Result<Program, FilterError> {
-    if text.len() > LONGEST {
-        return Err(FilterError { line: 1, column: 1, problem: Problem::TooLong(LONGEST) });
+    if text.len() > MAX_LEN {
+        return Err(FilterError { line: 1, column: 1, problem: Problem::TooLong(MAX_LEN) });
     }
     if let Some(column) = first_too_deep(text) {
         let problem = Problem::NotAsked("this is nested too deep");

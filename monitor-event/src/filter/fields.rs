@@ -51,7 +51,7 @@ impl Shape {
         }
     }
 
-    fn of(kind: &str) -> Self {
+    fn new(kind: &str) -> Self {
         match kind {
             "boolean" => Self::Flag,
             "string (date-time)" => Self::Time,
@@ -98,9 +98,9 @@ fn read(names: &'static str) -> Field {
         } else if let Some(element) = kind.strip_prefix("list of ") {
             let list = event.at(path);
             list.shape = Shape::List;
-            list.element.get_or_insert_default().shape = Shape::of(element);
+            list.element.get_or_insert_default().shape = Shape::new(element);
         } else {
-            event.at(path).shape = Shape::of(kind);
+            event.at(path).shape = Shape::new(kind);
         }
     }
     event

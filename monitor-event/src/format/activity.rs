@@ -24,7 +24,7 @@ pub(super) enum Activity {
 
 impl Activity {
     /// What was attempted; `None` if it was several things, or one that has no word here.
-    pub(super) fn of(action: &Action<'_>) -> Option<Self> {
+    pub(super) fn new(action: &Action<'_>) -> Option<Self> {
         if matches!(action.signal.as_deref(), Some("kill" | "term")) {
             return Some(Self::Terminate);
         }
@@ -76,34 +76,34 @@ impl Activity {
 mod tests {
     use super::*;
 
-    fn of(permissions: &[&'static str], operation: Option<&'static str>) -> Option<Activity> {
+    fn activity(permissions: &[&'static str], operation: Option<&'static str>) -> Option<Activity> {
         let permissions = permissions.iter().map(|&name| name.into()).collect();
-        Activity::of(&Action { permissions, operation: operation.map(Into::into), ..Action::default() })
+        Activity::new(&Action { permissions, operation: operation.map(Into::into), ..Action::default() })
     }
 
     #[test]
     fn permissions_of_one_kind_are_that_activity() {
-        assert_eq!(of(&["write", "append"], Some("open")), Some(Activity::Write));
-        assert_eq!(of(&["net.connect_tcp"], None), Some(Activity::Connect));
+        assert_eq!(activity(&["write", "append"], Some("open")), Some(Activity::Write));
+        assert_eq!(activity(&["net.connect_tcp"], None), Some(Activity::Connect));
     }
 
     #[test]
     fn several_kinds_or_unknown_ones_are_none() {
-        assert_eq!(of(&["read", "write"], None), None);
-        assert_eq!(of(&["read", "execute"], None), None);
-        assert_eq!(of(&["execute"], Some("open")), None);
-        assert_eq!(of(&[], None), None);
+        assert_eq!(activity(&["read", "write"], None), None);
+        assert_eq!(activity(&["read", "execute"], None), None);
+        assert_eq!(activity(&["execute"], Some("open")), None);
+        assert_eq!(activity(&[], None), None);
     }
 
     #[test]
     fn an_operation_without_permissions_counts() {
-        assert_eq!(of(&[], Some("umount")), Some(Activity::Unmount));
+        assert_eq!(activity(&[], Some("umount")), Some(Activity::Unmount));
     }
 
     #[test]
     fn a_signal_that_ends_the_process_is_known_by_its_name() {
         let action = |signal: &'static str| Action { signal: Some(signal.into()), ..Action::default() };
-        assert_eq!(Activity::of(&action("kill")), Some(Activity::Terminate));
-        assert_eq!(Activity::of(&action("hup")), None);
+        assert_eq!(Activity::new(&action("kill")), Some(Activity::Terminate));
+        assert_eq!(Activity::new(&action("hup")), None);
     }
 }

@@ -59,27 +59,27 @@ pub(super) struct Document<'e> {
 }
 
 impl<'e> Document<'e> {
-    pub(super) fn of(event: &'e Event<'e>) -> Self {
+    pub(super) fn new(event: &'e Event<'e>) -> Self {
         let Event { action, object, process, container, .. } = event;
         Self {
             timestamp: event.time,
             message: Shown(Message(event)),
             ecs: Ecs { version: VERSION },
             agent: Agent { kind: PRODUCT, version: PRODUCT_VERSION },
-            event: Categories::of(event),
+            event: Categories::new(event),
             host: Host { name: &event.host },
             error: action.errno.map(|errno| Error { code: Shown(errno) }),
-            process: (!process.is_unknown()).then(|| Caller::of(process)),
-            user: User::of(process),
-            file: File::of(object),
-            network: Network::of(object),
-            source: object.source.as_ref().or(object.local.as_ref()).map(Peer::of),
-            destination: object.destination.as_ref().or(object.remote.as_ref()).map(Peer::of),
-            container: container.as_ref().and_then(Contained::of),
+            process: (!process.is_unknown()).then(|| Caller::new(process)),
+            user: User::new(process),
+            file: File::new(object),
+            network: Network::new(object),
+            source: object.source.as_ref().or(object.local.as_ref()).map(Peer::new),
+            destination: object.destination.as_ref().or(object.remote.as_ref()).map(Peer::new),
+            container: container.as_ref().and_then(Contained::new),
             orchestrator: container
                 .as_ref()
                 .and_then(|container| container.pod.as_ref())
-                .map(Orchestrator::of),
+                .map(Orchestrator::new),
             denyd: Unmapped(event),
         }
     }
@@ -125,9 +125,9 @@ struct Categories<'e> {
 }
 
 impl<'e> Categories<'e> {
-    fn of(event: &'e Event<'_>) -> Self {
+    fn new(event: &'e Event<'_>) -> Self {
         let (category, attempted) = match event.kind {
-            EventKind::Denial => of_object(&event.object, Activity::of(&event.action)),
+            EventKind::Denial => of_object(&event.object, Activity::new(&event.action)),
             EventKind::Policy => (None, of_policy(Activity::of_changes(&event.changes))),
         };
         let verdict = event.verdict.map(|verdict| match verdict {
@@ -259,7 +259,7 @@ struct Caller<'e> {
 }
 
 impl<'e> Caller<'e> {
-    fn of(process: &'e Process<'e>) -> Self {
+    fn new(process: &'e Process<'e>) -> Self {
         let args = &process.cmdline[..];
         Self {
             pid: process.pid,
@@ -271,22 +271,22 @@ impl<'e> Caller<'e> {
             command_line: (!args.is_empty()).then_some(Shown(Joined { parts: args, separator: " " })),
             working_directory: absolute(process.cwd.as_deref()),
             start: process.start_time,
-            user: Id::of(process.euid, process.euser.as_ref()),
-            real_user: Id::of(process.uid, process.user.as_ref()),
-            group: Id::of(process.egid, process.egroup.as_ref()),
-            real_group: Id::of(process.gid, process.group.as_ref()),
+            user: Id::new(process.euid, process.euser.as_ref()),
+            real_user: Id::new(process.uid, process.user.as_ref()),
+            group: Id::new(process.egid, process.egroup.as_ref()),
+            real_group: Id::new(process.gid, process.group.as_ref()),
             thread: Thread {
                 id: process.tid,
                 name: process.comm.as_deref(),
                 capabilities: effective(process).map(|effective| Effective { effective }),
             },
-            parent: Parent::of(process),
+            parent: Parent::new(process),
         }
     }
 }
 
 fn effective(process: &Process<'_>) -> Option<Capabilities> {
-    Capabilities::of(process.cap_effective.as_ref()?)
+    Capabilities::new(process.cap_effective.as_ref()?)
 }
 
 #[derive(Serialize)]
@@ -297,7 +297,7 @@ struct Id<'e> {
 }
 
 impl<'e> Id<'e> {
-    fn of(id: Option<u32>, name: Option<&'e Text<'_>>) -> Option<Self> {
+    fn new(id: Option<u32>, name: Option<&'e Text<'_>>) -> Option<Self> {
         id.map(|id| Self { id: Shown(id), name: name.map(|name| &**name) })
     }
 }
@@ -339,13 +339,13 @@ struct ParentThread<'e> {
 }
 
 impl<'e> Parent<'e> {
-    fn of(process: &'e Process<'_>) -> Option<Self> {
+    fn new(process: &'e Process<'_>) -> Option<Self> {
         let of_ancestor = |Ancestor { pid, comm, exe, uid, start_time }: &'e Ancestor<'_>| Self {
             pid: *pid,
             name: program(exe.as_deref(), Some(comm)),
             executable: absolute(exe.as_deref()),
             start: *start_time,
-            real_user: Id::of(Some(*uid), None),
+            real_user: Id::new(Some(*uid), None),
             thread: Some(ParentThread { name: comm }),
         };
         let alone =
@@ -366,11 +366,14 @@ struct User<'e> {
 }
 
 impl<'e> User<'e> {
-    fn of(process: &'e Process<'_>) -> Option<Self> {
-        Id::of(process.uid, process.user.as_ref()).map(|real| Self {
+    fn new(process: &'e Process<'_>) -> Option<Self> {
+        Id::new(process.uid, process.user.as_ref()).map(|real| Self {
             real,
-            effective: Id::of(process.euid.filter(|&euid| Some(euid) != process.uid), process.euser.as_ref()),
-            group: Id::of(process.gid, process.group.as_ref()),
+            effective: Id::new(
+                process.euid.filter(|&euid| Some(euid) != process.uid),
+                process.euser.as_ref(),
+            ),
+            group: Id::new(process.gid, process.group.as_ref()),
         })
     }
 }
@@ -397,12 +400,12 @@ struct File<'e> {
 }
 
 impl<'e> File<'e> {
-    fn of(object: &'e Object<'_>) -> Option<Self> {
+    fn new(object: &'e Object<'_>) -> Option<Self> {
         let path = Path::of_object(object);
         if path.is_none() && object.kind != ObjectKind::File {
             return None;
         }
-        let mode = object.mode.as_ref().and_then(Mode::of);
+        let mode = object.mode.as_ref().and_then(Mode::new);
         Some(Self {
             path: path.and_then(|path| path.full),
             directory: path.and_then(|path| path.directory),
@@ -444,7 +447,7 @@ struct Network<'e> {
 }
 
 impl<'e> Network<'e> {
-    fn of(object: &'e Object<'_>) -> Option<Self> {
+    fn new(object: &'e Object<'_>) -> Option<Self> {
         let protocol = object.protocol.as_deref();
         let is_number = |protocol: &&str| protocol.bytes().all(|byte| byte.is_ascii_digit());
         network_type(object).map(|kind| Self {
@@ -467,7 +470,7 @@ struct Peer<'e> {
 }
 
 impl<'e> Peer<'e> {
-    fn of(endpoint: &'e Endpoint<'_>) -> Self {
+    fn new(endpoint: &'e Endpoint<'_>) -> Self {
         let address = endpoint.address.as_deref();
         // Elasticsearch would refuse the whole document for an `ip` that is none.
         let ip = address.filter(|address| address.parse::<IpAddr>().is_ok());
@@ -494,7 +497,7 @@ struct Image<'e> {
 }
 
 impl<'e> Contained<'e> {
-    fn of(container: &'e Container<'_>) -> Option<Self> {
+    fn new(container: &'e Container<'_>) -> Option<Self> {
         let (id, runtime) = (container.id.as_deref(), container.runtime);
         (id.is_some() || runtime.is_some()).then(|| Self {
             id,
@@ -524,7 +527,7 @@ struct Resource<'e> {
 }
 
 impl<'e> Orchestrator<'e> {
-    fn of(pod: &'e Pod<'_>) -> Self {
+    fn new(pod: &'e Pod<'_>) -> Self {
         Self {
             namespace: pod.namespace.as_deref(),
             resource: Resource { kind: "pod", id: pod.uid.as_deref(), name: pod.name.as_deref() },
@@ -538,7 +541,7 @@ struct Unmapped<'e>(&'e Event<'e>);
 impl Serialize for Unmapped<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(event) = self;
-        let file = File::of(&event.object);
+        let file = File::new(&event.object);
         serialize_rest(event, &Mapped { event, file: file.as_ref() }, serializer)
     }
 }
@@ -578,7 +581,7 @@ impl Mapping for Mapped<'_> {
 
     fn has_of_container(&self, container: &Container<'_>, name: &str) -> bool {
         matches!(name, "id" | "runtime")
-            || matches!(name, "name" | "image") && Contained::of(container).is_some()
+            || matches!(name, "name" | "image") && Contained::new(container).is_some()
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Path<'e> {
 
 impl<'e> Path<'e> {
     /// A path that is absolute if it has its start. `None` if there is nothing in it.
-    pub(super) fn of(path: &'e str) -> Option<Self> {
+    pub(super) fn new(path: &'e str) -> Option<Self> {
         if path == "/" {
             return Some(Self { full: Some(path), directory: None, name: path });
         }
@@ -35,7 +35,7 @@ impl<'e> Path<'e> {
         if !matches!(object.kind, ObjectKind::File | ObjectKind::Socket) {
             return None;
         }
-        let path = Self::of(object.path.as_deref()?)?;
+        let path = Self::new(object.path.as_deref()?)?;
         Some(match object.path_root {
             None | Some(PathRoot::MountNamespace) => path,
             Some(
@@ -66,7 +66,7 @@ pub(super) struct Mode(u32);
 
 impl Mode {
     /// From the event's octal digits.
-    pub(super) fn of(digits: &Text<'_>) -> Option<Self> {
+    pub(super) fn new(digits: &Text<'_>) -> Option<Self> {
         u32::from_str_radix(digits, 8).ok().map(Self)
     }
 
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_path_has_its_parts() {
-        let parts = |path| Path::of(path).map(|path| (path.full, path.directory, path.name));
+        let parts = |path| Path::new(path).map(|path| (path.full, path.directory, path.name));
         assert_eq!(parts("/etc/shadow"), Some((Some("/etc/shadow"), Some("/etc"), "shadow")));
         assert_eq!(parts("/vmlinuz"), Some((Some("/vmlinuz"), Some("/"), "vmlinuz")));
         assert_eq!(parts("cut/off"), Some((None, None, "off")));
@@ -120,9 +120,9 @@ mod tests {
 
     #[test]
     fn a_mode_has_type_and_permissions() {
-        let mode = Mode::of(&"0104755".into()).unwrap();
+        let mode = Mode::new(&"0104755".into()).unwrap();
         assert_eq!((mode.kind(), mode.permissions()), (Some(Kind::Regular), 0o4755));
-        assert_eq!(Mode::of(&"0000644".into()).unwrap().kind(), None);
-        assert_eq!(Mode::of(&"rw".into()), None);
+        assert_eq!(Mode::new(&"0000644".into()).unwrap().kind(), None);
+        assert_eq!(Mode::new(&"rw".into()), None);
     }
 }

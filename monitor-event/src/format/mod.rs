@@ -46,8 +46,8 @@ impl Format {
     pub fn write(self, event: &Event<'_>, to: impl io::Write) -> serde_json::Result<()> {
         match self {
             Self::Json => serde_json::to_writer(to, event),
-            Self::Ecs => serde_json::to_writer(to, &ecs::Document::of(event)),
-            Self::Ocsf => serde_json::to_writer(to, &ocsf::Record::of(event)),
+            Self::Ecs => serde_json::to_writer(to, &ecs::Document::new(event)),
+            Self::Ocsf => serde_json::to_writer(to, &ocsf::OcsfEvent::new(event)),
         }
     }
 }
@@ -102,7 +102,7 @@ struct Capabilities(u64);
 
 impl Capabilities {
     /// From the event's hexadecimal digits.
-    fn of(digits: &Text<'_>) -> Option<Self> {
+    fn new(digits: &Text<'_>) -> Option<Self> {
         u64::from_str_radix(digits, 16).ok().map(Self)
     }
 }
@@ -129,7 +129,7 @@ impl fmt::Display for Capability {
 
 /// A program's name: that of its file if it is known, for the process can't change that, else its thread's.
 fn program<'e>(exe: Option<&'e str>, comm: Option<&'e str>) -> Option<&'e str> {
-    exe.and_then(file::Path::of).map(|path| path.name).or(comm)
+    exe.and_then(file::Path::new).map(|path| path.name).or(comm)
 }
 
 /// A path whose start is there.

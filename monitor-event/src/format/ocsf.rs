@@ -38,7 +38,7 @@ const SYSTEM_CALL: u32 = 2;
 
 /// An event as OCSF has it.
 #[derive(Serialize)]
-pub(super) struct Record<'e> {
+pub(super) struct OcsfEvent<'e> {
     metadata: Metadata,
     time: i64,
     time_dt: Timestamp,
@@ -69,18 +69,18 @@ pub(super) struct Record<'e> {
     unmapped: Unmapped<'e>,
 }
 
-impl<'e> Record<'e> {
-    pub(super) fn of(event: &'e Event<'e>) -> Self {
+impl<'e> OcsfEvent<'e> {
+    pub(super) fn new(event: &'e Event<'e>) -> Self {
         let Event { action, process, .. } = event;
-        let target = Target::of(event);
+        let target = Target::new(event);
         let class = target.class();
         let activity_id = match class {
             Class::Kernel if action.syscall.is_some() => INVOKE,
             class => class.activity(activity(event)),
         };
-        let outcome = event.verdict.map(Outcome::of);
+        let outcome = event.verdict.map(Outcome::new);
         Self {
-            metadata: Metadata::of(event),
+            metadata: Metadata::new(event),
             time: event.time.as_millisecond(),
             time_dt: event.time,
             category_uid: class.uid() / 1000,
@@ -102,8 +102,8 @@ impl<'e> Record<'e> {
             policy: outcome.is_some().then_some(Policy { name: event.module }),
             device: Device { hostname: &event.host, type_id: 0, os: Os { name: "Linux", type_id: 200 } },
             actor: Actor {
-                process: process.pid.is_some().then(|| Caller::of(process, event.container.as_ref())),
-                user: User::of(process.uid, process.user.as_ref()),
+                process: process.pid.is_some().then(|| Caller::new(process, event.container.as_ref())),
+                user: User::new(process.uid, process.user.as_ref()),
                 app_name: event
                     .manager
                     .as_ref()
@@ -119,7 +119,7 @@ impl<'e> Record<'e> {
 /// What was attempted, or done to a policy.
 fn activity(event: &Event<'_>) -> Option<Activity> {
     match event.kind {
-        EventKind::Denial => Activity::of(&event.action),
+        EventKind::Denial => Activity::new(&event.action),
         EventKind::Policy => Some(Activity::of_changes(&event.changes)),
     }
 }
@@ -144,7 +144,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(verdict: Verdict) -> Self {
+    fn new(verdict: Verdict) -> Self {
         match verdict {
             // Denied, and blocked.
             Verdict::Denied => Self { status: FAILURE, action: 2, disposition: 2 },
@@ -178,7 +178,7 @@ struct Extension {
 }
 
 impl Metadata {
-    fn of(event: &Event<'_>) -> Self {
+    fn new(event: &Event<'_>) -> Self {
         Self {
             version: VERSION,
             product: Product { name: PRODUCT, vendor_name: PRODUCT, version: PRODUCT_VERSION },
@@ -234,7 +234,7 @@ struct User<'e> {
 }
 
 impl<'e> User<'e> {
-    fn of(uid: Option<u32>, name: Option<&'e Text<'_>>) -> Option<Self> {
+    fn new(uid: Option<u32>, name: Option<&'e Text<'_>>) -> Option<Self> {
         uid.map(|uid| Self { uid: Shown(uid), name: name.map(|name| &**name) })
     }
 }
@@ -274,22 +274,22 @@ struct Caller<'e> {
 }
 
 impl<'e> Caller<'e> {
-    fn of(process: &'e Process<'e>, container: Option<&'e Container<'e>>) -> Self {
+    fn new(process: &'e Process<'e>, container: Option<&'e Container<'e>>) -> Self {
         let Process { pid, comm, exe, exe_deleted, start_time, .. } = process;
         let parts = &process.cmdline[..];
         Self {
-            program: Program::of(*pid, comm.as_deref(), exe.as_deref(), *exe_deleted, *start_time),
+            program: Program::new(*pid, comm.as_deref(), exe.as_deref(), *exe_deleted, *start_time),
             tid: process.tid,
             namespace_pid: process.ns_pid,
             cmd_line: (!parts.is_empty()).then_some(Shown(Joined { parts, separator: " " })),
             working_directory: process.cwd.as_deref().filter(|cwd| cwd.starts_with('/')),
-            user: User::of(process.uid, process.user.as_ref()),
+            user: User::new(process.uid, process.user.as_ref()),
             euid: process.euid,
-            group: User::of(process.gid, process.group.as_ref()),
+            group: User::new(process.gid, process.group.as_ref()),
             egid: process.egid,
             auid: process.loginuid,
-            container: container.and_then(Contained::of),
-            parent_process: Parent::of(&process.ancestors, process.ppid),
+            container: container.and_then(Contained::new),
+            parent_process: Parent::new(&process.ancestors, process.ppid),
         }
     }
 }
@@ -312,7 +312,7 @@ struct Program<'e> {
 }
 
 impl<'e> Program<'e> {
-    fn of(
+    fn new(
         pid: Option<u32>,
         comm: Option<&'e str>,
         exe: Option<&'e str>,
@@ -323,7 +323,7 @@ impl<'e> Program<'e> {
         Self {
             name: program(exe, comm),
             path,
-            file: path.and_then(Path::of).map(|path| File {
+            file: path.and_then(Path::new).map(|path| File {
                 is_deleted,
                 // An executable file, for it was executed.
                 ..File::at(path, 8)
@@ -357,13 +357,13 @@ struct Parent<'e> {
 
 impl<'e> Parent<'e> {
     /// The nearest of these ancestors, or the one of which only the number is known.
-    fn of(ancestors: &'e [Ancestor<'_>], pid: Option<u32>) -> Option<Self> {
+    fn new(ancestors: &'e [Ancestor<'_>], pid: Option<u32>) -> Option<Self> {
         match ancestors {
             [] => pid.map(|pid| Self { program: Program::numbered(Some(pid)), user: None, older: None }),
             [Ancestor { pid, comm, exe, uid, start_time }, older @ ..] => Some(Self {
-                program: Program::of(Some(*pid), Some(comm), exe.as_deref(), false, *start_time),
-                user: User::of(Some(*uid), None),
-                older: Self::of(older, None).map(Box::new),
+                program: Program::new(Some(*pid), Some(comm), exe.as_deref(), false, *start_time),
+                user: User::new(Some(*uid), None),
+                older: Self::new(older, None).map(Box::new),
             }),
         }
     }
@@ -388,7 +388,7 @@ struct Image<'e> {
 }
 
 impl<'e> Contained<'e> {
-    fn of(container: &'e Container<'_>) -> Option<Self> {
+    fn new(container: &'e Container<'_>) -> Option<Self> {
         let pod = container.pod.as_ref().and_then(|pod| pod.uid.as_deref());
         let Container { id, name, image, runtime, .. } = container;
         id.as_deref().map(|uid| Self {
@@ -498,21 +498,21 @@ enum Target<'e> {
 }
 
 impl<'e> Target<'e> {
-    fn of(event: &'e Event<'e>) -> Self {
+    fn new(event: &'e Event<'e>) -> Self {
         let Event { kind, object, .. } = event;
         if *kind == EventKind::Policy {
-            return Self::Entity { entity: Entity::of(event) };
+            return Self::Entity { entity: Entity::new(event) };
         }
-        if let Some(file) = File::of(object) {
+        if let Some(file) = File::new(object) {
             return Self::File { file };
         }
         if let Some(process) = &object.process {
-            return Self::Process { process: TargetProgram::of(process) };
+            return Self::Process { process: TargetProgram::new(process) };
         }
-        if let Some(traffic) = Traffic::of(event) {
+        if let Some(traffic) = Traffic::new(event) {
             return Self::Network(Box::new(traffic));
         }
-        match Resource::of(event) {
+        match Resource::new(event) {
             Some(kernel) => Self::Kernel { kernel },
             None => Self::None {},
         }
@@ -562,8 +562,8 @@ impl<'e> File<'e> {
     }
 
     /// The file that an object is, if it has a name.
-    fn of(object: &'e Object<'_>) -> Option<Self> {
-        let kind = object.mode.as_ref().and_then(Mode::of).and_then(Mode::kind);
+    fn new(object: &'e Object<'_>) -> Option<Self> {
+        let kind = object.mode.as_ref().and_then(Mode::new).and_then(Mode::kind);
         let type_id = match (object.kind, kind) {
             (ObjectKind::Socket, _) | (_, Some(Kind::Socket)) => 5,
             (_, Some(Kind::Regular)) => 1,
@@ -576,7 +576,7 @@ impl<'e> File<'e> {
         };
         Path::of_object(object).map(|path| Self {
             uid: object.inode.map(Shown),
-            owner: User::of(object.owner, None),
+            owner: User::new(object.owner, None),
             is_deleted: object.deleted,
             ..Self::at(path, type_id)
         })
@@ -592,8 +592,8 @@ struct TargetProgram<'e> {
 }
 
 impl<'e> TargetProgram<'e> {
-    fn of(TargetProcess { pid, tid, comm, exe, start_time }: &'e TargetProcess<'_>) -> Self {
-        let program = Program::of(Some(*pid), comm.as_deref(), exe.as_deref(), false, *start_time);
+    fn new(TargetProcess { pid, tid, comm, exe, start_time }: &'e TargetProcess<'_>) -> Self {
+        let program = Program::new(Some(*pid), comm.as_deref(), exe.as_deref(), false, *start_time);
         Self { program, tid: *tid }
     }
 }
@@ -609,11 +609,11 @@ struct Traffic<'e> {
 
 impl<'e> Traffic<'e> {
     /// If an address is known.
-    fn of(event: &'e Event<'_>) -> Option<Self> {
+    fn new(event: &'e Event<'_>) -> Option<Self> {
         let object = &event.object;
-        let src_endpoint = object.source.as_ref().or(object.local.as_ref()).and_then(NetworkEndpoint::of);
+        let src_endpoint = object.source.as_ref().or(object.local.as_ref()).and_then(NetworkEndpoint::new);
         let dst_endpoint =
-            object.destination.as_ref().or(object.remote.as_ref()).and_then(NetworkEndpoint::of);
+            object.destination.as_ref().or(object.remote.as_ref()).and_then(NetworkEndpoint::new);
         if src_endpoint.is_none() && dst_endpoint.is_none() {
             return None;
         }
@@ -621,7 +621,7 @@ impl<'e> Traffic<'e> {
         let number = protocol.and_then(|protocol| protocol.parse().ok());
         let connection_info = ConnectionInfo {
             // Outbound, or unknown.
-            direction_id: if Activity::of(&event.action) == Some(Activity::Connect) { 2 } else { 0 },
+            direction_id: if Activity::new(&event.action) == Some(Activity::Connect) { 2 } else { 0 },
             protocol_name: protocol.filter(|_| number.is_none()),
             protocol_num: number,
             protocol_ver_id: match object.family.as_deref() {
@@ -642,7 +642,7 @@ struct NetworkEndpoint<'e> {
 }
 
 impl<'e> NetworkEndpoint<'e> {
-    fn of(endpoint: &'e Endpoint<'_>) -> Option<Self> {
+    fn new(endpoint: &'e Endpoint<'_>) -> Option<Self> {
         let ip = endpoint.address.as_deref()?;
         ip.parse::<IpAddr>().is_ok().then_some(Self { ip, port: endpoint.port })
     }
@@ -673,7 +673,7 @@ struct Resource<'e> {
 impl<'e> Resource<'e> {
     /// seccomp's system call, or what an object is if it is none of the kinds that have a class of their own and has a
     /// name.
-    fn of(event: &'e Event<'_>) -> Option<Self> {
+    fn new(event: &'e Event<'_>) -> Option<Self> {
         if let Some(name) = event.action.syscall.as_deref() {
             return Some(Self { name, type_id: SYSTEM_CALL, kind: None, system_call: Some(name) });
         }
@@ -719,7 +719,7 @@ struct Changes<'e> {
 }
 
 impl<'e> Entity<'e> {
-    fn of(event: &'e Event<'e>) -> Self {
+    fn new(event: &'e Event<'e>) -> Self {
         let changes = &event.changes[..];
         Self {
             name: match changes {
@@ -740,7 +740,7 @@ struct Unmapped<'e>(&'e Event<'e>);
 impl Serialize for Unmapped<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(event) = self;
-        serialize_rest(event, &Mapped { event, target: Target::of(event) }, serializer)
+        serialize_rest(event, &Mapped { event, target: Target::new(event) }, serializer)
     }
 }
 
@@ -824,7 +824,7 @@ fn has_of_process(process: &Process<'_>, name: &str) -> bool {
 
 /// Whether OCSF has this field of a container.
 fn has_of_container(container: &Container<'_>, name: &str) -> bool {
-    let mapped = Contained::of(container);
+    let mapped = Contained::new(container);
     match name {
         "id" => true,
         "runtime" | "name" | "image" => mapped.is_some(),

@@ -44,7 +44,7 @@ const OTHER_CLASSES: [(u16, &str); 8] = [
 impl Class {
     /// The class of a number (security/apparmor/include/apparmor.h).
     #[must_use]
-    pub fn of_number(number: u16) -> Self {
+    pub fn from_number(number: u16) -> Self {
         match number {
             2 => Self::File,
             3 => Self::Capability,
@@ -61,7 +61,7 @@ impl Class {
 
     /// The class of an operation (`OP_*`, security/apparmor/include/audit.h), for kernels that don't give its number.
     #[must_use]
-    pub fn of_operation(operation: &[u8]) -> Self {
+    pub fn from_operation(operation: &[u8]) -> Self {
         match operation {
             b"capable" => Self::Capability,
             b"create" | b"post_create" | b"bind" | b"connect" | b"listen" | b"accept" | b"sendmsg"
@@ -115,7 +115,9 @@ impl Class {
             Self::Capability | Self::Rlimits | Self::Mount => return Vec::new(),
             Self::Other(_) => &[],
         };
-        names::of_bits(mask.into(), |bit| table.get(bit as usize).copied().filter(|name| !name.is_empty()))
+        names::names_of_bits(mask.into(), |bit| {
+            table.get(bit as usize).copied().filter(|name| !name.is_empty())
+        })
     }
 
     /// A mask as the audit record writes it; `None` where the record has none.
@@ -290,7 +292,7 @@ pub struct AuditModes(&'static [&'static str]);
 impl AuditModes {
     /// By the number of the last, `AUDIT_ALL`: before 7.3 there was one less.
     #[must_use]
-    pub fn of_last(number: u32) -> Self {
+    pub fn from_last(number: u32) -> Self {
         // `audit_mode_names` (security/apparmor/audit.c).
         Self(match number {
             4 => &["normal", "quiet_denied", "quiet", "noquiet", "all"],
@@ -403,7 +405,7 @@ mod tests {
     #[test]
     fn modes_have_the_kernels_names_and_unknown_ones_their_numbers() {
         assert_eq!((&*profile_mode(1), &*profile_mode(9)), ("complain", "mode_9"));
-        let name = |last, number| AuditModes::of_last(last).name(number).into_owned();
+        let name = |last, number| AuditModes::from_last(last).name(number).into_owned();
         assert_eq!([name(4, 2), name(5, 2), name(5, 3)], ["quiet", "quiet_allowed", "quiet"]);
         assert_eq!(name(7, 2), "mode_2", "which kernel is this?");
     }
@@ -417,8 +419,8 @@ mod tests {
 
     #[test]
     fn a_class_is_known_by_its_operation_where_the_kernel_gives_no_number() {
-        assert_eq!(Class::of_operation(b"file_mmap"), Class::File);
-        assert_eq!(Class::of_operation(b"getsockopt"), Class::Net);
-        assert_eq!(Class::of_operation(b""), Class::Other(0));
+        assert_eq!(Class::from_operation(b"file_mmap"), Class::File);
+        assert_eq!(Class::from_operation(b"getsockopt"), Class::Net);
+        assert_eq!(Class::from_operation(b""), Class::Other(0));
     }
 }

@@ -61,7 +61,8 @@ pub const FS_IOCTL_DEV: u64 = 1 << 15;
 /// What a check blocks.
 #[must_use]
 pub fn blockers(request: LandlockRequest, mask: u64) -> Vec<Text<'static>> {
-    let of_table = |table: &'static [&str]| names::of_bits(mask, |bit| table.get(bit as usize).copied());
+    let of_table =
+        |table: &'static [&str]| names::names_of_bits(mask, |bit| table.get(bit as usize).copied());
     match request {
         LandlockRequest::Ptrace => vec!["ptrace".into()],
         LandlockRequest::ChangeTopology => vec!["fs.change_topology".into()],

@@ -20,7 +20,7 @@ pub mod syscall;
 pub mod tomoyo;
 
 /// The names of a mask's bits, each by `name`; a bit that it doesn't know is `perm_0xNN`.
-pub(crate) fn of_bits<'a>(mask: u64, name: impl Fn(u32) -> Option<&'a str>) -> Vec<Text<'a>> {
+pub(crate) fn names_of_bits<'a>(mask: u64, name: impl Fn(u32) -> Option<&'a str>) -> Vec<Text<'a>> {
     bits(mask)
         .map(|bit| match name(bit) {
             Some(name) => Cow::Borrowed(name),

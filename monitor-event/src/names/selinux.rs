@@ -56,7 +56,7 @@ impl ClassMap {
     #[must_use]
     pub fn permissions(&self, class: u32, mask: u32) -> Vec<Text<'_>> {
         let names = self.class(class).map(|class| class.permissions.as_slice()).unwrap_or_default();
-        names::of_bits(mask.into(), |bit| names.get(bit as usize).map(String::as_str))
+        names::names_of_bits(mask.into(), |bit| names.get(bit as usize).map(String::as_str))
     }
 
     /// Whether all of a mask's permissions have names.

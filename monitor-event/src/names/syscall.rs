@@ -32,7 +32,7 @@ impl Abi {
     /// The rules that hold for a call on this machine, by the thread's `thread_info` (`syscall_get_arch`,
     /// arch/*/include/asm/syscall.h).
     #[must_use]
-    pub fn of(number: i32, thread_flags: u64, thread_status: u32) -> Self {
+    pub fn new(number: i32, thread_flags: u64, thread_status: u32) -> Self {
         if cfg!(target_arch = "x86_64") {
             Self::of_x86(number, thread_status)
         } else if cfg!(target_arch = "aarch64") {

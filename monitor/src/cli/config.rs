@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{failure::Failure, print};
-use crate::config::{Config, DEFAULT_FILE, USUAL_PATH};
+use crate::config::{Config, DEFAULT_FILE, DEFAULT_PATH};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -42,7 +42,7 @@ impl Configuration {
     pub(super) fn run(&self) -> Result<(), Failure> {
         match &self.verb {
             Verb::Check { file } => {
-                let file = file.clone().unwrap_or_else(|| USUAL_PATH.into());
+                let file = file.clone().unwrap_or_else(|| DEFAULT_PATH.into());
                 Config::read(Some(&file))?;
                 print(&format!("{}: no mistakes found\n", file.display()))
             }

@@ -20,16 +20,18 @@ use super::{
     say,
     summary::{Watching, summarise},
 };
+#[cfg(feature = "metrics")]
+use crate::metrics::{
+    Metrics,
+    web::{Serving, Web},
+};
 use crate::{
     checkpoint::{Gate, checkpoint},
     config::Config,
     enrich::{Enricher, accounts},
     format::Format,
     kernel::{Attached, Counters, Parts, ProgramStats, Programs, Report, RingReader},
-    metrics::{
-        Live, Metrics,
-        web::{Serving, Web},
-    },
+    live::Live,
     output::{Encoding, Hub, OutputCounts, Outputs, stdout::Outcome},
     pipeline::{End, Pipeline, Records},
     posture,
@@ -52,6 +54,7 @@ pub(super) struct Opened {
     #[cfg(feature = "symbols")]
     pub symbols: Option<crate::enrich::symbols::KernelSymbols>,
     /// The port for metrics.
+    #[cfg(feature = "metrics")]
     pub web: Option<Web>,
     /// What tells the state of the modules.
     pub posture: posture::Watch,
@@ -72,6 +75,7 @@ pub(super) struct Daemon {
     gate: Gate,
     /// What clients are served by, and the counts of what it receives.
     tail: Option<(Running, Arc<OutputCounts>)>,
+    #[cfg(feature = "metrics")]
     serving: Option<Serving>,
 }
 
@@ -108,7 +112,7 @@ impl Daemon {
         let listed = hub.listed();
         let lines =
             opened.tail.map(|tail| (tail, hub.add("tail", &Encoding::Line(Format::Json), None, TAIL_QUEUE)));
-        let mut pipeline = Pipeline::new(reader, facts.tables(), enricher, hub);
+        let pipeline = Pipeline::new(reader, facts.tables(), enricher, hub);
         let live = Arc::new(Live {
             started: Timestamp::now(),
             report: report.clone(),
@@ -116,33 +120,36 @@ impl Daemon {
             programs: opened.programs,
             tallies: pipeline.tallies(),
             outputs: listed.clone(),
+            clients: lines.as_ref().map(|(tail, _)| tail.clients()),
             posture: Mutex::new(opened.posture),
             denials: OnceLock::new(),
         });
-        let read = {
-            let live = Arc::clone(&live);
-            move || live.snapshot()
-        };
         let (checkpoint, gate) = checkpoint();
         let tail = match lines {
             Some((tail, lines)) => {
                 let counts = Arc::clone(&lines.counts);
-                let status = Status::new(Arc::new(read.clone()), listed, checkpoint);
+                let live = Arc::clone(&live);
+                let status = Status::new(Arc::new(move || live.snapshot()), listed, checkpoint);
                 Some((tail.start(lines, Some(status))?, counts))
             }
             None => None,
         };
-        let mut serving = None;
-        if let Some(web) = opened.web {
-            let (metrics, observer) = Metrics::new(Box::new(read));
-            // It is set here alone.
-            _ = live.denials.set(observer.denials());
-            pipeline = pipeline.observed_by(observer);
-            let served = web.serve(Arc::new(metrics))?;
-            say(format_args!("metrics at http://{}/metrics", served.address()));
-            serving = Some(served);
-        }
-        Ok(Self { report, programs, counters, pipeline, outputs, gate, tail, serving })
+        #[cfg(feature = "metrics")]
+        let (pipeline, serving) = match opened.web {
+            Some(web) => serve_metrics(web, &live, pipeline)?,
+            None => (pipeline, None),
+        };
+        Ok(Self {
+            report,
+            programs,
+            counters,
+            pipeline,
+            outputs,
+            gate,
+            tail,
+            #[cfg(feature = "metrics")]
+            serving,
+        })
     }
 
     /// Reports until a signal or the end of standard output. `reread` gives the configuration that a reload is to take
@@ -159,7 +166,7 @@ impl Daemon {
     ) -> Result<(), Failure> {
         let watching = Watching { report: &self.report, programs: self.programs.len() }.to_string();
         say(&watching);
-        let mut watchdog = Watchdog::of_this_process();
+        let mut watchdog = Watchdog::from_environment();
         service::ready(&watching);
         let end = loop {
             match self.until_stopped(&mut signals, &mut watchdog).await {
@@ -196,6 +203,7 @@ impl Daemon {
             Ok(()) => tracing::info!(outputs = new.outputs.len(), "configuration reloaded"),
             Err(error) => tracing::error!(%error, "configuration applied only in part"),
         }
+        #[cfg(feature = "metrics")]
         if let Some(Err(error)) = self.serving.as_ref().map(Serving::reload) {
             tracing::error!(%error, "the old keys and passwords of the metrics stay in force");
         }
@@ -226,6 +234,25 @@ impl Daemon {
         }
         result
     }
+}
+
+/// Has the pipeline's events counted, and serves the metrics.
+#[cfg(feature = "metrics")]
+fn serve_metrics(
+    web: Web,
+    live: &Arc<Live>,
+    pipeline: Pipeline<RingReader>,
+) -> Result<(Pipeline<RingReader>, Option<Serving>), Failure> {
+    let (metrics, observer) = Metrics::new(Box::new({
+        let live = Arc::clone(live);
+        move || live.snapshot()
+    }));
+    let denials = observer.denials();
+    // It is set here alone.
+    _ = live.denials.set(Box::new(move || denials.by_module()));
+    let serving = web.serve(Arc::new(metrics))?;
+    say(format_args!("metrics at http://{}/metrics", serving.address()));
+    Ok((pipeline.observed_by(observer), Some(serving)))
 }
 
 /// Starts those who look names up, apart from the pipeline.

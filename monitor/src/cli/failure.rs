@@ -6,8 +6,7 @@ use monitor_api::client::ClientError;
 use monitor_event::selection::SelectionError;
 
 use crate::{
-    config::ConfigError, kernel::KernelError, metrics::web::WebError, output::StartError,
-    privilege::PrivilegeError, tail::server,
+    config::ConfigError, kernel::KernelError, output::StartError, privilege::PrivilegeError, tail::server,
 };
 
 /// Why denyd ended: the cause, and what to do.
@@ -32,8 +31,9 @@ pub(super) enum Failure {
     #[error("cannot watch: {0}")]
     Watch(String),
     /// Metrics can't be served.
+    #[cfg(feature = "metrics")]
     #[error(transparent)]
-    Metrics(#[from] WebError),
+    Metrics(#[from] crate::metrics::web::WebError),
     /// The ring buffer can't be waited for any more.
     #[error("cannot wait for denials any more: {0}: start denyd again")]
     Ring(#[source] io::Error),

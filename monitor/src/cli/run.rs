@@ -9,12 +9,14 @@ use super::{
     failure::Failure,
 };
 use crate::{
-    config::{self, Choice, Config},
+    config::{
+        self, Choice, Config,
+        metrics::{DEFAULT_ADDRESS, parse_address},
+    },
     enrich::runtime::Socket,
     filter::Filter,
     format::Format,
     kernel,
-    metrics::{DEFAULT_ADDRESS, web::Web},
     output::spec::Spec,
     posture,
     tail::server,
@@ -82,7 +84,7 @@ pub(super) struct Run {
     runtime_sockets: Vec<Socket>,
 
     /// Serve Prometheus metrics on this address; without a value on 127.0.0.1:9934.
-    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS)]
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS, value_parser = parse_address)]
     metrics: Option<SocketAddr>,
 
     /// Prometheus web configuration file for `--metrics`: TLS, client certificates and passwords.
@@ -138,7 +140,9 @@ impl Run {
         let signals = Signals::new().map_err(Failure::Runtime)?;
         let config = self.configured()?;
         // Before the programs are loaded, so that a port that is in use is told at once.
-        let web = config.metrics.enabled.then(|| Web::bind(&config.metrics)).transpose()?;
+        #[cfg(feature = "metrics")]
+        let web =
+            config.metrics.enabled.then(|| crate::metrics::web::Web::bind(&config.metrics)).transpose()?;
         let attached = kernel::attach(&kernel::Options {
             sources: config::chosen(&config.sources, config.silent),
             silent: config.silent,
@@ -149,6 +153,7 @@ impl Run {
         let opened = Opened {
             #[cfg(feature = "symbols")]
             symbols: config.stack.then(crate::enrich::symbols::KernelSymbols::copy),
+            #[cfg(feature = "metrics")]
             web,
             posture: posture::Watch::open(),
             programs: attached.program_stats(),

@@ -1,6 +1,8 @@
 //! `denyd status`: what is enforced on this machine, and how denyd does.
 
 mod daemon;
+#[cfg(feature = "metrics")]
+mod endpoint;
 mod text;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -11,10 +13,7 @@ use serde::Serialize;
 
 use self::daemon::Daemon;
 use super::{failure::Failure, print};
-use crate::{
-    posture::{self},
-    tail,
-};
+use crate::{config::metrics::parse_address, posture, tail};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -47,7 +46,7 @@ pub(super) struct Status {
     socket: PathBuf,
 
     /// Query the daemon's metrics endpoint instead of its socket.
-    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "socket")]
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "socket", value_parser = parse_address)]
     daemon: Option<SocketAddr>,
 }
 
@@ -74,7 +73,7 @@ enum Health {
 }
 
 impl Health {
-    fn of(posture: &Posture, daemon: &Daemon) -> Self {
+    fn new(posture: &Posture, daemon: &Daemon) -> Self {
         match (posture.enforces(), daemon) {
             (Some(false), _) => Self::NotEnforcing,
             (None, _) => Self::Unknown,
@@ -106,7 +105,7 @@ impl Status {
         if let Daemon::Answers(snapshot) = &daemon {
             posture.complete(&snapshot.posture);
         }
-        let answer = Answer { health: Health::of(&posture, &daemon), posture, daemon };
+        let answer = Answer { health: Health::new(&posture, &daemon), posture, daemon };
         let text = if self.json {
             serde_json::to_string_pretty(&answer).map_err(|error| Failure::Stdout(error.into()))? + "\n"
         } else {
@@ -143,14 +142,14 @@ mod tests {
     #[test]
     fn the_worst_counts() {
         let silent = || Daemon::Silent { reason: "none".to_owned() };
-        assert_eq!(Health::of(&posture(Some(true)), &answers(SourceState::Attached, 0)), Health::Healthy);
-        assert_eq!(Health::of(&posture(Some(true)), &answers(SourceState::Attached, 1)), Health::Degraded);
-        assert_eq!(Health::of(&posture(Some(true)), &answers(SourceState::Failed, 0)), Health::Degraded);
-        assert_eq!(Health::of(&posture(Some(true)), &silent()), Health::NoDaemon);
+        assert_eq!(Health::new(&posture(Some(true)), &answers(SourceState::Attached, 0)), Health::Healthy);
+        assert_eq!(Health::new(&posture(Some(true)), &answers(SourceState::Attached, 1)), Health::Degraded);
+        assert_eq!(Health::new(&posture(Some(true)), &answers(SourceState::Failed, 0)), Health::Degraded);
+        assert_eq!(Health::new(&posture(Some(true)), &silent()), Health::NoDaemon);
         assert_eq!(
-            Health::of(&posture(Some(false)), &answers(SourceState::Attached, 0)),
+            Health::new(&posture(Some(false)), &answers(SourceState::Attached, 0)),
             Health::NotEnforcing
         );
-        assert_eq!(Health::of(&posture(None), &silent()), Health::Unknown);
+        assert_eq!(Health::new(&posture(None), &silent()), Health::Unknown);
     }
 }

@@ -21,8 +21,8 @@ pub(super) fn summarise(
 ) {
     let Done { tallies, names } = done;
     for source in watched(report) {
-        let kernel = counters.of(source, misses[source as usize]);
-        say(Account::of(source, &kernel, &tallies.of(source)));
+        let kernel = counters.by_source(source, misses[source as usize]);
+        say(Account::new(source, &kernel, &tallies.by_source(source)));
     }
     if tallies.unattributed() != 0 {
         say(format_args!("{} records were too damaged to tell their source", tallies.unattributed()));
@@ -47,7 +47,7 @@ pub(super) struct Watching<'a> {
 
 impl fmt::Display for Watching<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = watched(self.report).map(|id| source::of(id).name).collect();
+        let names: Vec<_> = watched(self.report).map(|id| source::by_id(id).name).collect();
         let plural = if self.programs == 1 { "" } else { "s" };
         write!(f, "watching {} ({} program{plural} attached)", names.join(", "), self.programs)?;
         let mut separator = "; not: ";
@@ -73,7 +73,7 @@ mod tests {
     /// A report in which these sources have these states, and the others are missing.
     fn report(states: impl IntoIterator<Item = (SourceId, State)>) -> Report {
         let sources = states.into_iter().map(|(id, state)| SourceReport {
-            name: source::of(id).name,
+            name: source::by_id(id).name,
             state,
             failed: Vec::new(),
             missing: Vec::new(),

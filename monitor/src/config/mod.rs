@@ -5,6 +5,7 @@
 //! `#[serde(default, deny_unknown_fields)]`, and one line in [`Config`].
 
 mod error;
+pub(crate) mod metrics;
 mod output;
 mod size;
 mod sources;
@@ -21,16 +22,16 @@ pub(crate) use self::{
     sources::{Choice, chosen},
     wait::name as parse_name_wait,
 };
-use crate::{enrich::runtime::Socket, metrics, output::spec::Spec, tail::settings::Settings};
+use crate::{enrich::runtime::Socket, output::spec::Spec, tail::settings::Settings};
 
 /// Where the configuration is, unless the command line says otherwise. It need not be there.
-pub(crate) const USUAL_PATH: &str = "/etc/denyd/denyd.toml";
+pub(crate) const DEFAULT_PATH: &str = "/etc/denyd/denyd.toml";
 
 /// The documented defaults, as a file.
 pub(crate) const DEFAULT_FILE: &str = include_str!("../../../systemd/denyd.toml");
 
 /// The largest file that is read.
-const LARGEST: u64 = 1 << 20;
+const MAX_FILE_LEN: u64 = 1 << 20;
 
 /// What denyd is to do.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -97,7 +98,7 @@ impl Config {
     ///
     /// If it can't be read, or says what denyd doesn't know: the error says where and what.
     pub(crate) fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let at = path.unwrap_or(Path::new(USUAL_PATH));
+        let at = path.unwrap_or(Path::new(DEFAULT_PATH));
         match text_of(at) {
             Ok(text) => Self::parse(&text, at),
             Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
@@ -135,8 +136,8 @@ impl Config {
 
 fn text_of(path: &Path) -> io::Result<String> {
     let size = fs::metadata(path)?.len();
-    if size > LARGEST {
-        return Err(io::Error::other(format!("it has {size} bytes; {LARGEST} are allowed")));
+    if size > MAX_FILE_LEN {
+        return Err(io::Error::other(format!("it has {size} bytes; {MAX_FILE_LEN} are allowed")));
     }
     fs::read_to_string(path)
 }

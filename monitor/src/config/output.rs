@@ -10,13 +10,13 @@ use super::value::{Parsed, Word};
 use crate::{
     filter::Filter,
     format::Format,
-    output::spec::{Facility, JOURNAL_SOCKET, Spec, SyslogAddress, Target, USUAL_QUEUE},
+    output::spec::{DEFAULT_QUEUE, Facility, JOURNAL_SOCKET, Spec, SyslogAddress, Target},
 };
 
 /// The most events that may wait for an output.
-const LONGEST_QUEUE: usize = 1 << 20;
+const MAX_QUEUE: usize = 1 << 20;
 /// The longest name of an output.
-const LONGEST_NAME: usize = 64;
+const MAX_NAME: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Kind {
@@ -52,9 +52,9 @@ enum Problem {
     Needs { kind: String, key: &'static str, advice: &'static str },
     #[error("`path` must be absolute")]
     Relative,
-    #[error("`queue` must be from 1 to {LONGEST_QUEUE} events")]
+    #[error("`queue` must be from 1 to {MAX_QUEUE} events")]
     Queue,
-    #[error("`name` must be 1 to {LONGEST_NAME} lowercase letters, digits, - and _")]
+    #[error("`name` must be 1 to {MAX_NAME} lowercase letters, digits, - and _")]
     Name,
     #[error("there are two outputs of the name `{0}`: give one another `name`")]
     SameName(String),
@@ -144,11 +144,11 @@ impl Table {
         };
         let name = self.name.unwrap_or(kind_name);
         let named = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
-        if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(named) {
+        if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(named) {
             return Err(Problem::Name);
         }
-        let queue = self.queue.unwrap_or(USUAL_QUEUE);
-        if queue == 0 || queue > LONGEST_QUEUE {
+        let queue = self.queue.unwrap_or(DEFAULT_QUEUE);
+        if queue == 0 || queue > MAX_QUEUE {
             return Err(Problem::Queue);
         }
         Ok(Spec { name, filter: self.filter.map(|Parsed(filter)| filter), queue, target })

@@ -35,7 +35,7 @@ impl ValueEnum for Choice {
             }
             Self::All => PossibleValue::new("all").help("every one of the following"),
             Self::One(id) => {
-                let source = source::of(*id);
+                let source = source::by_id(*id);
                 let help = match source.cost {
                     None => source.about.to_owned(),
                     Some(cost) => format!("{}; {cost}", source.about),
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn by_default_nothing_runs_when_access_is_allowed() {
         for id in chosen(&[Choice::Default], false) {
-            assert_eq!(source::of(id).cost, None);
+            assert_eq!(source::by_id(id).cost, None);
         }
         assert!(!chosen(&[Choice::Default], false).contains(&SourceId::Capability));
     }
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn silent_denials_are_watched_only_when_asked_for() {
         for id in chosen(&[Choice::Default, Choice::All], false) {
-            assert!(!source::of(id).silent);
+            assert!(!source::by_id(id).silent);
         }
         assert_eq!(chosen(&[Choice::All], true), SourceId::ALL);
         assert_eq!(

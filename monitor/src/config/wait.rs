@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 /// The longest time that an event may wait for a name.
-const LONGEST: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// A time that no event may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +24,7 @@ pub(crate) enum WaitError {
 pub(crate) fn name(text: &str) -> Result<Duration, WaitError> {
     let time: SignedDuration = text.parse().map_err(|_| WaitError::NotATime)?;
     let time = Duration::try_from(time).map_err(|_| WaitError::NotATime)?;
-    if time > LONGEST { Err(WaitError::TooLong) } else { Ok(time) }
+    if time > MAX_WAIT { Err(WaitError::TooLong) } else { Ok(time) }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{io, thread};
 
 use nix::unistd::{Gid, Group, Uid, User};
 
-use super::cache::{Answer, Desk};
+use super::cache::{Answer, Requests};
 use crate::text;
 
 /// What has a name.
@@ -22,21 +22,21 @@ pub enum Id {
 /// # Errors
 ///
 /// If the thread can't be started.
-pub fn start(desk: Desk<Id, Box<str>>) -> io::Result<()> {
+pub fn start(requests: Requests<Id, Box<str>>) -> io::Result<()> {
     // The name service loads its modules with its first answer. That should not be in the way of the first event.
     let prepare = || drop((name_service(Id::User(0)), name_service(Id::Group(0))));
-    start_with(desk, prepare, name_service)
+    start_with(requests, prepare, name_service)
 }
 
 fn start_with(
-    mut desk: Desk<Id, Box<str>>,
+    mut requests: Requests<Id, Box<str>>,
     prepare: impl FnOnce() + Send + 'static,
     look_up: impl Fn(Id) -> Answer<Box<str>> + Send + 'static,
 ) -> io::Result<()> {
     thread::Builder::new().name("names".to_owned()).spawn(move || {
         prepare();
-        while let Some(id) = desk.questions.blocking_recv() {
-            if desk.answers.blocking_send((id, look_up(id))).is_err() {
+        while let Some(id) = requests.questions.blocking_recv() {
+            if requests.answers.blocking_send((id, look_up(id))).is_err() {
                 break;
             }
         }
@@ -76,7 +76,7 @@ mod tests {
         let (answer, mut answers) = mpsc::channel(2);
         let (release, hanging) = std::sync::mpsc::channel::<()>();
         start_with(
-            Desk { questions, answers: answer },
+            Requests { questions, answers: answer },
             || {},
             move |id| {
                 hanging.recv().unwrap();

@@ -27,7 +27,7 @@ pub type Answer<V> = Result<Option<V>, Box<str>>;
 
 /// The end where names are looked up.
 #[derive(Debug)]
-pub struct Desk<K, V> {
+pub struct Requests<K, V> {
     /// What to look up.
     pub questions: mpsc::Receiver<K>,
     /// Where the answers go. It has room for the answer to every question.
@@ -76,12 +76,12 @@ struct Known<V> {
 
 impl<K: Clone + Eq + Hash, V> Cache<K, V> {
     /// A cache of [`KNOWN_LIMIT`] names that lets an event wait this long, and the end where its names are looked up.
-    pub(super) fn new(wait: Duration) -> (Self, Desk<K, V>) {
-        Self::of(KNOWN_LIMIT, wait)
+    pub(super) fn new(wait: Duration) -> (Self, Requests<K, V>) {
+        Self::with_capacity(KNOWN_LIMIT, wait)
     }
 
     /// As [`Self::new`], of so many names.
-    pub(super) fn of(known: NonZeroUsize, wait: Duration) -> (Self, Desk<K, V>) {
+    pub(super) fn with_capacity(known: NonZeroUsize, wait: Duration) -> (Self, Requests<K, V>) {
         let (ask, questions) = mpsc::channel(PENDING_LIMIT);
         let (answer, answers) = mpsc::channel(PENDING_LIMIT);
         let cache = Self {
@@ -92,7 +92,7 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
             wait,
             counts: Counts::default(),
         };
-        (cache, Desk { questions, answers: answer })
+        (cache, Requests { questions, answers: answer })
     }
 
     /// Asks for a name if it is not known, and says whether to wait for it.
@@ -191,7 +191,7 @@ mod tests {
 
     const WAIT: Duration = Duration::from_millis(100);
 
-    fn cache() -> (Cache<u32, &'static str>, Desk<u32, &'static str>) {
+    fn cache() -> (Cache<u32, &'static str>, Requests<u32, &'static str>) {
         Cache::new(WAIT)
     }
 
@@ -202,24 +202,24 @@ mod tests {
     /// Asks for a name, and answers.
     async fn learn(
         cache: &mut Cache<u32, &'static str>,
-        desk: &mut Desk<u32, &'static str>,
+        requests: &mut Requests<u32, &'static str>,
         key: u32,
         answer: Answer<&'static str>,
     ) {
         want(cache, key);
-        assert_eq!(desk.questions.try_recv(), Ok(key));
-        desk.answers.try_send((key, answer)).unwrap();
+        assert_eq!(requests.questions.try_recv(), Ok(key));
+        requests.answers.try_send((key, answer)).unwrap();
         cache.answered().await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_name_is_asked_for_once_and_known_for_a_time() {
-        let (mut cache, mut desk) = cache();
+        let (mut cache, mut requests) = cache();
         assert!(want(&mut cache, 7));
         assert!(want(&mut cache, 7), "another event waits for the same answer");
         assert_eq!(cache.get(&7), Err(LATE));
-        assert_eq!((desk.questions.recv().await, desk.questions.is_empty()), (Some(7), true));
-        desk.answers.send((7, Ok(Some("seven")))).await.unwrap();
+        assert_eq!((requests.questions.recv().await, requests.questions.is_empty()), (Some(7), true));
+        requests.answers.send((7, Ok(Some("seven")))).await.unwrap();
         cache.answered().await;
         assert!(!want(&mut cache, 7));
         assert_eq!(cache.get(&7), Ok(Some(&"seven")));
@@ -232,21 +232,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn that_there_is_no_name_and_that_it_failed_is_known_for_a_shorter_time() {
-        let (mut cache, mut desk) = cache();
-        learn(&mut cache, &mut desk, 1, Ok(None)).await;
-        learn(&mut cache, &mut desk, 2, Err("it is broken".into())).await;
+        let (mut cache, mut requests) = cache();
+        learn(&mut cache, &mut requests, 1, Ok(None)).await;
+        learn(&mut cache, &mut requests, 2, Err("it is broken".into())).await;
         assert_eq!((cache.get(&1), cache.get(&2)), (Ok(None), Err("it is broken")));
         advance(FAILED_FOR).await;
         assert!((!want(&mut cache, 1)) && want(&mut cache, 2));
         advance(UNKNOWN_FOR.saturating_sub(FAILED_FOR)).await;
         want(&mut cache, 1);
-        assert_eq!((desk.questions.recv().await, desk.questions.recv().await), (Some(2), Some(1)));
+        assert_eq!((requests.questions.recv().await, requests.questions.recv().await), (Some(2), Some(1)));
         assert_eq!(cache.counts().failed, 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_what_is_late() {
-        let (mut cache, desk) = cache();
+        let (mut cache, requests) = cache();
         assert!(want(&mut cache, 1));
         assert!(cache.is_worth_waiting(&1, Instant::now()));
         advance(WAIT).await;
@@ -254,7 +254,7 @@ mod tests {
         assert!(!want(&mut cache, 1));
         assert!(!want(&mut cache, 2), "nor for another name meanwhile");
         assert!(!want(&mut cache, 2));
-        desk.answers.send((1, Ok(Some("one")))).await.unwrap();
+        requests.answers.send((1, Ok(Some("one")))).await.unwrap();
         advance(Duration::from_millis(1)).await;
         cache.answered().await;
         assert_eq!(cache.get(&1), Ok(Some(&"one")), "a late answer is kept");
@@ -264,15 +264,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_asked_for_is_bounded() {
-        let (mut cache, desk) = cache();
+        let (mut cache, requests) = cache();
         let limit = u32::try_from(PENDING_LIMIT).unwrap();
         assert!((0..limit).all(|key| want(&mut cache, key)));
         assert!(!want(&mut cache, limit));
         assert_eq!(cache.get(&limit), Err(NOT_ASKED));
         assert_eq!(cache.counts().refused, 1);
-        drop(desk.questions);
+        drop(requests.questions);
         for key in 0..limit {
-            desk.answers.try_send((key, Ok(None))).expect("there is room for every answer");
+            requests.answers.try_send((key, Ok(None))).expect("there is room for every answer");
         }
         cache.take_answers();
         assert!(!want(&mut cache, limit), "nobody looks names up any more");
@@ -281,21 +281,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_known_is_bounded() {
-        let (mut cache, mut desk) = cache();
+        let (mut cache, mut requests) = cache();
         let limit = u32::try_from(KNOWN_LIMIT.get()).unwrap();
         for key in 0..limit {
-            learn(&mut cache, &mut desk, key, Ok(Some("x"))).await;
+            learn(&mut cache, &mut requests, key, Ok(Some("x"))).await;
         }
         want(&mut cache, 0);
-        learn(&mut cache, &mut desk, limit, Ok(Some("x"))).await;
+        learn(&mut cache, &mut requests, limit, Ok(Some("x"))).await;
         assert_eq!(cache.get(&0), Ok(Some(&"x")), "it was needed just now");
         assert_eq!(cache.get(&1), Err(NOT_ASKED), "this one was not");
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_nobody_asked_for_is_dropped() {
-        let (mut cache, desk) = cache();
-        desk.answers.send((9, Ok(Some("nine")))).await.unwrap();
+        let (mut cache, requests) = cache();
+        requests.answers.send((9, Ok(Some("nine")))).await.unwrap();
         cache.answered().await;
         assert_eq!(cache.get(&9), Err(NOT_ASKED));
     }

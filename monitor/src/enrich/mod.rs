@@ -19,7 +19,7 @@ use std::{borrow::Cow, future::pending, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
-pub use self::cache::{Answer, Counts, Desk};
+pub use self::cache::{Answer, Counts, Requests};
 use self::{
     accounts::Id,
     cache::Cache,
@@ -65,25 +65,25 @@ impl Enricher {
     }
 
     /// Enables user and group names. Returns the queue end for the lookup thread ([`accounts::start`]).
-    pub fn look_up_accounts(&mut self) -> Desk<Id, Box<str>> {
-        let (cache, desk) = Cache::new(self.wait);
+    pub fn look_up_accounts(&mut self) -> Requests<Id, Box<str>> {
+        let (cache, requests) = Cache::new(self.wait);
         self.accounts = Some(cache);
-        desk
+        requests
     }
 
-    /// Has it name the containers that may be known at these sockets. The desk is where they are looked up
+    /// Has it name the containers that may be known at these sockets. The requests is where they are looked up
     /// (`runtime::serve`).
-    pub fn look_up_containers(&mut self, sockets: &[Socket]) -> Desk<Question, Named> {
-        let (names, desk) = Cache::new(self.wait);
+    pub fn look_up_containers(&mut self, sockets: &[Socket]) -> Requests<Question, Named> {
+        let (names, requests) = Cache::new(self.wait);
         self.containers = Some(Containers { sockets: sockets.to_vec(), names });
-        desk
+        requests
     }
 
-    /// Has it name the functions on stacks. The desk is where they are looked up (`symbols::start`).
-    pub fn look_up_functions(&mut self) -> Desk<Asked, Stack<'static>> {
-        let (cache, desk) = Cache::of(stacks::KNOWN_LIMIT, self.wait);
+    /// Has it name the functions on stacks. The requests is where they are looked up (`symbols::start`).
+    pub fn look_up_functions(&mut self) -> Requests<Asked, Stack<'static>> {
+        let (cache, requests) = Cache::with_capacity(stacks::KNOWN_LIMIT, self.wait);
         self.stacks = Some(cache);
-        desk
+        requests
     }
 
     /// Takes what an event teaches about others, and asks for the names that it needs and that are not known. Gives
@@ -110,7 +110,7 @@ impl Enricher {
             }
         }
         if let Some(stacks) = &mut self.stacks
-            && let Some(asked) = Asked::of(event)
+            && let Some(asked) = Asked::new(event)
             && stacks.want(&asked, now)
         {
             wanted.push(Wanted::Stack(asked));
@@ -229,7 +229,7 @@ fn name_accounts<'a>(accounts: &'a Cache<Id, Box<str>>, event: &mut Event<'a>) {
 
 /// Adds the names of the functions on an event's stacks.
 fn name_functions<'a>(stacks: &'a Cache<Asked, Stack<'static>>, event: &mut Event<'a>) {
-    let Some(asked) = Asked::of(event) else { return };
+    let Some(asked) = Asked::new(event) else { return };
     match stacks.get(&asked) {
         Ok(Some(named)) => event.stack = Some(named.borrowed()),
         Ok(None) => {}

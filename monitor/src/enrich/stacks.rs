@@ -21,7 +21,7 @@ pub(super) struct Stacks {
 
 impl Asked {
     /// Those of this event, if it has any.
-    pub(super) fn of(event: &Event<'_>) -> Option<Self> {
+    pub(super) fn new(event: &Event<'_>) -> Option<Self> {
         let Process { pid, exe, namespaces, .. } = &event.process;
         Some(Self(Arc::new(Stacks {
             pid: *pid,

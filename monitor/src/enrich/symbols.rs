@@ -35,7 +35,7 @@ use blazesym::{
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{
-    cache::Desk,
+    cache::Requests,
     stacks::{Asked, Stacks},
 };
 use crate::{
@@ -78,14 +78,14 @@ impl KernelSymbols {
 /// # Errors
 ///
 /// If the thread can't be started.
-pub fn start(mut desk: Desk<Asked, Stack<'static>>, kernel: KernelSymbols) -> io::Result<()> {
+pub fn start(mut requests: Requests<Asked, Stack<'static>>, kernel: KernelSymbols) -> io::Result<()> {
     thread::Builder::new().name("symbols".to_owned()).spawn(move || {
         let mut symbols = Symbols::new(kernel);
         // The kernel's symbols are read with the first answer. That should not be in the way of the first event.
         let _read = symbols.symbolizer.symbolize(&symbols.kernel, Input::AbsAddr(&[]));
-        while let Some(asked) = desk.questions.blocking_recv() {
+        while let Some(asked) = requests.questions.blocking_recv() {
             let named = symbols.name(&asked);
-            if desk.answers.blocking_send((asked, Ok(Some(named)))).is_err() {
+            if requests.answers.blocking_send((asked, Ok(Some(named)))).is_err() {
                 break;
             }
         }

@@ -40,7 +40,7 @@ impl Counters {
 
     /// Everything that is counted of one source, whose programs the kernel skipped so often.
     #[must_use]
-    pub fn of(&self, source: SourceId, recursion_misses: u64) -> KernelCounts {
+    pub fn by_source(&self, source: SourceId, recursion_misses: u64) -> KernelCounts {
         KernelCounts {
             seen: self.get(source, Counter::Seen),
             ring_full: self.get(source, Counter::RingFull),

@@ -35,7 +35,7 @@ impl Facts {
     pub fn tables(self) -> Tables {
         let Self { classes, ebitmap, lockdown, ipe, bpf_lsm } = self;
         let classes = classes.unwrap_or_default();
-        Tables { classes, ebitmap, lockdown, ipe, bpf_lsm, ..Tables::of_this_machine() }
+        Tables { classes, ebitmap, lockdown, ipe, bpf_lsm, ..Tables::from_kernel() }
     }
 }
 

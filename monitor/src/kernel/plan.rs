@@ -178,9 +178,9 @@ mod tests {
             ring_size: 0,
         };
         let kernel = kernel(&[]);
-        assert_eq!(kernel.wants(source::of(SourceId::Selinux), &options), Ok(()));
-        assert_eq!(kernel.wants(source::of(SourceId::Apparmor), &options), Err(State::Inactive));
-        let state = kernel.wants(source::of(SourceId::Seccomp), &options);
+        assert_eq!(kernel.wants(source::by_id(SourceId::Selinux), &options), Ok(()));
+        assert_eq!(kernel.wants(source::by_id(SourceId::Apparmor), &options), Err(State::Inactive));
+        let state = kernel.wants(source::by_id(SourceId::Seccomp), &options);
         assert!(matches!(state, Err(State::NotSelected { .. })), "{state:?}");
     }
 

@@ -50,10 +50,11 @@ pub struct ProgramCounts {
 }
 
 impl ProgramStats {
-    pub(super) fn of(programs: impl IntoIterator<Item = (SourceId, &'static str, OwnedFd)>) -> Self {
+    pub(super) fn new(programs: impl IntoIterator<Item = (SourceId, &'static str, OwnedFd)>) -> Self {
         let programs = programs.into_iter().map(|(source, name, program)| {
             let info = File::open(format!("/proc/self/fdinfo/{}", program.as_raw_fd())).ok();
-            let programs = source::of(source).attachments.iter().flat_map(|attachment| attachment.programs);
+            let programs =
+                source::by_id(source).attachments.iter().flat_map(|attachment| attachment.programs);
             let place = programs.into_iter().find(|program| program.name == name);
             let hook = place.map(|program| program.hook.to_string()).unwrap_or_default();
             Program { source, name, hook, _held: program, info }

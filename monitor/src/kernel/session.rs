@@ -213,7 +213,7 @@ impl Programs {
     /// What reads the kernel's counts of the programs, also after the privileges are gone.
     #[must_use]
     pub fn stats(&self) -> ProgramStats {
-        ProgramStats::of(self.attached.iter().filter_map(|attached| {
+        ProgramStats::new(self.attached.iter().filter_map(|attached| {
             let fd =
                 self.ebpf.program(attached.program.name)?.fd().ok()?.as_fd().try_clone_to_owned().ok()?;
             Some((attached.source, attached.program.name, fd))

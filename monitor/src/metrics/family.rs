@@ -139,6 +139,14 @@ families! {
         "Events that wait in an output's queue or are being written.";
     Gauge CAPACITY = "denyd_output_queue_capacity" ["output"] OUTPUTS,
         "Events that an output's queue can hold.";
+    Gauge CLIENTS = "denyd_clients_connected" [] 1,
+        "Clients of the socket (denyd tail, denyd top) connected now.";
+    Counter CLIENTS_ACCEPTED = "denyd_clients_accepted_total" [] 1,
+        "Clients of the socket that were accepted.";
+    Counter CLIENTS_REFUSED = "denyd_clients_refused_total" [] 1,
+        "Clients of the socket that were refused, because too many were connected or one was not permitted.";
+    Counter CLIENTS_LOST = "denyd_clients_lost_total" [] 1,
+        "Events that clients lost because they read too slowly. The history still has them.";
     Gauge LSM = "denyd_lsm_active" ["lsm"] LSMS,
         "1 for each security module that the kernel lists as active.";
     Gauge ENFORCING = "denyd_selinux_enforcing" [] 1,

@@ -109,7 +109,7 @@ pub(super) fn operation(action: &Action<'_>, to: &mut String) {
 }
 
 /// What changes most: the module, what of it, and what it is then.
-pub(super) const USUAL_CHANGES: [(Module, ChangeKind, &str); 13] = [
+pub(super) const EXPECTED_CHANGES: [(Module, ChangeKind, &str); 13] = [
     (Module::Selinux, ChangeKind::Mode, "enforcing"),
     (Module::Selinux, ChangeKind::Mode, "permissive"),
     (Module::Selinux, ChangeKind::Policy, NEW),

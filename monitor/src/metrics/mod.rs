@@ -8,11 +8,9 @@
 //! metrics whose labels come from the machine's policy and units have a budget of series: what comes after it is spent
 //! counts as `(other)`, so that sums stay exact.
 
-mod config;
 mod exposition;
 pub mod family;
 mod labels;
-pub mod live;
 mod series;
 pub mod snapshot;
 pub mod web;
@@ -30,17 +28,19 @@ pub use monitor_api::snapshot::Snapshot;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry, proto::MetricFamily};
 
 pub use self::{
-    config::{Config, DEFAULT_ADDRESS},
     exposition::Format,
     family::SERIES_BUDGET,
     labels::{MAX_LEN as LABEL_MAX_LEN, OTHER},
-    live::Live,
 };
 use self::{
     family::Family,
     series::{Budgeted, Budgets},
 };
-use crate::event::{Event, Kind, Module};
+pub use crate::config::metrics::Config;
+use crate::{
+    event::{Event, Kind, Module},
+    pipeline::Observe,
+};
 
 /// Reads what others count, and the posture.
 pub type Read = Box<dyn Fn() -> Snapshot + Send + Sync>;
@@ -127,7 +127,7 @@ impl Observer {
         let denials = prometheus::IntCounterVec::new(opts(&family::DENIALS), family::DENIALS.labels)?;
         registry.register(Box::new(denials.clone()))?;
         let mut changes = budgeted(&family::CHANGES, 1)?;
-        for (module, what, to) in labels::USUAL_CHANGES {
+        for (module, what, to) in labels::EXPECTED_CHANGES {
             changes.expect([module.name(), labels::changed(what), to]);
         }
         let delay = HistogramOpts::new(family::DELAY.name, family::DELAY.help);
@@ -152,8 +152,15 @@ impl Observer {
         })
     }
 
-    /// Counts an event that was handed to the outputs at this time.
-    pub fn observe(&mut self, event: &Event<'_>, now: Timestamp) {
+    /// The denials that it counts.
+    #[must_use]
+    pub fn denials(&self) -> Denials {
+        self.denials.clone()
+    }
+}
+
+impl Observe for Observer {
+    fn observe(&mut self, event: &Event<'_>, now: Timestamp) {
         let module = event.module.name();
         match event.kind {
             Kind::Denial => {
@@ -189,14 +196,7 @@ impl Observer {
         self.delay.observe(now.duration_since(event.time).as_secs_f64().max(0.0));
     }
 
-    /// The denials that it counts.
-    #[must_use]
-    pub fn denials(&self) -> Denials {
-        self.denials.clone()
-    }
-
-    /// Says how many events wait for a name.
-    pub fn held(&self, events: usize) {
+    fn held(&self, events: usize) {
         self.held.set(i64::try_from(events).unwrap_or(i64::MAX));
     }
 }

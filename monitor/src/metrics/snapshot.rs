@@ -42,6 +42,12 @@ pub(super) fn families(now: &Snapshot, refused: u64) -> Vec<MetricFamily> {
         to.add(&family::QUEUED, &[name], number(output.queued));
         to.add(&family::CAPACITY, &[name], number(output.capacity));
     }
+    if let Some(clients) = &now.clients {
+        to.add(&family::CLIENTS, &[], number(clients.connected));
+        to.add(&family::CLIENTS_ACCEPTED, &[], number(clients.accepted));
+        to.add(&family::CLIENTS_REFUSED, &[], number(clients.refused));
+        to.add(&family::CLIENTS_LOST, &[], number(clients.lost));
+    }
     for program in &now.programs {
         let labels = [program.source.as_str(), &program.name, &program.hook];
         to.add(&family::RUN_TIME, &labels, number(program.run_time_ns) / 1e9);
@@ -82,7 +88,7 @@ fn posture(now: &Posture, to: &mut Families) {
     if let Some(apparmor) = &now.apparmor {
         if let Some(profiles) = &apparmor.profiles {
             for mode in family::PROFILE_MODES {
-                to.add(&family::PROFILES, &[mode], number(profiles.of(mode)));
+                to.add(&family::PROFILES, &[mode], number(profiles.in_mode(mode)));
             }
         }
         to.add_known(&family::REVISION, &[], apparmor.policy_revision);

@@ -8,7 +8,7 @@ use super::{error::EncodeError, journald, syslog::Header};
 use crate::{event::Event, format::Format};
 
 /// Room for an event's line, so that encoding seldom has to grow the buffer.
-const USUAL_LINE: usize = 4096;
+const LINE_CAPACITY: usize = 4096;
 
 /// The form in which an event goes to an output.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,7 @@ impl Encoding {
     ///
     /// If the event or the message around it can't be written.
     pub fn encode(&self, event: &Event<'_>, buffer: &mut BytesMut) -> Result<Bytes, EncodeError> {
-        buffer.reserve(USUAL_LINE);
+        buffer.reserve(LINE_CAPACITY);
         match self {
             Self::Line(format) => {
                 format.write(event, (&mut *buffer).writer())?;

@@ -13,7 +13,7 @@ pub use super::{
 use crate::{filter::Filter, format::Format};
 
 /// Events that may wait for an output, unless the configuration says otherwise. An event is about 2 KiB.
-pub const USUAL_QUEUE: usize = 8192;
+pub const DEFAULT_QUEUE: usize = 8192;
 
 /// An output.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +29,10 @@ pub struct Spec {
 }
 
 /// Where events go.
-#[expect(clippy::large_enum_variant, reason = "there are a few, made when the configuration is read")]
+#[cfg_attr(
+    feature = "otlp",
+    expect(clippy::large_enum_variant, reason = "there are a few, made when the configuration is read")
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
     /// Standard output.
@@ -88,7 +91,7 @@ impl Spec {
     /// Standard output.
     #[must_use]
     pub fn stdout(format: Format, filter: Option<Filter>) -> Self {
-        Self { name: "stdout".to_owned(), filter, queue: USUAL_QUEUE, target: Target::Stdout(format) }
+        Self { name: "stdout".to_owned(), filter, queue: DEFAULT_QUEUE, target: Target::Stdout(format) }
     }
 
     /// The form in which it takes events.

@@ -15,7 +15,7 @@ const BATCH: usize = 512;
 /// How long to wait before the second attempt to connect; then twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// How long to wait between attempts at most.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// Why a line was not sent.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub(super) async fn drive(mut lines: Lines, mut to: impl Transport) -> Outcome {
                     return Outcome::Failed(error);
                 }
                 sleep(pause).await;
-                pause = LONGEST_PAUSE.min(pause * 2);
+                pause = MAX_PAUSE.min(pause * 2);
                 continue;
             }
             connected = true;
@@ -90,7 +90,7 @@ pub(super) async fn drive(mut lines: Lines, mut to: impl Transport) -> Outcome {
                 connected = false;
                 // So that one that takes connections and drops them at once is not asked without end.
                 sleep(pause).await;
-                pause = LONGEST_PAUSE.min(pause * 2);
+                pause = MAX_PAUSE.min(pause * 2);
             }
         }
     }

@@ -61,7 +61,8 @@ mod tests {
         let list =
             "/usr/sbin/nginx (enforce)\n:lxd://x//y (z) (complain)\nsnap (unconfined)\nnew (strange)\n";
         let profiles = parse_profiles(list).unwrap();
-        let counts = ["enforce", "complain", "unconfined", "kill", "other"].map(|mode| profiles.of(mode));
+        let counts =
+            ["enforce", "complain", "unconfined", "kill", "other"].map(|mode| profiles.in_mode(mode));
         assert_eq!(counts, [1, 1, 1, 0, 1]);
         assert_eq!(profiles.total(), 4);
         assert_eq!(parse_profiles("no mode\n"), None);

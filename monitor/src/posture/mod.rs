@@ -20,7 +20,7 @@ use crate::kernel::active_modules;
 
 /// What the posture is read from.
 #[derive(Debug)]
-pub struct Watch {
+pub(crate) struct Watch {
     modules: Result<Vec<String>, String>,
     selinux: Option<selinux::Watch>,
     apparmor: Option<apparmor::Watch>,
@@ -32,7 +32,7 @@ pub struct Watch {
 impl Watch {
     /// Opens what there is.
     #[must_use]
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let modules = active_modules().map_err(|error| error.to_string());
         let active = |name: &str| modules.as_ref().is_ok_and(|modules| modules.iter().any(|it| it == name));
         Self {
@@ -47,7 +47,7 @@ impl Watch {
     }
 
     /// Reads it all.
-    pub fn read(&mut self) -> Posture {
+    pub(crate) fn read(&mut self) -> Posture {
         let mut missing = Facts::default();
         Posture {
             modules: missing.unless("modules", self.modules.clone()),

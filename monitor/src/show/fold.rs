@@ -99,7 +99,7 @@ impl Run {
 
 /// What repeats have in common.
 fn key(event: &Event<'_>, look: &Look) -> String {
-    let summary = Summary::of(event, &look.zone).message(false, None, 1);
+    let summary = Summary::new(event, &look.zone).message(false, None, 1);
     format!("{} {:?} {} {summary}", event.module.name(), event.verdict, event.host)
 }
 

@@ -31,12 +31,12 @@ type Part<'a> = (Style, &'a str);
 impl Summary {
     /// Makes one.
     #[must_use]
-    pub fn of(event: &Event<'_>, zone: &TimeZone) -> Self {
+    pub fn new(event: &Event<'_>, zone: &TimeZone) -> Self {
         Self {
             time: event.time.to_zoned(zone.clone()).strftime("%b %d %H:%M:%S").to_string(),
             module: event.module.name(),
             verdict_style: style::verdict(event),
-            phrase: Phrase::of(event),
+            phrase: Phrase::new(event),
         }
     }
 

@@ -72,8 +72,8 @@ impl Look {
     #[must_use]
     pub fn show(&self, event: &Event<'_>, count: u64) -> String {
         let mut text = match self.form {
-            Form::Short => Summary::of(event, &self.zone).text(self.colour, self.width, count),
-            Form::Cat => Summary::of(event, &self.zone).message(self.colour, self.width, count),
+            Form::Short => Summary::new(event, &self.zone).text(self.colour, self.width, count),
+            Form::Cat => Summary::new(event, &self.zone).message(self.colour, self.width, count),
             Form::Verbose => verbose::show(event, self, count),
             Form::Json => json::line(event),
             Form::JsonPretty => json::pretty(event),

@@ -29,7 +29,7 @@ pub struct Phrase {
 impl Phrase {
     /// Puts an event into words.
     #[must_use]
-    pub fn of(event: &Event<'_>) -> Self {
+    pub fn new(event: &Event<'_>) -> Self {
         let policy = event.kind == Kind::Policy;
         Self {
             verdict: verdict(event),

@@ -36,7 +36,7 @@ impl Rule {
             Self::Policy { rule, notes } if notes.is_empty() => format!("{rule}{}", comment(&times)),
             Self::Policy { rule, notes } => format!("{rule}  # {}{times}", notes.join("; ")),
             Self::None(reason) => {
-                let phrase = parts::Phrase::of(event);
+                let phrase = parts::Phrase::new(event);
                 let separator = if phrase.object.is_empty() { "" } else { " " };
                 format!(
                     "# none for {}: {} {}{separator}{}: {reason}{times}",

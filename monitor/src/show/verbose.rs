@@ -13,7 +13,7 @@ const NAME_WIDTH: usize = 26;
 
 /// The event, without the last newline.
 pub(super) fn show(event: &Event<'_>, look: &Look, count: u64) -> String {
-    let mut text = Summary::of(event, &look.zone).text(look.colour, None, count);
+    let mut text = Summary::new(event, &look.zone).text(look.colour, None, count);
     // An event is an object, and never fails to be one.
     let fields = event.serialize(serde_json::value::Serializer).unwrap_or_default();
     let mut lines = Vec::new();

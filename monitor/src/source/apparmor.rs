@@ -69,7 +69,7 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
     let (body, chunks) = record.body::<Apparmor>()?;
     let mut draft = Draft::new(record, tables);
     object::describe(&mut draft, &body.object);
-    let mut class = Class::of_number(body.class);
+    let mut class = Class::from_number(body.class);
     let mut mount_data = None;
     for chunk in chunks {
         let chunk = chunk?;
@@ -78,7 +78,7 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
                 if class == Class::Other(0) && body.object.kind == AuditKind::Net as u8 {
                     class = Class::Net;
                 } else if class == Class::Other(0) {
-                    class = Class::of_operation(chunk.bytes);
+                    class = Class::from_operation(chunk.bytes);
                 }
                 draft.event.action.operation = Some(text::escape(chunk.bytes));
             }

@@ -120,7 +120,7 @@ fn parameter(body: &ApparmorPolicy) -> Option<Change<'static>> {
     let (what, name): (_, Box<dyn Fn(u32) -> _>) = match body.parameter {
         id if id == ParameterId::Mode as u32 => (ChangeKind::Mode, Box::new(names::profile_mode)),
         id if id == ParameterId::Audit as u32 => {
-            let modes = AuditModes::of_last(body.audit_all);
+            let modes = AuditModes::from_last(body.audit_all);
             (ChangeKind::AuditMode, Box::new(move |mode| modes.name(mode)))
         }
         _ => return None,

@@ -8,10 +8,10 @@ use crate::{
     event::{Action, Audit, Event, Kind, Object, SCHEMA_VERSION, Subject, Verdict},
     record::{Chunk, Record, RecordError},
     source::{
-        Tables,
+        Tables, by_id,
         context::ContextReader,
         draft::{Draft, stack},
-        object, of, stacks, task,
+        object, stacks, task,
     },
     text,
 };
@@ -20,7 +20,7 @@ impl<'a> Draft<'a> {
     /// Begins with the head.
     pub(super) fn new(record: &Record<'a>, tables: &'a Tables) -> Self {
         let head = record.head();
-        let source = of(record.source());
+        let source = by_id(record.source());
         let has = |flag| head.flags.contains(flag);
         let mut draft = Self {
             event: Event {

@@ -116,7 +116,7 @@ pub fn is_shared(entry: &str) -> bool {
 
 /// The source of this number.
 #[must_use]
-pub fn of(id: SourceId) -> &'static Source {
+pub fn by_id(id: SourceId) -> &'static Source {
     &ALL[id as usize]
 }
 
@@ -142,7 +142,7 @@ pub struct Tables {
 impl Tables {
     /// Those of this machine; the ones that only the kernel knows are empty.
     #[must_use]
-    pub fn of_this_machine() -> Self {
+    pub fn from_kernel() -> Self {
         let host = text::escape(rustix::system::uname().nodename().to_bytes()).into_owned();
         Self {
             host,
@@ -163,7 +163,7 @@ impl Tables {
 /// If the bytes are no record.
 pub fn decode<'a>(record: &'a [u8], tables: &'a Tables) -> Result<Event<'a>, DecodeError> {
     let record = Record::parse(record)?;
-    (of(record.source()).decode)(&record, tables)
+    (by_id(record.source()).decode)(&record, tables)
 }
 
 #[cfg(test)]
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn the_list_is_in_the_order_of_the_numbers() {
         for id in SourceId::ALL {
-            assert_eq!(of(id).id, id);
+            assert_eq!(by_id(id).id, id);
         }
     }
 

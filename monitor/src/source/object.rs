@@ -128,7 +128,7 @@ fn own_name(magic: u32, inode: Option<u64>, name: &str) -> Option<String> {
 pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), RecordError> {
     match chunk.kind {
         ChunkKind::ObjectPath => {
-            let mut path = Path::of(chunk);
+            let mut path = Path::new(chunk);
             if path.start == Start::Unreadable {
                 draft.missing("object.path", "the path's start could not be read");
             }
@@ -169,7 +169,7 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), R
             }
         }
         ChunkKind::ObjectExe => {
-            let path = Path::of(chunk);
+            let path = Path::new(chunk);
             if let Some(defect) = path.defect() {
                 draft.missing("object.process.exe", defect);
             }

@@ -72,7 +72,7 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
 pub(super) fn describe_call(draft: &mut Draft<'_>, call: &SeccompCall) {
     // seccomp is asked before audit gives the call a serial number.
     draft.event.audit = None;
-    let abi = Abi::of(call.number, call.thread_flags, call.thread_status);
+    let abi = Abi::new(call.number, call.thread_flags, call.thread_status);
     let name = syscall::name(abi, call.number);
     let action = &mut draft.event.action;
     action.class = Some("syscall".into());

@@ -105,7 +105,7 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
             draft.event.changes.push(Change {
                 before: Some(mode(body.before).into()),
                 after: Some(mode(body.after).into()),
-                ..Change::of(ChangeKind::Mode)
+                ..Change::new(ChangeKind::Mode)
             });
         }
         PolicyChange::Load => {
@@ -113,7 +113,7 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
             draft.event.changes.push(Change {
                 before: sequence(body.before),
                 after: sequence(body.after),
-                ..Change::of(ChangeKind::Policy)
+                ..Change::new(ChangeKind::Policy)
             });
         }
         PolicyChange::Booleans => {
@@ -139,6 +139,6 @@ fn boolean<'a>(chunk: &Chunk<'a>) -> Result<Change<'a>, RecordError> {
         name: Some(text::escape(name)),
         before: state(value == 0),
         after: state(value != 0),
-        ..Change::of(ChangeKind::Boolean)
+        ..Change::new(ChangeKind::Boolean)
     })
 }

@@ -70,7 +70,7 @@ pub(super) fn note_missing(missing: u64, draft: &mut Draft<'_>) {
 pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), RecordError> {
     match chunk.kind {
         ChunkKind::Exe => {
-            let path = Path::of(chunk);
+            let path = Path::new(chunk);
             if let Some(defect) = path.defect() {
                 draft.missing("process.exe", defect);
             }
@@ -78,7 +78,7 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), R
             draft.event.process.exe = Some(path.text.into());
         }
         ChunkKind::Cwd => {
-            let path = Path::of(chunk);
+            let path = Path::new(chunk);
             if let Some(defect) = path.defect() {
                 draft.missing("process.cwd", defect);
             }
@@ -91,7 +91,7 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), R
             draft.event.process.cmdline_cut = cut;
         }
         ChunkKind::Root => {
-            let path = Path::of(chunk);
+            let path = Path::new(chunk);
             if path.text != "/" || path.root != PathRoot::MountNamespace {
                 if let Some(defect) = path.defect() {
                     draft.missing("process.root", defect);
@@ -105,7 +105,7 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), R
             judge(&mut draft.event, &judged);
         }
         ChunkKind::Cgroup => {
-            let path = Path::of(chunk);
+            let path = Path::new(chunk);
             if path.start != Start::There {
                 draft.missing("process.cgroup.path", "its start could not be read or did not fit");
             }
@@ -127,7 +127,7 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), R
         }
         ChunkKind::AncestorExe => {
             if let Some(ancestor) = draft.event.process.ancestors.last_mut() {
-                ancestor.exe = Some(Path::of(chunk).text.into());
+                ancestor.exe = Some(Path::new(chunk).text.into());
             }
         }
         _ => {}

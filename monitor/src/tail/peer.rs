@@ -13,7 +13,7 @@ use rustix::net::sockopt;
 /// The most groups that a process can be in: `NGROUPS_MAX` in include/uapi/linux/limits.h.
 const GROUPS_MAX: usize = 65536;
 /// Groups that nearly every process has room with.
-const USUAL_GROUPS: usize = 64;
+const GROUPS_CAPACITY: usize = 64;
 
 /// Whoever connected, as the kernel noted it then.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Peer {
     /// # Errors
     ///
     /// If it can't be told, as on a kernel before 4.13.
-    pub fn of(socket: impl AsFd) -> io::Result<Self> {
+    pub fn from_socket(socket: impl AsFd) -> io::Result<Self> {
         let credentials = sockopt::socket_peercred(&socket)?;
         let mut groups = peer_groups(&socket)?;
         groups.push(credentials.gid.as_raw());
@@ -57,7 +57,7 @@ impl Admission {
 
 /// The supplementary groups of whoever connected (`SO_PEERGROUPS`).
 fn peer_groups(socket: impl AsFd) -> io::Result<Vec<u32>> {
-    let mut room = USUAL_GROUPS;
+    let mut room = GROUPS_CAPACITY;
     loop {
         let mut groups = vec![MaybeUninit::<libc::gid_t>::uninit(); room];
         let mut bytes =
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn the_peer_is_who_connected() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
-        let peer = Peer::of(&ours).unwrap();
+        let peer = Peer::from_socket(&ours).unwrap();
         assert_eq!(peer.uid, rustix::process::geteuid().as_raw());
         let mut own: Vec<u32> =
             nix::unistd::getgroups().unwrap().iter().map(|group| group.as_raw()).collect();

@@ -16,8 +16,9 @@ use std::{
     time::Duration,
 };
 
-use monitor_api::protocol::{
-    Control, End, Hello, REQUEST_MAX, Reason, Refusal, Request, StatusRequest, VERSION,
+use monitor_api::{
+    protocol::{Control, End, Hello, REQUEST_MAX, Reason, Refusal, Request, StatusRequest, VERSION},
+    snapshot::ClientsNow,
 };
 use rustix::process::geteuid;
 use tokio::{
@@ -93,17 +94,28 @@ pub struct ClientCounts {
     pub connected: AtomicU64,
     /// Clients served so far.
     pub accepted: AtomicU64,
-    /// Clients that were turned away.
+    /// Clients that were refused.
     pub refused: AtomicU64,
     /// Events that clients lost, being too slow.
     pub lost: AtomicU64,
 }
 
+impl ClientCounts {
+    /// All of them, now.
+    #[must_use]
+    pub fn now(&self) -> ClientsNow {
+        ClientsNow {
+            connected: self.connected.load(Relaxed),
+            accepted: self.accepted.load(Relaxed),
+            refused: self.refused.load(Relaxed),
+            lost: self.lost.load(Relaxed),
+        }
+    }
+}
+
 /// Clients are being served.
 #[derive(Debug)]
 pub struct Running {
-    /// What is counted of clients.
-    pub clients: Arc<ClientCounts>,
     /// What became of the events in the history on disk, if there is one.
     pub history: Option<Arc<OutputCounts>>,
     /// Ready when all is written and sent that can be, after the hub was dropped.
@@ -118,6 +130,7 @@ pub struct Opened {
     name: Option<Name>,
     history: Arc<History>,
     keeper: Option<Keeper>,
+    clients: Arc<ClientCounts>,
     group: Option<u32>,
     limit: NonZeroUsize,
 }
@@ -139,14 +152,20 @@ pub fn open(options: &Options) -> Result<Opened, StartError> {
     };
     let Listening { listener, name } = listening;
     let (history, name) = (Arc::new(history), Some(name));
-    Ok(Opened { listener, name, history, keeper, group: *group, limit: *clients })
+    Ok(Opened { listener, name, history, keeper, clients: Arc::default(), group: *group, limit: *clients })
 }
 
 impl Opened {
     /// A socket that somebody else has opened, for root and this process's own user, and a history in memory.
     #[must_use]
     pub fn inherited(listener: StdListener, history: Arc<History>, limit: NonZeroUsize) -> Self {
-        Self { listener, name: None, history, keeper: None, group: None, limit }
+        Self { listener, name: None, history, keeper: None, clients: Arc::default(), group: None, limit }
+    }
+
+    /// What is counted of clients.
+    #[must_use]
+    pub fn clients(&self) -> Arc<ClientCounts> {
+        Arc::clone(&self.clients)
     }
 
     /// Starts to serve clients with these lines, and with the status, if there is one.
@@ -155,20 +174,15 @@ impl Opened {
     ///
     /// If there is no thread for it.
     pub fn start(self, lines: Lines, status: Option<Status>) -> Result<Running, StartError> {
-        let Self { listener, name, history, keeper, group, limit } = self;
+        let Self { listener, name, history, keeper, clients, group, limit } = self;
         let runtime =
             runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
         let listener = {
             let _guard = runtime.enter();
             UnixListener::from_std(listener).map_err(StartError::Thread)?
         };
-        let clients = Arc::new(ClientCounts::default());
         let (sender, ended) = oneshot::channel();
-        let running = Running {
-            clients: Arc::clone(&clients),
-            history: keeper.as_ref().map(|keeper| Arc::clone(&keeper.counts)),
-            ended,
-        };
+        let running = Running { history: keeper.as_ref().map(|keeper| Arc::clone(&keeper.counts)), ended };
         let server = Server { history, status, clients, group, limit };
         let run = move || {
             runtime.block_on(server.run(lines, keeper, listener, name));
@@ -253,7 +267,7 @@ impl Server {
     /// A place, if this one may have one and there is one.
     fn admit(&self, stream: &UnixStream, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
         let admission = Admission { user: geteuid().as_raw(), group: self.group };
-        let peer = Peer::of(stream).map_err(|error| Refusal {
+        let peer = Peer::from_socket(stream).map_err(|error| Refusal {
             reason: Reason::NotAllowed,
             message: format!("denyd can't tell who you are: {error}"),
         })?;

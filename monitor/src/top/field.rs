@@ -62,12 +62,12 @@ impl Field {
 
     /// Its value in an event, as it may be shown on a terminal.
     #[must_use]
-    pub(crate) fn of(self, event: &Event<'_>) -> String {
+    pub(crate) fn value(self, event: &Event<'_>) -> String {
         let process = &event.process;
         let text = |text: Option<&Text<'_>>| text.map(|text| text.clone().into_owned());
         let value = match self {
             Self::Module => Some(word(event.module)),
-            Self::Verdict => Some(Phrase::of(event).verdict.to_owned()),
+            Self::Verdict => Some(Phrase::new(event).verdict.to_owned()),
             Self::Subject => {
                 let label = event.subject.label.as_deref();
                 let name = selinux_type(label).or(label).or(event.subject.domain.as_deref());
@@ -77,8 +77,8 @@ impl Field {
                 let kind = || word(event.object.kind);
                 Some(selinux_type(event.object.label.as_deref()).map_or_else(kind, str::to_owned))
             }
-            Self::Action => Some(Phrase::of(event).what),
-            Self::Path => Some(Phrase::of(event).object),
+            Self::Action => Some(Phrase::new(event).what),
+            Self::Path => Some(Phrase::new(event).object),
             Self::Unit => {
                 text(event.unit.as_ref().and_then(|unit| unit.user_unit.as_ref().or(unit.name.as_ref())))
             }

@@ -127,7 +127,7 @@ impl Table {
     /// Counts an event.
     pub(crate) fn add(&mut self, event: &Event<'_>) {
         self.total.add(event.time);
-        let values: Vec<_> = self.fields.iter().map(|field| field.of(event)).collect();
+        let values: Vec<_> = self.fields.iter().map(|field| field.value(event)).collect();
         let has_room = self.rows.len() < ROWS_MAX;
         match self.rows.get_mut(&values) {
             Some(row) => row.add(event.time),
@@ -302,7 +302,7 @@ mod tests {
             event.subject.label = Some("\x07".into());
         });
         for &field in Field::value_variants() {
-            let value = field.of(&hostile);
+            let value = field.value(&hostile);
             assert!(!value.is_empty() && !value.contains(char::is_control), "{field:?}: {value:?}");
         }
     }

@@ -7,6 +7,7 @@ use monitor::{
     enrich::located,
     event::{Event, Module, Verdict},
     metrics::{Format, OTHER, SERIES_BUDGET},
+    pipeline::Observe as _,
 };
 use prometheus::proto::MetricFamily;
 

@@ -2,7 +2,10 @@
 
 use std::{env, fmt::Write as _, fs};
 
-use monitor::metrics::{LABEL_MAX_LEN, SERIES_BUDGET, family};
+use monitor::{
+    metrics::{LABEL_MAX_LEN, SERIES_BUDGET, family},
+    pipeline::Observe as _,
+};
 
 use crate::support::metrics;
 

@@ -39,6 +39,7 @@ pub(crate) fn snapshot() -> Snapshot {
             "lost": [{ "reason": "queue_full", "count": 1 }], "queued": 1, "capacity": 8192 }],
         "programs": [{ "source": "selinux", "name": "selinux_fexit", "hook": "fexit/common_lsm_audit",
             "run_time_ns": 1_500_000_000_u64, "runs": 3, "skipped": 0 }],
+        "clients": { "connected": 1, "accepted": 3, "refused": 0, "lost": 2 },
         "bpf_stats_enabled": true, "posture": {},
     }))
     .unwrap();

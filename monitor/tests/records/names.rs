@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes as Line;
 use monitor::{
-    enrich::{Desk, Enricher, accounts::Id, hold},
+    enrich::{Enricher, Requests, accounts::Id, hold},
     event::Event,
     format::Format,
     output::{Encoding, Hub, Lines},
@@ -56,7 +56,7 @@ struct Bench {
     pipeline: Pipeline<Ring>,
     ring: mpsc::UnboundedSender<Bytes>,
     left: Arc<AtomicUsize>,
-    desk: Desk<Id, Box<str>>,
+    requests: Requests<Id, Box<str>>,
     lines: Lines,
 }
 
@@ -69,11 +69,11 @@ impl Bench {
         let (ring, records) = mpsc::unbounded_channel();
         let left = Arc::new(AtomicUsize::new(0));
         let mut enricher = Enricher::new(wait);
-        let desk = enricher.look_up_accounts();
+        let requests = enricher.look_up_accounts();
         let mut hub = Hub::default();
         let lines = hub.add("lines", &Encoding::Line(Format::Json), None, 4 * hold::LIMIT);
         let records = Ring { records, taken: VecDeque::new(), left: Arc::clone(&left) };
-        Self { pipeline: Pipeline::new(records, tables(), enricher, hub), ring, left, desk, lines }
+        Self { pipeline: Pipeline::new(records, tables(), enricher, hub), ring, left, requests, lines }
     }
 
     /// A denial of this user and nobody else, whose pid is `pid`.
@@ -93,7 +93,7 @@ impl Bench {
     }
 
     fn answer(&self, id: Id, name: Option<&str>) {
-        self.desk.answers.try_send((id, Ok(name.map(Into::into)))).unwrap();
+        self.requests.answers.try_send((id, Ok(name.map(Into::into)))).unwrap();
     }
 
     /// Answers for a user, and the group of the same number.
@@ -145,9 +145,9 @@ async fn an_event_waits_for_names_and_the_next_ones_do_not() {
     bench.denied(1000, 1);
     bench.settle().await;
     assert!(bench.lines.queue.is_empty());
-    assert_eq!(bench.desk.questions.try_recv(), Ok(Id::User(1000)));
-    assert_eq!(bench.desk.questions.try_recv(), Ok(Id::Group(1000)));
-    assert!(bench.desk.questions.is_empty(), "each is asked for once");
+    assert_eq!(bench.requests.questions.try_recv(), Ok(Id::User(1000)));
+    assert_eq!(bench.requests.questions.try_recv(), Ok(Id::Group(1000)));
+    assert!(bench.requests.questions.is_empty(), "each is asked for once");
 
     bench.answer(Id::User(1000), Some("alice"));
     bench.settle().await;
@@ -170,7 +170,7 @@ async fn an_event_waits_for_names_and_the_next_ones_do_not() {
     bench.denied(1000, 2);
     assert_eq!(pid(&bench.next().await), 2);
     assert_eq!(before, Instant::now());
-    assert!(bench.desk.questions.is_empty());
+    assert!(bench.requests.questions.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,7 +237,7 @@ async fn what_waits_is_bounded_and_nothing_is_lost() {
     bench.settle().await;
     assert!(bench.lines.queue.is_empty(), "the others wait");
     let done = bench.pipeline.finish().await;
-    assert_eq!(done.tallies.of(SourceId::Capability).emitted, u64::from(count));
+    assert_eq!(done.tallies.by_source(SourceId::Capability).emitted, u64::from(count));
     for wanted in 11..count {
         assert_eq!(pid(&bench.lines.queue.recv().await.unwrap()), wanted, "and none is lost at the end");
     }

@@ -33,7 +33,7 @@ struct Memory {
 }
 
 impl Memory {
-    fn of(records: impl IntoIterator<Item = Bytes>) -> Self {
+    fn new(records: impl IntoIterator<Item = Bytes>) -> Self {
         Self { records: records.into_iter().collect(), broken: false }
     }
 }
@@ -75,8 +75,8 @@ fn every_record_becomes_one_line_for_every_output_and_is_accounted_for() {
     let mut first = hub.add("first", &Encoding::Line(Format::Json), None, 1000);
     let mut second = hub.add("second", &Encoding::Line(Format::Json), None, 3);
     let counts = [&first, &second].map(|lines| Arc::clone(&lines.counts));
-    let records = (0..600).map(|_| good()).chain([bad(), Bytes::of(b"junk")]);
-    let mut pipeline = Pipeline::new(Memory::of(records), tables(), nameless(), hub);
+    let records = (0..600).map(|_| good()).chain([bad(), Bytes::new(b"junk")]);
+    let mut pipeline = Pipeline::new(Memory::new(records), tables(), nameless(), hub);
 
     // The stop is not ready before all records are handled: it is when the first output has them all.
     let end = run(pipeline.run(async {
@@ -88,7 +88,7 @@ fn every_record_becomes_one_line_for_every_output_and_is_accounted_for() {
     let tallies = run(pipeline.finish()).tallies;
 
     let kernel = KernelCounts { seen: 601, ..KernelCounts::default() };
-    let account = Account::of(SourceId::Capability, &kernel, &tallies.of(SourceId::Capability));
+    let account = Account::new(SourceId::Capability, &kernel, &tallies.by_source(SourceId::Capability));
     assert_eq!(account.to_string(), "capability: seen 601, emitted 600, lost 1 (undecodable 1)");
     assert_eq!(tallies.unattributed(), 1);
 
@@ -123,7 +123,7 @@ fn a_cgroup_whose_start_is_missing_tells_the_container_and_not_the_unit() {
         .build();
     let mut hub = Hub::default();
     let mut lines = hub.add("lines", &Encoding::Line(Format::Json), None, 1);
-    run(Pipeline::new(Memory::of([record]), tables(), nameless(), hub).finish());
+    run(Pipeline::new(Memory::new([record]), tables(), nameless(), hub).finish());
     let line = lines.queue.blocking_recv().unwrap();
     let event: Event<'_> = serde_json::from_slice(&line).unwrap();
     assert_eq!(event.unit, None);
@@ -135,7 +135,7 @@ fn a_cgroup_whose_start_is_missing_tells_the_container_and_not_the_unit() {
 #[test]
 fn a_flood_does_not_keep_a_signal_waiting() {
     let mut pipeline =
-        Pipeline::new(Memory::of((0..10_000).map(|_| good())), tables(), nameless(), Hub::default());
+        Pipeline::new(Memory::new((0..10_000).map(|_| good())), tables(), nameless(), Hub::default());
     // Ready at the second look, as a signal that comes in the midst of it.
     let mut looked = false;
     let signal = std::future::poll_fn(|_| {
@@ -147,7 +147,7 @@ fn a_flood_does_not_keep_a_signal_waiting() {
     });
     assert!(matches!(run(pipeline.run(signal)), End::Stopped(())));
     let tallies = run(pipeline.finish()).tallies;
-    assert_eq!(tallies.of(SourceId::Capability).emitted, 10_000, "and nothing that is there is lost");
+    assert_eq!(tallies.by_source(SourceId::Capability).emitted, 10_000, "and nothing that is there is lost");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn outputs_of_one_format_share_the_line_and_others_have_their_own() {
     let mut hub = Hub::default();
     let formats = [Format::Ecs, Format::Json, Format::Ecs, Format::Ocsf];
     let outputs = formats.map(|format| hub.add("output", &Encoding::Line(format), None, 1));
-    let mut pipeline = Pipeline::new(Memory::of([good()]), tables(), nameless(), hub);
+    let mut pipeline = Pipeline::new(Memory::new([good()]), tables(), nameless(), hub);
     assert!(matches!(run(pipeline.run(ready(()))), End::Stopped(())));
     run(pipeline.finish());
     let [ecs, json, again, ocsf] = outputs.map(|mut output| output.queue.blocking_recv().unwrap());
@@ -171,7 +171,7 @@ fn an_output_that_is_gone_loses_only_its_own_events() {
     let mut hub = Hub::default();
     let gone = hub.add("gone", &Encoding::Line(Format::Json), None, 10).counts;
     let kept = hub.add("kept", &Encoding::Line(Format::Json), None, 10);
-    let mut pipeline = Pipeline::new(Memory::of([good(), good()]), tables(), nameless(), hub);
+    let mut pipeline = Pipeline::new(Memory::new([good(), good()]), tables(), nameless(), hub);
     assert!(matches!(run(pipeline.run(ready(()))), End::Stopped(())));
     run(pipeline.finish());
     assert_eq!(gone.to_string(), "gone: received 2, written 0, lost 2 (failed 2)");
@@ -180,7 +180,7 @@ fn an_output_that_is_gone_loses_only_its_own_events() {
 
 #[test]
 fn a_ring_buffer_that_fails_ends_the_run() {
-    let records = Memory { broken: true, ..Memory::of([]) };
+    let records = Memory { broken: true, ..Memory::new([]) };
     let mut pipeline = Pipeline::new(records, tables(), nameless(), Hub::default());
     let end = run(pipeline.run(pending::<()>()));
     assert!(matches!(end, End::Failed(error) if error.kind() == io::ErrorKind::Unsupported));

@@ -32,7 +32,7 @@ pub(crate) struct Bytes {
 }
 
 impl Bytes {
-    pub(crate) fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut words = vec![0; bytes.len().div_ceil(8)];
         words.as_mut_bytes()[..bytes.len()].copy_from_slice(bytes);
         Self { words, len: bytes.len() }
@@ -102,7 +102,7 @@ impl Builder {
 
     pub(crate) fn build(mut self) -> Bytes {
         self.head.size = u16::try_from(size_of::<Head>() + self.rest.len()).unwrap();
-        Bytes::of(&[self.head.as_bytes(), &self.rest].concat())
+        Bytes::new(&[self.head.as_bytes(), &self.rest].concat())
     }
 }
 

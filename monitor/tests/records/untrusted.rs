@@ -29,7 +29,7 @@ fn a_record_that_is_cut_anywhere_is_an_error() {
     let tables = tables();
     assert!(decode(&record, &tables).is_ok());
     for len in 0..record.len() {
-        let cut = Bytes::of(&record[..len]);
+        let cut = Bytes::new(&record[..len]);
         assert!(
             matches!(decode(&cut, &tables), Err(DecodeError::NoHead { .. } | DecodeError::Size { .. })),
             "{len} bytes",
@@ -41,7 +41,7 @@ fn a_record_that_is_cut_anywhere_is_an_error() {
 fn room_that_a_program_reserved_and_did_not_fill_is_ignored() {
     let record = good_record();
     let tables = tables();
-    let longer = Bytes::of(&[&*record, &[0xaa; 100]].concat());
+    let longer = Bytes::new(&[&*record, &[0xaa; 100]].concat());
     assert_eq!(decode(&longer, &tables), decode(&record, &tables));
 }
 
@@ -146,7 +146,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-        let _any = decode(&Bytes::of(&bytes), &tables());
+        let _any = decode(&Bytes::new(&bytes), &tables());
     }
 
     #[test]

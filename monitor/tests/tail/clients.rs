@@ -89,7 +89,7 @@ fn a_slow_client_loses_only_its_own_events_and_is_told_how_many() {
     assert_eq!(accounted, 20_000);
     let lost: u64 = sent.iter().map(|sent| if let Sent::Lost(count) = sent { *count } else { 0 }).sum();
     assert!(lost > 0);
-    assert_eq!(daemon.running.clients.lost.load(Relaxed), lost);
+    assert_eq!(daemon.clients.lost.load(Relaxed), lost);
     // Where it was told, and nowhere else, there is a gap.
     let mut expected = 0;
     for sent in &sent {
@@ -118,13 +118,13 @@ fn beyond_the_limit_clients_are_refused_and_nobody_else_is_harmed() {
             refusal.message
         );
     }
-    assert_eq!(daemon.running.clients.refused.load(Relaxed), 10_000);
+    assert_eq!(daemon.clients.refused.load(Relaxed), 10_000);
     daemon.send(1..3);
     for client in &mut served {
         assert_eq!([(); 3].map(|()| next(client)), [Sent::Current, Sent::Pid(1), Sent::Pid(2)]);
     }
     drop(served.pop());
-    until(|| daemon.running.clients.connected.load(Relaxed) == 3);
+    until(|| daemon.clients.connected.load(Relaxed) == 3);
     assert_eq!(rest(&mut daemon.ask(&request(false))).len(), 3, "a place that was left is free");
 }
 
@@ -132,7 +132,7 @@ fn beyond_the_limit_clients_are_refused_and_nobody_else_is_harmed() {
 fn clients_that_never_ask_do_not_keep_denyd_from_ending() {
     let daemon = Daemon::start();
     let silent = UnixStream::connect(daemon.socket()).unwrap();
-    until(|| daemon.running.clients.connected.load(Relaxed) == 1);
+    until(|| daemon.clients.connected.load(Relaxed) == 1);
     let socket = daemon.socket();
     let folder = daemon.stop();
     assert!(!socket.exists());
@@ -143,9 +143,9 @@ fn clients_that_never_ask_do_not_keep_denyd_from_ending() {
 fn a_client_that_dies_leaves_its_place() {
     let mut daemon = Daemon::start();
     let dead = daemon.ask(&request(true));
-    until(|| daemon.running.clients.connected.load(Relaxed) == 1);
+    until(|| daemon.clients.connected.load(Relaxed) == 1);
     drop(dead);
-    until(|| daemon.running.clients.connected.load(Relaxed) == 0);
+    until(|| daemon.clients.connected.load(Relaxed) == 0);
     daemon.send(1..3);
     assert_eq!(rest(&mut daemon.ask(&request(false))).len(), 3);
 }

@@ -42,7 +42,7 @@ impl Following {
         let mut command = tail(&daemon.socket(), args);
         let mut child = command.arg("-f").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
-        until(|| daemon.running.clients.accepted.load(Relaxed) > 0);
+        until(|| daemon.clients.accepted.load(Relaxed) > 0);
         Self { child, lines }
     }
 

@@ -26,6 +26,7 @@ use crate::support::{Daemon, EVENT};
 
 fn snapshot(unattributed: u64) -> Snapshot {
     Snapshot {
+        clients: None,
         version: "1".to_owned(),
         started: "2026-01-02T03:04:05Z".parse().unwrap(),
         sources: Vec::new(),
@@ -44,7 +45,7 @@ fn output(name: &str, target: Target) -> Spec {
 
 /// Asks, and gives the answer and the line after it.
 fn ask(socket: &Path, request: StatusRequest) -> (StatusNow, Control) {
-    let mut client = Client::connect(socket, &Request::of_status(request)).unwrap();
+    let mut client = Client::connect(socket, &Request::status(request)).unwrap();
     let mut next = || match client.read().unwrap() {
         Read::Line(Line::Control(control)) => control,
         other => panic!("{other:?}"),
@@ -107,8 +108,7 @@ fn it_is_told_when_the_outputs_are_done_or_the_time_is_up() {
 #[test]
 fn where_there_is_none_that_is_said() {
     let daemon = Daemon::start();
-    let mut client =
-        Client::connect(&daemon.socket(), &Request::of_status(StatusRequest::default())).unwrap();
+    let mut client = Client::connect(&daemon.socket(), &Request::status(StatusRequest::default())).unwrap();
     let Read::Line(Line::Control(Control::Error(refusal))) = client.read().unwrap() else { panic!() };
     assert_eq!(refusal.reason, Reason::BadRequest);
     assert_eq!(refusal.message, "there is no status here: ask the daemon");

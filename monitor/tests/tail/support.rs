@@ -6,7 +6,7 @@ use monitor::{
     event::Event,
     format::Format,
     output::{Encoding, Hub, OutputCounts},
-    tail::server::{self, Options, Running},
+    tail::server::{self, ClientCounts, Options, Running},
 };
 use monitor_api::{
     client::{Client, Read},
@@ -20,6 +20,7 @@ pub(crate) const EVENT: &str = include_str!("../golden/selinux_file.json");
 pub(crate) struct Daemon {
     pub folder: Arc<TempDir>,
     pub running: Running,
+    pub clients: Arc<ClientCounts>,
     pub counts: Arc<OutputCounts>,
     hub: Option<Hub>,
 }
@@ -46,8 +47,10 @@ impl Daemon {
         let mut hub = Hub::default();
         let lines = hub.add("tail", &Encoding::Line(Format::Json), None, 1 << 16);
         let counts = Arc::clone(&lines.counts);
-        let running = server::open(&options).unwrap().start(lines, None).unwrap();
-        Self { folder, running, counts, hub: Some(hub) }
+        let opened = server::open(&options).unwrap();
+        let clients = opened.clients();
+        let running = opened.start(lines, None).unwrap();
+        Self { folder, running, clients, counts, hub: Some(hub) }
     }
 
     pub(crate) fn socket(&self) -> PathBuf {

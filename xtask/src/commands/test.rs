@@ -87,6 +87,8 @@ fn lint(steps: &mut Steps, checkers: &Checkers) -> anyhow::Result<()> {
     const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
     steps.show("formatting", &mut cargo(["fmt", "--all", "--check"]))?;
     steps.show("clippy", cargo(["clippy", "--quiet", "--all-targets"]).args(DENY_WARNINGS))?;
+    let mut smallest = cargo(["clippy", "--quiet", "--package", "monitor", "--no-default-features"]);
+    steps.show("clippy of the smallest build", smallest.args(DENY_WARNINGS))?;
     // Stable rustc takes -Z build-std only so.
     let mut ebpf = cargo(["clippy", "--quiet", "--package", "monitor-ebpf", "--release"]);
     ebpf.env("RUSTC_BOOTSTRAP", "1").args(["--target", "bpfel-unknown-none", "-Z", "build-std=core"]);

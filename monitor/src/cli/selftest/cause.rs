@@ -51,7 +51,7 @@ impl Outcome {
     }
 
     /// Of something that was tried. Errors other than a refusal say that it could not be.
-    fn of<T>(what: &str, result: io::Result<T>) -> Self {
+    fn new<T>(what: &str, result: io::Result<T>) -> Self {
         match result {
             Ok(_) => Self::Allowed { what: what.to_owned() },
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -101,7 +101,7 @@ fn landlock() -> Outcome {
         .and_then(Ruleset::create)
         .and_then(landlock::RulesetCreated::restrict_self);
     match domain {
-        Ok(_) => Outcome::of("list /", fs::read_dir("/")),
+        Ok(_) => Outcome::new("list /", fs::read_dir("/")),
         Err(error) => Outcome::skipped(format!("no Landlock domain can be made: {error}")),
     }
 }
@@ -145,7 +145,7 @@ fn yama(target: Option<u32>) -> Outcome {
     };
     match drop_capabilities() {
         // It does not stop whom it traces, should it be allowed.
-        Ok(()) => Outcome::of(
+        Ok(()) => Outcome::new(
             "trace a process",
             ptrace::seize(Pid::from_raw(target), ptrace::Options::empty()).map_err(io::Error::from),
         ),
@@ -156,7 +156,7 @@ fn yama(target: Option<u32>) -> Outcome {
 /// To change the root to what it is, without the capability for it.
 fn capability() -> Outcome {
     match drop_capabilities() {
-        Ok(()) => Outcome::of("change the root to /", chroot("/").map_err(io::Error::from)),
+        Ok(()) => Outcome::new("change the root to /", chroot("/").map_err(io::Error::from)),
         Err(error) => Outcome::skipped(format!("it could not give up its capabilities: {error}")),
     }
 }
@@ -172,7 +172,7 @@ fn lockdown() -> Outcome {
     if !capable {
         return Outcome::skipped("the kernel asks for a capability first: run it as root");
     }
-    Outcome::of("open /dev/mem", fs::File::open("/dev/mem"))
+    Outcome::new("open /dev/mem", fs::File::open("/dev/mem"))
 }
 
 /// To become what is no process's context: one that the kernel has for objects without a label.
@@ -182,7 +182,7 @@ fn selinux() -> Outcome {
         Err(error) => return Outcome::skipped(format!("the context `unlabeled` can't be read: {error}")),
     };
     let what = format!("become {}", String::from_utf8_lossy(&context).trim_end_matches('\0'));
-    Outcome::of(&what, write("/proc/thread-self/attr/current", &context))
+    Outcome::new(&what, write("/proc/thread-self/attr/current", &context))
 }
 
 /// To change to a profile that nobody has loaded.
@@ -197,7 +197,7 @@ fn apparmor() -> Outcome {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Outcome::Refused { what, how: error.to_string() }
         }
-        result => Outcome::of(&what, result),
+        result => Outcome::new(&what, result),
     }
 }
 

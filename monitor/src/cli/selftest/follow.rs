@@ -44,7 +44,7 @@ pub(super) fn status(
         return Ok(None);
     }
     let asked = request.settle_ms.map_or(Duration::ZERO, |ms| Duration::from_millis(ms.into()));
-    let client = source.ask(&Request::of_status(request))?;
+    let client = source.ask(&Request::status(request))?;
     client.set_patience(Some(wait + asked)).map_err(Failure::Runtime)?;
     Ok(Some(client.status()?))
 }

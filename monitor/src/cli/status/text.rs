@@ -100,7 +100,8 @@ fn write_selinux(f: &mut fmt::Formatter<'_>, selinux: &Selinux) -> fmt::Result {
 fn write_apparmor(f: &mut fmt::Formatter<'_>, apparmor: &Apparmor) -> fmt::Result {
     let profiles = apparmor.profiles.as_ref().map(|profiles| {
         let modes = ["enforce", "complain", "kill", "unconfined", "prompt", "other"];
-        let modes = modes.into_iter().map(|mode| (mode, profiles.of(mode))).filter(|(_, count)| *count > 0);
+        let modes =
+            modes.into_iter().map(|mode| (mode, profiles.in_mode(mode))).filter(|(_, count)| *count > 0);
         let modes: Vec<_> = modes.map(|(mode, count)| format!("{count} {mode}")).collect();
         match modes.as_slice() {
             [] => "no profile is loaded".to_owned(),
@@ -167,6 +168,13 @@ fn write_daemon(f: &mut fmt::Formatter<'_>, now: &Snapshot) -> fmt::Result {
         write_lost(f, &output.lost)?;
         writeln!(f, ", {} of {} queued", output.queued, output.capacity)?;
     }
+    if let Some(clients) = &now.clients {
+        writeln!(
+            f,
+            "  to clients: {} connected, {} accepted, {} refused, lost {}",
+            clients.connected, clients.accepted, clients.refused, clients.lost
+        )?;
+    }
     Ok(())
 }
 
@@ -205,7 +213,8 @@ mod tests {
              denyd:     1.2.3, since 2026-01-02T03:04:05Z\n  \
                selinux: 10 seen, 7 emitted, lost 3 (ring_full 3)\n  \
                landlock: not selected\n  \
-               to stdout: 7 received, 6 written, lost 0, 1 of 8192 queued\n\
+               to stdout: 7 received, 6 written, lost 0, 1 of 8192 queued\n  \
+               to clients: 1 connected, 3 accepted, 0 refused, lost 2\n\
              \n\
              unknown:   audit: not\\nallowed\n"
         );

@@ -25,7 +25,7 @@ const BEFORE_ANY_ID: [(&str, Runtime); 2] = [("crun-", Runtime::Crun), ("runc-",
 ///
 /// It is the innermost one, if they are nested. What runs beside a container to watch it (conmon, LXC's monitor,
 /// systemd-nspawn itself) is not in it.
-pub(super) fn of(path: &str) -> Option<Container<'_>> {
+pub(super) fn find(path: &str) -> Option<Container<'_>> {
     let mut parents = ["", ""];
     let mut inner = None;
     let mut pod = None;
@@ -33,7 +33,7 @@ pub(super) fn of(path: &str) -> Option<Container<'_>> {
     let mut components = path.split('/').filter(|component| !component.is_empty()).peekable();
     while let Some(component) = components.next() {
         let next = components.peek().copied().unwrap_or_default();
-        if let Some(found) = pod::of(component, parents) {
+        if let Some(found) = pod::find(component, parents) {
             outer.extend(inner.take());
             pod = Some(found);
         } else if let Some(found) = whole_name(component) {
@@ -128,7 +128,7 @@ fn whole_name(component: &str) -> Option<Whole<'_>> {
     let &(_, runtime) = BEFORE_LONG_ID.iter().find(|(before, _)| before.strip_suffix('-') == Some(prefix))?;
     is_long_id(id).then(|| Whole {
         container: OuterContainer { id: Cow::Borrowed(id), runtime: Some(runtime) },
-        pod: pod::of_slice(slice),
+        pod: pod::in_slice(slice),
     })
 }
 
@@ -148,7 +148,7 @@ mod tests {
     #[track_caller]
     fn is(form: &str, id: &str, runtime: Option<Runtime>) {
         let path = path(form);
-        let container = of(&path).unwrap_or_else(|| panic!("{path} has no container"));
+        let container = find(&path).unwrap_or_else(|| panic!("{path} has no container"));
         assert_eq!((container.id.as_deref(), container.runtime), (Some(id), runtime), "{path}");
         assert_eq!(
             (container.parents.as_slice(), container.found_by),
@@ -161,7 +161,7 @@ mod tests {
     fn is_in_pod(form: &str, id: &str, runtime: Option<Runtime>, uid: &str, qos: Option<QosClass>) {
         is(form, id, runtime);
         let path = path(form);
-        let pod = of(&path).unwrap().pod.unwrap_or_else(|| panic!("{path} has no pod"));
+        let pod = find(&path).unwrap().pod.unwrap_or_else(|| panic!("{path} has no pod"));
         assert_eq!((pod.uid.as_deref(), pod.qos), (Some(uid), qos), "{path}");
     }
 
@@ -289,13 +289,13 @@ mod tests {
         let form = path(
             "/system.slice/docker-{A}.scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod1e597579_417e_482f_bf65_5fe170c3aebd.slice/cri-containerd-{B}.scope",
         );
-        let container = of(&form).unwrap();
+        let container = find(&form).unwrap();
         assert_eq!((container.id.as_deref(), container.runtime), (Some(B), Some(Runtime::Containerd)));
         assert_eq!(container.pod.unwrap().uid.as_deref(), Some("1e597579-417e-482f-bf65-5fe170c3aebd"));
         assert_eq!(container.parents, [OuterContainer { id: A.into(), runtime: Some(Runtime::Docker) }]);
 
         let form = path("/machine.slice/libpod-{A}.scope/docker/{B}/lxc/x");
-        let container = of(&form).unwrap();
+        let container = find(&form).unwrap();
         assert_eq!(container.id.as_deref(), Some("x"));
         assert_eq!(
             container.parents.iter().map(|parent| &*parent.id).collect::<Vec<_>>(),
@@ -313,12 +313,12 @@ mod tests {
             "/lxc.monitor.web",
             "/machine.slice/machine-web.scope/supervisor",
         ] {
-            assert_eq!(of(&path(form)), None, "{form}");
+            assert_eq!(find(&path(form)), None, "{form}");
         }
         let form = path(
             "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-podc8bad552_5c99_4d4f_b71c_c426c0cde014.slice/crio-conmon-{A}.scope",
         );
-        let container = of(&form).unwrap();
+        let container = find(&form).unwrap();
         assert_eq!((container.id, container.runtime), (None, None), "but it may be in the pod");
         assert_eq!(container.pod.unwrap().uid.as_deref(), Some("c8bad552-5c99-4d4f-b71c-c426c0cde014"));
     }
@@ -342,7 +342,7 @@ mod tests {
             "/kubepods.slice/kubepods-burstable.slice",
             "/system.slice/docker-81950EAC55062e5d8e7b5567d1036e4b146dfe212bdc9263c97347e6ce86b904.scope",
         ] {
-            assert_eq!(of(form), None, "{form}");
+            assert_eq!(find(form), None, "{form}");
         }
     }
 }

@@ -17,8 +17,8 @@ use crate::event::{Container, Unit};
 #[must_use]
 pub fn read(path: &str) -> (Option<Unit<'_>>, Option<Container<'_>>) {
     // Without its start, a path can't tell which manager a unit belongs to.
-    let unit = path.strip_prefix('/').and_then(unit::of);
-    (unit, container::of(path))
+    let unit = path.strip_prefix('/').and_then(unit::find);
+    (unit, container::find(path))
 }
 
 /// Whether this is what runtimes make their ids of: 64 hexadecimal digits.

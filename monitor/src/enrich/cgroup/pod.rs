@@ -6,16 +6,16 @@ use super::{is_hex, is_long_id};
 use crate::event::{Pod, QosClass};
 
 /// The pod that this component of a path is the cgroup of; before it in the path stand `parents`, the nearest first.
-pub(super) fn of<'a>(component: &'a str, parents: [&str; 2]) -> Option<Pod<'a>> {
+pub(super) fn find<'a>(component: &'a str, parents: [&str; 2]) -> Option<Pod<'a>> {
     match component.strip_suffix(".slice") {
-        Some(slice) => of_slice(slice),
-        None => of_folder(component, parents),
+        Some(slice) => in_slice(slice),
+        None => in_folder(component, parents),
     }
 }
 
 /// `kubepods-burstable-podUID`, with the UID's hyphens as underscores, after the prefix of the kubelet's own slice if
 /// it has one: what the systemd driver makes. Or `machine-libpod_pod_ID`: Podman's.
-pub(super) fn of_slice(slice: &str) -> Option<Pod<'_>> {
+pub(super) fn in_slice(slice: &str) -> Option<Pod<'_>> {
     if let Some((_, id)) = slice.rsplit_once("libpod_pod_") {
         return is_long_id(id).then(|| podman(id));
     }
@@ -32,7 +32,7 @@ pub(super) fn of_slice(slice: &str) -> Option<Pod<'_>> {
 }
 
 /// `kubepods/burstable/podUID`: what the cgroupfs driver makes. Or `libpod_parent/ID`: Podman's.
-fn of_folder<'a>(component: &'a str, parents: [&str; 2]) -> Option<Pod<'a>> {
+fn in_folder<'a>(component: &'a str, parents: [&str; 2]) -> Option<Pod<'a>> {
     if parents[0] == "libpod_parent" && is_long_id(component) {
         return Some(podman(component));
     }
@@ -85,7 +85,7 @@ mod tests {
                 QosClass::Burstable,
             ),
         ] {
-            assert_eq!(of_slice(slice), Some(kubernetes(uid, qos)), "{slice}");
+            assert_eq!(in_slice(slice), Some(kubernetes(uid, qos)), "{slice}");
         }
     }
 
@@ -97,7 +97,7 @@ mod tests {
             (["burstable", "kubepods"], QosClass::Burstable),
             (["besteffort", "kubepods"], QosClass::Besteffort),
         ] {
-            assert_eq!(of(&name, parents), Some(kubernetes(UID, qos)), "{parents:?}");
+            assert_eq!(find(&name, parents), Some(kubernetes(UID, qos)), "{parents:?}");
         }
     }
 
@@ -105,9 +105,9 @@ mod tests {
     fn podmans() {
         let id = "ddf44d54b520f0b4469fcd01c3155ca49e6911dc2175471eb3a7b789187a7a89";
         let pod = Some(Pod { uid: Some(id.into()), ..Pod::default() });
-        assert_eq!(of_slice(&format!("machine-libpod_pod_{id}")), pod);
-        assert_eq!(of_slice(&format!("user-libpod_pod_{id}")), pod);
-        assert_eq!(of(id, ["libpod_parent", ""]), pod);
+        assert_eq!(in_slice(&format!("machine-libpod_pod_{id}")), pod);
+        assert_eq!(in_slice(&format!("user-libpod_pod_{id}")), pod);
+        assert_eq!(find(id, ["libpod_parent", ""]), pod);
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
             ("pods", ["kubepods", ""]),
             ("libpod_pod_187b.slice", ["", ""]),
         ] {
-            assert_eq!(of(component, parents), None, "{component}");
+            assert_eq!(find(component, parents), None, "{component}");
         }
     }
 }

@@ -12,7 +12,7 @@ const ROOT_SLICE: &str = "-.slice";
 ///
 /// Names are given as systemd says them: its own escapes are part of them, and no backslash is doubled, since they have
 /// no bytes that a [`Text`] must escape.
-pub(super) fn of(path: &str) -> Option<Unit<'_>> {
+pub(super) fn find(path: &str) -> Option<Unit<'_>> {
     let Place { slice, name, rest } = place(path);
     if name.is_none() && slice.is_none() {
         return None;
@@ -129,7 +129,7 @@ mod tests {
 
     #[track_caller]
     fn is(path: &str, expected: Expected<'_>) {
-        let unit = of(path.strip_prefix('/').unwrap()).unwrap_or_else(|| panic!("{path} has no unit"));
+        let unit = find(path.strip_prefix('/').unwrap()).unwrap_or_else(|| panic!("{path} has no unit"));
         let text = |text: &Option<Text<'_>>| text.as_deref().map(str::to_owned);
         let found = [&unit.name, &unit.slice, &unit.user_unit, &unit.user_slice, &unit.session].map(text);
         let (name, slice, user_unit, user_slice, owner, session) = expected;
@@ -246,7 +246,7 @@ mod tests {
             "/a.timerx",
             r"/\xff.service",
         ] {
-            assert_eq!(of(&path[1..]), None, "{path}");
+            assert_eq!(find(&path[1..]), None, "{path}");
         }
     }
 

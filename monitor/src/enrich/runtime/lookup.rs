@@ -10,7 +10,7 @@ use super::{
     cri, docker,
 };
 use crate::{
-    enrich::cache::{Answer, Desk},
+    enrich::cache::{Answer, Requests},
     text,
 };
 
@@ -18,14 +18,14 @@ use crate::{
 const AT_ONCE: usize = 8;
 
 /// Looks containers up until nobody asks any more.
-pub async fn serve(mut desk: Desk<Question, Named>, sockets: Vec<Socket>) {
+pub async fn serve(mut requests: Requests<Question, Named>, sockets: Vec<Socket>) {
     let sockets: Arc<[Socket]> = sockets.into();
     let mut lookups = JoinSet::new();
     loop {
         tokio::select! {
-            question = desk.questions.recv(), if lookups.len() < AT_ONCE => {
+            question = requests.questions.recv(), if lookups.len() < AT_ONCE => {
                 let Some(question) = question else { break };
-                let (sockets, answers) = (Arc::clone(&sockets), desk.answers.clone());
+                let (sockets, answers) = (Arc::clone(&sockets), requests.answers.clone());
                 lookups.spawn(async move {
                     let answer = look_up(question, &sockets).await;
                     // Where nobody waits for it any more, it is not needed.

@@ -24,7 +24,7 @@ use super::{
     lookup::look_up,
     *,
 };
-use crate::enrich::cache::{Answer, Desk};
+use crate::enrich::cache::{Answer, Requests};
 
 const ID: &str = "81950eac55062e5d8e7b5567d1036e4b146dfe212bdc9263c97347e6ce86b904";
 const OTHER: &str = "ee4b20e90ac7f42a10bd004d05646b13d8ab5e2c5e7cbc01abf8006bac016459";
@@ -340,7 +340,7 @@ async fn containers_are_looked_up_side_by_side_and_a_slow_one_does_not_stop_the_
     });
     let (ask, questions) = mpsc::channel(4);
     let (answer, mut answers) = mpsc::channel(4);
-    let serving = tokio::spawn(serve(Desk { questions, answers: answer }, vec![server.socket()]));
+    let serving = tokio::spawn(serve(Requests { questions, answers: answer }, vec![server.socket()]));
     let numbered = |digit: &str| Question {
         id: ContainerId::parse(&digit.repeat(64)).unwrap(),
         runtime: Some(Runtime::Docker),

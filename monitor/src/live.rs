@@ -1,21 +1,27 @@
 //! The running denyd, as its metrics and `denyd status` see it.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
 
 use jiff::Timestamp;
 use monitor_api::snapshot::{AccountNow, LossNow, OutputNow, ProgramNow, Snapshot, SourceNow};
 use monitor_common::SourceId;
 
-use super::Denials;
 use crate::{
     accounting::{Account, Tallies},
     kernel::{self, Counters, ProgramCounts, ProgramStats, Report, State},
     output::{Listed, Listing, OutputLoss},
     posture, source,
+    tail::server::ClientCounts,
 };
 
+/// Reads how many denials the metrics count, by module.
+pub(crate) type ReadDenials = Box<dyn Fn() -> BTreeMap<String, u64> + Send + Sync>;
+
 /// What a running denyd's numbers are read from. Reading them takes no privilege.
-pub struct Live {
+pub(crate) struct Live {
     /// When it started.
     pub started: Timestamp,
     /// What was attached.
@@ -28,22 +34,24 @@ pub struct Live {
     pub tallies: Arc<Tallies>,
     /// The current outputs.
     pub outputs: Listed,
+    /// What is counted of clients, if the socket is served.
+    pub clients: Option<Arc<ClientCounts>>,
     /// What the posture is read from.
     pub posture: Mutex<posture::Watch>,
     /// What is counted for the metrics, if there are any.
-    pub denials: OnceLock<Denials>,
+    pub denials: OnceLock<ReadDenials>,
 }
 
 impl Live {
     /// All of it, now.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let programs = self.programs.read();
         let sources = SourceId::ALL.into_iter().zip(&self.report.sources).map(|(id, report)| {
             let attached = matches!(report.state, State::Attached { .. });
             SourceNow {
                 name: report.name.to_owned(),
-                module: source::of(id).module,
+                module: source::by_id(id).module,
                 state: report.state.word(),
                 account: attached.then(|| self.account(id, &programs)),
             }
@@ -54,20 +62,21 @@ impl Live {
             sources: sources.collect(),
             unattributed: self.tallies.unattributed(),
             outputs: self.outputs.now().iter().map(output).collect(),
+            clients: self.clients.as_deref().map(ClientCounts::now),
             programs: programs.into_iter().map(program).collect(),
             bpf_stats_enabled: kernel::measures_programs(),
             // Reading it again is right even if an earlier reader panicked.
             posture: self.posture.lock().unwrap_or_else(PoisonError::into_inner).read(),
-            denials: self.denials.get().map(Denials::by_module),
+            denials: self.denials.get().map(|read| read()),
         }
     }
 
     fn account(&self, source: SourceId, programs: &[ProgramCounts]) -> AccountNow {
         // First what is counted last, so that nothing is emitted that was not seen.
-        let tally = self.tallies.of(source);
+        let tally = self.tallies.by_source(source);
         let skipped = programs.iter().filter(|program| program.source == source);
         let skipped = skipped.filter_map(|program| program.recursion_misses).fold(0, u64::wrapping_add);
-        let account = Account::of(source, &self.counters.of(source, skipped), &tally);
+        let account = Account::new(source, &self.counters.by_source(source, skipped), &tally);
         AccountNow {
             seen: account.seen,
             emitted: account.emitted,
@@ -102,7 +111,7 @@ fn output(output: &Listing) -> OutputNow {
 
 fn program(counts: ProgramCounts) -> ProgramNow {
     ProgramNow {
-        source: source::of(counts.source).name.to_owned(),
+        source: source::by_id(counts.source).name.to_owned(),
         name: counts.name.to_owned(),
         hook: counts.hook,
         run_time_ns: counts.run_time_ns,

@@ -1,17 +1,22 @@
-//! What can be set about the metrics: the table `[metrics]` of the configuration.
+//! The metrics: the table `[metrics]` of the configuration.
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 /// Where metrics are served unless something else is said.
-pub const DEFAULT_ADDRESS: &str = "127.0.0.1:9934";
+pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:9934";
 
 /// What can be set about the metrics.
+#[cfg_attr(
+    not(feature = "metrics"),
+    expect(unreachable_pub, clippy::struct_field_names, reason = "it is public with the metrics")
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Whether they are served at all.
+    #[cfg_attr(not(feature = "metrics"), serde(deserialize_with = "not_built"))]
     pub enabled: bool,
     /// Where: an IP address and a port. Ignored when systemd passes a socket.
     pub listen: SocketAddr,
@@ -31,6 +36,27 @@ impl Default for Config {
             max_connections: 32,
         }
     }
+}
+
+/// An address to serve metrics at, or to ask for them.
+///
+/// # Errors
+///
+/// If it is none, or this build has no metrics.
+pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    if cfg!(feature = "metrics") {
+        text.parse().map_err(|_| "give an IP address and a port: ADDRESS:PORT".to_owned())
+    } else {
+        Err(NOT_BUILT.to_owned())
+    }
+}
+
+const NOT_BUILT: &str =
+    "this denyd was built without the feature `metrics`: leave it out, or use a build that has it";
+
+#[cfg(not(feature = "metrics"))]
+fn not_built<'de, D: serde::Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    if bool::deserialize(from)? { Err(serde::de::Error::custom(NOT_BUILT)) } else { Ok(false) }
 }
 
 #[cfg(test)]
