@@ -40,7 +40,7 @@ pub struct Missing {
 
 impl Posture {
     /// Whether a module that confines processes by a policy enforces it: SELinux enforces, or AppArmor has a profile that
-    /// does. `None` if that can't be told.
+    /// does. `None` if that is unknown.
     #[must_use]
     pub fn enforces(&self) -> Option<bool> {
         let selinux = self.selinux.as_ref().map(|selinux| selinux.enforcing);
@@ -103,7 +103,7 @@ pub struct Selinux {
     pub avc: Option<Avc>,
 }
 
-/// The booleans. The kernel doesn't know what they were in the policy as it was built, so it can't be told which are not
+/// The booleans. The kernel doesn't know what they were in the policy as it was built, so it can't be determined which are not
 /// at their default; what is told is which have changed since they were read first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Booleans {

@@ -172,7 +172,7 @@ pub enum End {
     Stopping,
 }
 
-/// The object around a control line, by which it is told from an event.
+/// The object around a control line, by which it is distinguished from an event.
 #[derive(Serialize, Deserialize)]
 struct Envelope {
     denyd: Control,
@@ -196,7 +196,7 @@ pub enum Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Tells what a line is. An event is not looked into.
+    /// Returns what a line is. An event is not looked into.
     ///
     /// # Errors
     ///

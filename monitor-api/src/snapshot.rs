@@ -17,7 +17,7 @@ pub struct Snapshot {
     pub started: Timestamp,
     /// Every source.
     pub sources: Vec<SourceNow>,
-    /// Records so damaged that not even their source could be told.
+    /// Records too damaged to determine their source.
     pub unattributed: u64,
     /// Every output.
     pub outputs: Vec<OutputNow>,

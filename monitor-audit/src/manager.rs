@@ -39,7 +39,7 @@ pub struct Query<'a> {
 const AVC_BUFFER: usize = 1024;
 
 impl<'a> Avc<'a> {
-    /// Reads a message; `None` if it tells of no denial.
+    /// Reads a message; `None` if it reports no denial.
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let text = without_end_of_libaudit(text);
@@ -83,7 +83,7 @@ pub struct Mediated<'a> {
 }
 
 impl<'a> Mediated<'a> {
-    /// Reads a message; `None` if it tells of no denial.
+    /// Reads a message; `None` if it reports no denial.
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let fields = Fields(text);

@@ -120,7 +120,7 @@ impl Record {
         self.field(name)?.number()
     }
 
-    /// Whether it tells of a denial, not of a grant or a change of policy.
+    /// Whether it reports a denial, not of a grant or a change of policy.
     #[must_use]
     pub fn is_denial(&self) -> bool {
         match self.kind {
@@ -133,13 +133,13 @@ impl Record {
         }
     }
 
-    /// Whether it tells what events tell: a denial, or a change of a policy.
+    /// Whether it reports what events report: a denial, or a change of a policy.
     #[must_use]
     pub fn is_told(&self) -> bool {
         self.is_denial() || self.kind == Kind::Change
     }
 
-    /// Whether it tells of a change of `AppArmor`'s policy that took place.
+    /// Whether it reports a change of `AppArmor`'s policy that took place.
     #[must_use]
     pub fn is_change(&self) -> bool {
         // With an error nothing was changed; and the only thing that there is to say of a success is that it was none,

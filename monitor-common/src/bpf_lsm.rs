@@ -7,7 +7,7 @@ use crate::Object;
 /// Hooks that can be watched at once: there is a program for each.
 pub const BPF_LSM_SLOTS: usize = 8;
 
-/// What a hook's argument points to, in the order of how much it tells.
+/// What a hook's argument points to, in the order of how much it shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum HookArgument {

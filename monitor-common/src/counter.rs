@@ -23,7 +23,7 @@ pub enum Counter {
     ReadFault = 4,
     /// Not a denial: the source's function ran for something else (a grant, a status message) and was passed over.
     Skipped = 5,
-    /// Lost: what tells a denial from a grant could not be read.
+    /// Lost: what distinguishes a denial from a grant could not be read.
     Unreadable = 6,
 }
 

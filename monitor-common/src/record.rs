@@ -287,7 +287,7 @@ pub struct ApparmorPolicy {
     pub before: u32,
     /// What it is.
     pub after: u32,
-    /// The number of `AUDIT_ALL`, the last of `enum audit_mode`, which tells the numbers of the others.
+    /// The number of `AUDIT_ALL`, the last of `enum audit_mode`, which shows the numbers of the others.
     pub audit_all: u32,
     /// Unused, zero.
     pub reserved: u32,

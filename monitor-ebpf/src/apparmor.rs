@@ -143,7 +143,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Tells the operation by the first eight bytes of its name.
+    /// Shows the operation by the first eight bytes of its name.
     #[inline(always)]
     pub fn of(name: Address) -> Self {
         // The names are literals in the kernel's image, so that eight bytes can be read of a shorter one, too. Compared

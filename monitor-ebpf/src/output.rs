@@ -412,7 +412,7 @@ impl Record {
     }
 
     /// Appends a chunk that is the end of one kernel string, if there is one at the address: of a path that is too long
-    /// for its room, the end tells more.
+    /// for its room, the end shows more.
     #[inline(always)]
     pub fn path_chunk(&mut self, kind: ChunkKind, address: Address) {
         if address == 0 {

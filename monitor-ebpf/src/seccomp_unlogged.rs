@@ -49,7 +49,7 @@ static UNDER_WAY: LruHashMap<u64, UnderWay> = LruHashMap::with_max_entries(THREA
 #[inline(always)]
 fn note(what: u64) {
     let noted = UnderWay { start_time: follow(task::current(), layout!(task_start_boottime)), what };
-    // If there is no room, the refusal is told twice or without its way.
+    // If there is no room, the refusal is reported twice or without its way.
     let _full = UNDER_WAY.insert(thread(), noted, 0);
 }
 

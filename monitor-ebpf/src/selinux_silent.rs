@@ -77,7 +77,7 @@ pub fn selinux_silent_fexit(context: FExitContext) -> i32 {
 pub fn selinux_silent_beside_fexit(context: FExitContext) -> i32 {
     let (decision, result) = (decision(&context), result(&context));
     let Ok(decision) = decision else { return 0 };
-    // What is permitted can't be told from what is allowed when that function returns.
+    // What is permitted can't be distinguished from what is allowed when that function returns.
     if result != 0 && within_inode_permission(&context) {
         // Without an entry, the exit takes the refusal for a remembered one.
         let _ = DECIDED.insert(thread(), decision, 0);

@@ -68,7 +68,7 @@ fn argument(context: &FExitContext, index: u64) -> u64 {
     word(context.as_ptr() as Address + index * 8)
 }
 
-/// Takes a message, if it tells of a denial (1) and not of a grant or of the manager itself (0).
+/// Takes a message, if it reports a denial (1) and not of a grant or of the manager itself (0).
 #[inline(always)]
 fn take(source: SourceId, text: Address, denied: u64) {
     if denied == 0 {

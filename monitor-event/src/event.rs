@@ -78,7 +78,7 @@ pub struct Event<'a> {
     pub missing: Vec<Missing<'a>>,
 }
 
-/// What an event tells.
+/// What an event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -526,7 +526,7 @@ pub struct Dbus<'a> {
     /// The method or signal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<Text<'a>>,
-    /// The name of the error that the message tells.
+    /// The name of the error that the message shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_name: Option<Text<'a>>,
     /// The other side's name on the bus, or the name that was to be owned.
@@ -773,7 +773,7 @@ pub struct Ancestor<'a> {
     pub start_time: Option<Timestamp>,
 }
 
-/// A systemd unit, as the path of its cgroup tells it.
+/// A systemd unit, as the path of its cgroup shows it.
 ///
 /// Names are those that `systemctl` takes: what systemd escapes in a unit's name (`\x2d`) stays escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -815,7 +815,7 @@ pub struct Container<'a> {
     /// The image that it was started from, as its runtime told it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Text<'a>>,
-    /// What runs it, where the path tells.
+    /// What runs it, where the path shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<Runtime>,
     /// The pod that it is in.
@@ -836,7 +836,7 @@ pub struct OuterContainer<'a> {
     /// Its id.
     #[serde(borrow)]
     pub id: Text<'a>,
-    /// What runs it, where the path tells.
+    /// What runs it, where the path shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<Runtime>,
 }

@@ -21,7 +21,7 @@ pub struct KernelCounts {
     pub seen: u64,
     /// Denials lost because the ring buffer had no room.
     pub ring_full: u64,
-    /// Denials lost because what tells a denial from a grant could not be read.
+    /// Denials lost because what distinguishes a denial from a grant could not be read.
     pub unreadable: u64,
     /// Runs that the kernel skipped because the same program was already running on that CPU.
     pub recursion_misses: u64,
@@ -59,7 +59,7 @@ impl Tallies {
         Tally { emitted: read(&self.emitted), undecodable: read(&self.undecodable), own: read(&self.own) }
     }
 
-    /// Records so damaged that not even their source can be told.
+    /// Records too damaged to determine their source.
     #[must_use]
     pub fn unattributed(&self) -> u64 {
         self.unattributed.load(Relaxed)
@@ -83,7 +83,7 @@ impl Tallies {
 pub enum Loss {
     /// The ring buffer had no room.
     RingFull,
-    /// What tells a denial from a grant could not be read in the kernel.
+    /// What distinguishes a denial from a grant could not be read in the kernel.
     Unreadable,
     /// The kernel skipped the program's run: it was already running on that CPU.
     Recursion,

@@ -1,4 +1,4 @@
-//! denyd: tells, the moment it happens, which Linux security module refused what, to whom, and what to do about it.
+//! denyd: reports, the moment it happens, which Linux security module refused what, to whom, and what to do about it.
 
 pub mod accounting;
 pub mod checkpoint;

@@ -64,7 +64,7 @@ struct Handler {
     own: Own,
 }
 
-/// Knows denyd's own denials. They are told once and not handed on: an output that is refused something, a file say,
+/// Knows denyd's own denials. They are reported once and not passed on: an output that is refused something, a file say,
 /// would have denyd write an event about it, and be refused again, without end.
 #[derive(Debug)]
 struct Own {

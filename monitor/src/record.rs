@@ -109,7 +109,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Which source wrote a record, as far as even a damaged one tells.
+/// Which source wrote a record, as far as even a damaged one shows.
 #[must_use]
 pub(crate) fn source_of(bytes: &[u8]) -> Option<SourceId> {
     let number = bytes.get(std::mem::offset_of!(Head, source))?;

@@ -1,7 +1,7 @@
 //! What the service manager is told (`sd_notify(3)`): that denyd is ready, reloads, stops, and is alive.
 //!
 //! The watchdog is fed by the task that reads the ring buffer, so that a reader that hangs is a service that hangs.
-//! Without a service manager nothing is told to anyone.
+//! Without a service manager, nothing is sent.
 
 use std::{fmt, future::pending};
 
@@ -25,7 +25,7 @@ impl Watchdog {
         Self(watchdog)
     }
 
-    /// Tells that denyd is alive whenever it is due, for ever.
+    /// Reports that denyd is alive whenever it is due, for ever.
     pub(crate) async fn feed(&mut self) {
         let Some(watchdog) = &mut self.0 else { return pending().await };
         loop {
@@ -55,6 +55,6 @@ pub(crate) fn stopping() {
 
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!(%error, "the service manager can't be told");
+        tracing::debug!(%error, "the service manager can't be determined");
     }
 }

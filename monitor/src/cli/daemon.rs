@@ -56,9 +56,9 @@ pub(super) struct Opened {
     /// The port for metrics.
     #[cfg(feature = "metrics")]
     pub web: Option<Web>,
-    /// What tells the state of the modules.
+    /// What shows the state of the modules.
     pub posture: posture::Watch,
-    /// What tells the programs' runs.
+    /// What shows the programs' runs.
     pub programs: ProgramStats,
     /// The history and the socket for clients.
     pub tail: Option<server::Opened>,

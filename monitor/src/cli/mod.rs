@@ -120,7 +120,7 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Tells the user something on standard error: `denyd: ...`, in one line that holds no control character.
+/// Shows the user something on standard error: `denyd: ...`, in one line that holds no control character.
 fn say(message: impl fmt::Display) {
     let message = message.to_string();
     // Where standard error is closed, nobody listens.

@@ -139,7 +139,7 @@ impl Run {
         // First of all, so that a signal during the start is not lost.
         let signals = Signals::new().map_err(Failure::Runtime)?;
         let config = self.configured()?;
-        // Before the programs are loaded, so that a port that is in use is told at once.
+        // Before the programs are loaded, so that a port that is in use is reported at once.
         #[cfg(feature = "metrics")]
         let web =
             config.metrics.enabled.then(|| crate::metrics::web::Web::bind(&config.metrics)).transpose()?;
@@ -172,7 +172,7 @@ impl Run {
         Box::pin(daemon.run(signals, config, |config| self.reread(config))).await
     }
 
-    /// Reads the configuration again. `None` if something is wrong with it, which is told.
+    /// Reads the configuration again. `None` if something is wrong with it, which is reported.
     fn reread(&self, config: &Config) -> Option<Config> {
         let new = match self.configured() {
             Ok(new) => new,

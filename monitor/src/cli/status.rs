@@ -30,7 +30,7 @@ Exit status:
   5  no module enforces its policy: SELinux is permissive, or AppArmor has no profile that refuses
   6  a module enforces, but no denyd answers
   7  denyd watches, but has lost something, or could not attach a source
-  8  what is enforced can't be told: try as root
+  8  what is enforced can't be determined: try as root
 The first that is true of 5, 8, 6 and 7 counts.";
 
 /// Show enforcement on this machine, attached sources, and losses.

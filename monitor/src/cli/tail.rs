@@ -134,7 +134,7 @@ fn time(text: &str) -> Result<Timestamp, moment::MomentError> {
 }
 
 impl Tail {
-    /// Shows until all is shown that was asked for, or, with `-f`, until it is told to stop.
+    /// Shows until all is shown that was asked for, or, with `-f`, until it is stopped.
     pub(super) fn run(&self) -> Result<(), Failure> {
         let mut request = self.request()?;
         let source = self.listen.open(self.follow, self.select.silent)?;

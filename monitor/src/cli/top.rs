@@ -91,7 +91,7 @@ pub(super) struct Top {
     listen: listen::Listen,
 }
 
-/// What the thread that listens tells.
+/// What the thread that listens shows.
 enum Heard {
     Event(Vec<u8>),
     Lost(u64),
@@ -100,7 +100,7 @@ enum Heard {
 }
 
 impl Top {
-    /// Shows until it is told to stop.
+    /// Shows until it is stopped.
     pub(super) fn run(&self) -> Result<(), Failure> {
         let selection = self.select.selection()?;
         if !self.batch && (!io::stdout().is_terminal() || !io::stdin().is_terminal()) {

@@ -21,7 +21,7 @@ pub(crate) enum ConfigError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// The line, from 1, if it can be told.
+        /// The line, from 1, if it is known.
         line: Option<usize>,
         /// What is wrong, in one line.
         problem: String,

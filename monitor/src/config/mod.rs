@@ -49,7 +49,7 @@ pub(crate) struct Config {
     pub ring_size: u32,
     /// Names of users, groups, containers and pods.
     pub names: Names,
-    /// What Prometheus is told.
+    /// The endpoint for Prometheus.
     pub metrics: metrics::Config,
     /// Whoever asks for events: `denyd tail` and `denyd top`.
     pub tail: Settings,

@@ -5,8 +5,8 @@
 //! asked or its cgroup could not be read, the level of the subject may: if a process of the same level was seen in a
 //! container's cgroup before.
 //!
-//! That is an inference, and the event says so. A level that was seen in two containers tells neither; if these are of
-//! one pod, it tells the pod.
+//! That is an inference, and the event says so. A level that was seen in two containers shows neither; if these are of
+//! one pod, it shows the pod.
 
 use std::{borrow::Cow, num::NonZeroUsize, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::event::{Container, Event, FoundBy, Module, Pod, QosClass, Runtime};
 
 /// Levels that are kept; the one that was not seen for the longest time goes first.
 const LIMIT: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not 0");
-/// How long after it was last seen in a container a level tells that container. Another may get it when that is gone.
+/// How long after it was last seen in a container a level shows that container. Another may get it when that is gone.
 const KEPT_FOR: Duration = Duration::from_mins(10);
 
 /// Which container a level is that of.
@@ -54,7 +54,7 @@ impl Default for Levels {
 }
 
 impl Levels {
-    /// Keeps the level of a process whose cgroup tells its container, if the level is a container's.
+    /// Keeps the level of a process whose cgroup shows its container, if the level is a container's.
     pub(super) fn learn(&mut self, event: &Event<'_>, now: Instant) {
         let Some(container) = &event.container else { return };
         let Some(level) = own_label(event).and_then(container_level) else { return };

@@ -275,7 +275,7 @@ fn slots<'p, 'a>(process: &'p mut Process<'a>) -> [(&'static str, &'p mut Option
     ]
 }
 
-/// Adds what the path of the process's cgroup tells, and hands the event on.
+/// Adds what the path of the process's cgroup shows, and hands the event on.
 ///
 /// What is added borrows from the path, so that nothing is copied.
 pub fn located<R>(mut event: Event<'_>, then: impl FnOnce(Event<'_>) -> R) -> R {

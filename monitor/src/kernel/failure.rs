@@ -41,7 +41,7 @@ const PERFMON_IS_ENOUGH: i32 = 2;
 pub(super) const PARANOID_ADVICE: &str = "set the sysctl kernel.perf_event_paranoid to 2, or give denyd CAP_SYS_ADMIN; or use Linux 6.6 or newer, where no \
      kprobe is needed";
 
-/// Tells why a kprobe could not be attached, if the sysctl is the cause.
+/// Shows why a kprobe could not be attached, if the sysctl is the cause.
 pub(super) fn of_kprobe(error: AttachError) -> AttachError {
     let level = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid");
     of_kprobe_at(error, level.ok().and_then(|level| level.trim().parse().ok()))

@@ -1,6 +1,6 @@
 //! The hooks that have BPF LSM programs: which they are, and how they are called.
 //!
-//! The kernel tells it by the programs' links (`BPF_LINK_GET_NEXT_ID` and `bpf_tracing_link_fill_link_info`,
+//! The kernel shows it by the programs' links (`BPF_LINK_GET_NEXT_ID` and `bpf_tracing_link_fill_link_info`,
 //! kernel/bpf/syscall.c), to who has `CAP_SYS_ADMIN`, from 5.13 on. A program that is attached to a cgroup has no such
 //! link.
 

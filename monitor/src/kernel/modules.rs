@@ -19,7 +19,7 @@ pub struct ModulesError(#[from] io::Error);
 ///
 /// # Errors
 ///
-/// If the kernel tells neither way.
+/// If the kernel shows neither way.
 pub fn active() -> Result<Vec<String>, ModulesError> {
     match fs::read_to_string(LSM) {
         Ok(list) => Ok(list.trim().split(',').map(str::to_owned).collect()),

@@ -140,7 +140,7 @@ impl KernelTypes {
         }
     }
 
-    /// How an LSM hook's function is called, and which of its arguments tells most of the object; `None` if there is no
+    /// How an LSM hook's function is called, and which of its arguments shows most of the object; `None` if there is no
     /// such function, or it returns nothing.
     #[must_use]
     pub fn hook_call(&self, function: &str) -> Option<HookCall> {

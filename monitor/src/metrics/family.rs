@@ -116,7 +116,7 @@ families! {
     Counter READ_FAULTS = "denyd_source_read_faults_total" ["source"] SOURCES,
         "Events of which a part could not be read in the kernel.";
     Counter UNATTRIBUTED = "denyd_records_unattributed_total" [] 1,
-        "Records so damaged that not even their source can be told.";
+        "Records too damaged to determine their source.";
     Gauge STATE = "denyd_source_state" ["source", "module", "state"] SOURCES * SourceState::ALL.len(),
         "1 for the state that a source is in, 0 for the others.";
     Counter RUN_TIME = "denyd_program_run_seconds_total" ["source", "program", "hook"] PROGRAMS,

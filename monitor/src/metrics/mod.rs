@@ -1,4 +1,4 @@
-//! What denyd tells Prometheus.
+//! The metrics for Prometheus.
 //!
 //! Three parts: an [`Observer`] in the pipeline counts each event by its properties; what others count already (the
 //! sources' accounts, the outputs) and the machine's posture are read when somebody asks ([`snapshot`]); and

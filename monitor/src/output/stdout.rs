@@ -41,7 +41,7 @@ impl From<io::Error> for Outcome {
     }
 }
 
-/// Starts to write lines to standard output. How it ends is told once, when the queue is closed and empty or writing
+/// Starts to write lines to standard output. How it ends is reported once, when the queue is closed and empty or writing
 /// failed.
 ///
 /// # Errors
@@ -58,7 +58,7 @@ pub fn start(lines: Lines) -> io::Result<oneshot::Receiver<Outcome>> {
 }
 
 /// Waits until whoever reads standard output has closed it, so that denyd ends then and not at the next denial. Waits
-/// for ever where that can't be told: a file, a terminal.
+/// for ever where that is unknown: a file, a terminal.
 pub async fn closed() {
     closed_by_reader(rustix::stdio::stdout()).await;
 }

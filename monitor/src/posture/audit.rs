@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 enum AuditError {
     #[error("cannot speak to the kernel's audit: {0}")]
     Socket(#[from] io::Error),
-    #[error("the kernel tells the state of its audit only to a process with CAP_AUDIT_CONTROL ({0})")]
+    #[error("the kernel shows the state of its audit only to a process with CAP_AUDIT_CONTROL ({0})")]
     Refused(io::Error),
     #[error("the kernel did not answer in time")]
     Late,

@@ -55,7 +55,7 @@ fn comment(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("  #{text}") }
 }
 
-/// The rule that would allow what this event tells.
+/// The rule that would allow what this event shows.
 #[must_use]
 pub fn rule(event: &Event<'_>) -> Rule {
     if event.kind == Kind::Policy {
@@ -76,7 +76,7 @@ pub fn rule(event: &Event<'_>) -> Rule {
         }
         Module::Yama => none("it is set by kernel.yama.ptrace_scope"),
         Module::Lockdown => none("the kernel was locked down when it was booted"),
-        // TOMOYO tells the line that is missing, as it stands in a policy.
+        // TOMOYO shows the line that is missing, as it stands in a policy.
         Module::Tomoyo => match &event.action.info {
             Some(line) => Rule::Policy {
                 rule: line.to_string(),
@@ -163,7 +163,7 @@ fn apparmor(event: &Event<'_>) -> Rule {
         _ => None,
     };
     let Some(rule) = rule else {
-        return Rule::None("what its rule would be can't be told from the event".to_owned());
+        return Rule::None("what its rule would be can't be distinguished from the event".to_owned());
     };
     let namespace = event.subject.namespace.as_deref().map(|name| format!(":{name}:")).unwrap_or_default();
     let mut notes = vec![format!("profile {namespace}{label}")];

@@ -75,7 +75,7 @@ fn flatten(name: String, value: &Value, lines: &mut Vec<(String, String)>) {
     }
 }
 
-/// A word of a list, so that it can be told from its neighbours.
+/// A word of a list, so that it can be distinguished from its neighbours.
 fn quoted(word: &str) -> String {
     if word.is_empty() || word.contains([' ', '"', '\'']) { format!("\"{word}\"") } else { word.to_owned() }
 }

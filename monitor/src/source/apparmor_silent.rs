@@ -88,7 +88,7 @@ const NEEDS: &[&str] = &[
     "aa_capable_arguments",
 ];
 
-/// As [`NEEDS`], and what tells that mounts are decided with the rest.
+/// As [`NEEDS`], and what shows that mounts are decided with the rest.
 const NEEDS_WHERE_MOUNTS_ARE_CHECKED: [&str; NEEDS.len() + 1] = {
     let mut needs = ["silent_mount_check"; NEEDS.len() + 1];
     let (most, _) = needs.split_at_mut(NEEDS.len());

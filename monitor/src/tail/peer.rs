@@ -38,7 +38,7 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// If it can't be told, as on a kernel before 4.13.
+    /// If it is unknown, as on a kernel before 4.13.
     pub fn from_socket(socket: impl AsFd) -> io::Result<Self> {
         let credentials = sockopt::socket_peercred(&socket)?;
         let mut groups = peer_groups(&socket)?;

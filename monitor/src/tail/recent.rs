@@ -85,7 +85,7 @@ impl Recent {
         self.news.send_modify(|news| news.closed = true);
     }
 
-    /// Tells when there are new lines.
+    /// Wakes when there are new lines.
     #[must_use]
     pub fn news(&self) -> watch::Receiver<News> {
         self.news.subscribe()

@@ -29,7 +29,7 @@ pub(crate) struct View {
     zone: TimeZone,
     interval: Duration,
     colour: bool,
-    /// What is told below the table.
+    /// The text below the table.
     status: String,
 }
 
@@ -66,7 +66,7 @@ impl View {
         self.paused
     }
 
-    /// Tells something below the table, such as that the daemon has gone.
+    /// Shows something below the table, such as that the daemon has gone.
     pub(crate) fn tell(&mut self, status: &str) {
         self.status = crate::text::printable(status).to_string();
     }

@@ -111,7 +111,7 @@ fn seccomp() -> Outcome {
     let logged = fs::read_to_string("/proc/sys/kernel/seccomp/actions_logged").unwrap_or_default();
     if !logged.split_whitespace().any(|action| action == "kill_process") {
         return Outcome::skipped(
-            "kernel.seccomp.actions_logged leaves out kill_process, so nobody is told of it",
+            "kernel.seccomp.actions_logged leaves out kill_process, so it is not logged",
         );
     }
     let filter = || -> Result<BpfProgram, String> {

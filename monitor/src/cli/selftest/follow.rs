@@ -1,4 +1,4 @@
-//! What the daemon tells over its socket: the events, and its status.
+//! What the daemon shows over its socket: the events, and its status.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What a cgroup's path tells: the systemd unit and the container.
+//! What a cgroup's path shows: the systemd unit and the container.
 //!
 //! These are functions of the path alone, as the probe read it: from the root of the hierarchy, whatever cgroup
 //! namespace denyd or the process is in. `/proc` is never asked. They take [`Text`](crate::event::Text), in which a
@@ -13,7 +13,7 @@ mod unit;
 
 use crate::event::{Container, Unit};
 
-/// The unit and the container, as far as the path tells them.
+/// The unit and the container, as far as the path shows them.
 #[must_use]
 pub fn read(path: &str) -> (Option<Unit<'_>>, Option<Container<'_>>) {
     // Without its start, a path can't tell which manager a unit belongs to.
