@@ -163,7 +163,7 @@ fn apparmor(event: &Event<'_>) -> Rule {
         _ => None,
     };
     let Some(rule) = rule else {
-        return Rule::None("what its rule would be can't be distinguished from the event".to_owned());
+        return Rule::None("its rule can't be derived from the event".to_owned());
     };
     let namespace = event.subject.namespace.as_deref().map(|name| format!(":{name}:")).unwrap_or_default();
     let mut notes = vec![format!("profile {namespace}{label}")];
