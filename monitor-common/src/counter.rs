@@ -1,7 +1,7 @@
 //! The counters that programs keep for each source, one row a CPU.
 //!
 //! User space maps them and adds the rows up. The accounting identity: for each source,
-//! `Seen = Submitted + RingFull + Unreadable`; what happens after submission is user space's to count.
+//! `Seen = Submitted + RingFull + Unreadable + NoBuffer`; what happens after submission is user space's to count.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -25,6 +25,8 @@ pub enum Counter {
     Skipped = 5,
     /// Lost: what distinguishes a denial from a grant could not be read.
     Unreadable = 6,
+    /// Lost: all of the CPU's [`crate::BUFFERS`] were in use.
+    NoBuffer = 7,
 }
 
 /// How many counters a source has, rounded up so that a row is a whole number of cache lines.

@@ -13,6 +13,7 @@ mod bpf_lsm;
 pub mod chunk;
 pub mod counter;
 mod ipe;
+pub mod kfunc;
 pub mod layout;
 mod lockdown;
 mod object;
@@ -46,5 +47,9 @@ pub const OFFSET_MASK: usize = 0xfff;
 /// Bytes that a program writes at once, at most.
 pub const WRITE_MAX: usize = 1024;
 
-/// Bytes that a program reserves in the ring buffer for one record.
+/// Buffers in which records are built, for each CPU: as many programs may be at work on one at the same time, since a
+/// program may be interrupted, and before Linux 6.10 preempted.
+pub const BUFFERS: u32 = 8;
+
+/// The most bytes that a record can have.
 pub const RECORD_SIZE: usize = (OFFSET_MASK + WRITE_MAX).next_multiple_of(8);

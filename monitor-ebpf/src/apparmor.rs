@@ -16,7 +16,7 @@ use crate::{
     memory::{Address, Fault, argument, follow, member, word},
     object,
     output::{Record, count},
-    target, task,
+    probe, target, task,
 };
 
 // `enum audit_type` (security/apparmor/include/audit.h), the same from 5.10 to 7.3.
@@ -29,6 +29,12 @@ pub const AUDIT_APPARMOR_KILL: u32 = 6;
 pub fn apparmor_fexit(context: FExitContext) -> i32 {
     denial(argument(&context, 0));
     0
+}
+
+/// As [`apparmor_fexit`], without being preempted.
+#[kprobe(function = "common_lsm_audit")]
+pub fn apparmor_session(context: ProbeContext) -> u32 {
+    probe::at_exit(&context, |data| denial(Ok(data)))
 }
 
 /// As [`apparmor_fexit`], where the kernel refuses trampolines.

@@ -4,8 +4,8 @@
 
 use aya_ebpf::{
     EbpfContext,
-    macros::{btf_tracepoint, fentry},
-    programs::{BtfTracePointContext, FEntryContext},
+    macros::{btf_tracepoint, fentry, kprobe},
+    programs::{BtfTracePointContext, FEntryContext, ProbeContext},
 };
 use monitor_common::{
     Flags, Landlock, LandlockRequest, ObjectKind, SourceId, chunk::ChunkKind, counter::Counter,
@@ -14,7 +14,7 @@ use monitor_common::{
 use crate::{
     finish, label,
     layout::{known, layout, setting},
-    memory::{Address, follow, word},
+    memory::{Address, Arguments as _, follow, word},
     object,
     output::{Record, count},
     repeat::{Next, Step, repeat},
@@ -171,7 +171,19 @@ impl Step for Domains<'_> {
 /// (security/landlock/audit.c, 6.15 to 7.2).
 #[fentry(function = "landlock_log_denial")]
 pub fn landlock_log_denial(context: FEntryContext) -> i32 {
-    let (subject, request) = (word_of(&context, 0), word_of(&context, 1));
+    denied(word_of(&context, 0), word_of(&context, 1));
+    0
+}
+
+/// As [`landlock_log_denial`], without being preempted.
+#[kprobe(function = "landlock_log_denial")]
+pub fn landlock_kprobe(context: ProbeContext) -> u32 {
+    denied(context.word(0), context.word(1));
+    0
+}
+
+#[inline(always)]
+fn denied(subject: Address, request: Address) {
     let access = follow(request, layout!(landlock_request_access));
     let access =
         if layout!(landlock_request_access_size) == 2 { access & 0xffff } else { access & 0xffff_ffff };
@@ -179,7 +191,7 @@ pub fn landlock_log_denial(context: FEntryContext) -> i32 {
     let logged = denier.logged();
     if logged == 0 && setting!(silent) == 0 {
         count(SourceId::Landlock, Counter::Skipped);
-        return 0;
+        return;
     }
     if let Some(mut record) = reserve() {
         if logged == 0 {
@@ -189,7 +201,6 @@ pub fn landlock_log_denial(context: FEntryContext) -> i32 {
         logged_denial(&mut record, request, &denier);
         finish::submit(record);
     }
-    0
 }
 
 #[inline(always)]

@@ -42,6 +42,7 @@ mod memory;
 mod object;
 mod output;
 mod path;
+mod probe;
 mod repeat;
 mod running;
 mod seccomp;

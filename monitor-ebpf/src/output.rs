@@ -2,23 +2,24 @@
 
 use core::ffi::c_void;
 
-use crate::{
-    log,
-    memory::{Address, Fault},
-    repeat::{Next, Step, repeat},
-};
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
     helpers::generated,
     macros::map,
-    maps::{Array, RingBuf, ring_buf::RingBufEntry},
+    maps::{Array, RingBuf},
 };
 use monitor_common::{
-    ABI, Apparmor, BpfLsm, Flags, Head, Ipe, Landlock, OFFSET_MASK, Object, RECORD_SIZE, Selinux, SourceId,
-    TaskField, Tomoyo, WRITE_MAX, Yama,
+    ABI, Apparmor, BUFFERS, BpfLsm, Flags, Head, Ipe, Landlock, OFFSET_MASK, Object, RECORD_SIZE, Selinux,
+    SourceId, TaskField, Tomoyo, WRITE_MAX, Yama,
     chunk::{self, ChunkKind},
     counter::{self, Counter, CpuCounters, ROWS},
     layout::ABSENT,
+};
+
+use crate::{
+    log,
+    memory::{Address, Fault},
+    repeat::{Next, Step, repeat},
 };
 
 /// Records on their way to user space, which sets the size.
@@ -46,8 +47,19 @@ pub fn count(source: SourceId, counted: Counter) {
     unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) value, in(reg) 1_u64) };
 }
 
-/// The bytes of a record in the ring buffer.
-type Bytes = [u64; RECORD_SIZE / 8];
+/// Where records are built: [`BUFFERS`] for each CPU; user space sets their number. A record is copied into the ring
+/// buffer as long as it is, which for most is a fifth of what it might become.
+#[map]
+static RECORDS: Array<Buffer> = Array::with_max_entries(BUFFERS, 0);
+
+/// A place where a record is built.
+#[repr(C)]
+struct Buffer {
+    /// Programs that want it, or have it: the first has it. Several programs may be at work on one CPU, of which each
+    /// interrupted another.
+    claims: u64,
+    bytes: [u64; RECORD_SIZE / 8],
+}
 
 /// Bytes that [`Record::bytes`] and [`Record::user_bytes`] append at once, at most: a mask, so that the verifier sees
 /// the bound.
@@ -88,14 +100,26 @@ impl Step for Length {
 
 /// A record under construction.
 ///
-/// Dropping it without [`Record::submit`] would leak the reservation; the verifier refuses such a program.
-///
 /// What changes while it is filled (its size, flags, what is missing) is kept in the record's own memory and accessed
 /// with volatile reads and writes. The verifier doesn't follow values through that memory; in registers it would follow
 /// each combination of them separately, and give up.
 pub struct Record {
-    entry: RingBufEntry<Bytes>,
+    buffer: *mut Buffer,
     source: SourceId,
+}
+
+/// Adds to the claims of a buffer.
+#[inline(always)]
+fn claim(buffer: *mut Buffer, claims: i64) {
+    // SAFETY: `buffer` points into a map's value. Atomic, as in `count`.
+    unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) buffer, in(reg) claims) };
+}
+
+impl Drop for Record {
+    #[inline(always)]
+    fn drop(&mut self) {
+        claim(self.buffer, -1);
+    }
 }
 
 /// A body that has an [`Object`].
@@ -121,22 +145,21 @@ pub struct Chunk {
 }
 
 impl Record {
-    /// Counts a denial as seen and reserves a record for it.
+    /// Counts a denial as seen and finds a buffer for its record.
     ///
     /// The body of type `B` is zeroed; the head is written by [`Record::submit`]'s caller through [`Record::head`].
     #[inline(always)]
     pub fn reserve<B>(source: SourceId) -> Option<Self> {
         count(source, Counter::Seen);
-        let Some(entry) = EVENTS.reserve::<Bytes>(0) else {
-            count(source, Counter::RingFull);
-            log::no_room(source);
+        let Some(buffer) = free_buffer() else {
+            count(source, Counter::NoBuffer);
             return None;
         };
-        let mut record = Self { entry, source };
+        let mut record = Self { buffer, source };
         for index in 0..(size_of::<Head>() + size_of::<B>()) / 8 {
             // SAFETY: head and body lie within the record. Volatile, or it would become a call of `memset`, which
             // writes, and is verified, byte by byte.
-            unsafe { record.entry.as_mut_ptr().cast::<u64>().add(index).write_volatile(0) };
+            unsafe { (&raw mut (*record.buffer).bytes).cast::<u64>().add(index).write_volatile(0) };
         }
         record.set_used((size_of::<Head>() + size_of::<B>()) as u64);
         Some(record)
@@ -144,7 +167,8 @@ impl Record {
 
     #[inline(always)]
     fn base(&mut self) -> *mut u8 {
-        self.entry.as_mut_ptr().cast()
+        // SAFETY: a field of the buffer.
+        unsafe { (&raw mut (*self.buffer).bytes).cast() }
     }
 
     /// Bytes that are used so far.
@@ -448,7 +472,7 @@ impl Record {
         self.end(chunk);
     }
 
-    /// Hands the record to user space, as it is: sources call [`crate::finish::submit`].
+    /// Copies the record into the ring buffer, as it is: sources call [`crate::finish::submit`].
     #[inline(always)]
     pub fn submit(mut self) {
         let source = self.source;
@@ -458,7 +482,14 @@ impl Record {
         // SAFETY: the helper has no preconditions.
         head.cpu = unsafe { generated::bpf_get_smp_processor_id() } as u16;
         let (flags, missing, size) = (head.flags, head.missing, head.size);
-        self.entry.submit(0);
+        let len = bounded::<RECORD_SIZE>(size.into());
+        // SAFETY: the buffer has as many bytes, and nothing else refers to it.
+        let bytes = unsafe { core::slice::from_raw_parts(self.base(), len as usize) };
+        if EVENTS.output::<[u8]>(bytes, 0).is_err() {
+            count(source, Counter::RingFull);
+            log::no_room(source);
+            return;
+        }
         log::submitted(source, size.into());
         count(source, Counter::Submitted);
         if flags.contains(Flags::FAULT) {
@@ -469,6 +500,23 @@ impl Record {
             count(source, Counter::Cut);
         }
     }
+}
+
+/// Claims one of this CPU's buffers.
+#[inline(always)]
+fn free_buffer() -> Option<*mut Buffer> {
+    // SAFETY: the helper has no preconditions.
+    let first = unsafe { generated::bpf_get_smp_processor_id() } * BUFFERS;
+    for index in first..first + BUFFERS {
+        let buffer = RECORDS.get_ptr_mut(index)?;
+        claim(buffer, 1);
+        // SAFETY: a field of the buffer. Volatile, since the claim is not the compiler's.
+        if unsafe { (&raw const (*buffer).claims).read_volatile() } == 1 {
+            return Some(buffer);
+        }
+        claim(buffer, -1);
+    }
+    None
 }
 
 /// Reads a member of a kernel object to a place in the record. Returns 1 if it can't be read, else 0: a number and not a
@@ -485,6 +533,17 @@ fn read_to<T>(to: &mut T, base: Address, offset: u32) -> u64 {
         generated::bpf_probe_read_kernel((&raw mut *to).cast(), size_of::<T>() as u32, from as *const _)
     };
     (error as u64) >> 63
+}
+
+/// The lesser of `number` and `MAX`, so that the verifier sees the bound: as for [`masked`].
+#[inline(always)]
+fn bounded<const MAX: usize>(number: u64) -> u64 {
+    let mut number = number;
+    // SAFETY: changes only the register.
+    unsafe {
+        core::arch::asm!("if {0} <= {max} goto +1", "{0} = {max}", inout(reg) number, max = const MAX);
+    }
+    number
 }
 
 /// `number & MASK`, which must not change it: so that the verifier sees the bound right where it matters, whatever the

@@ -16,7 +16,7 @@ use crate::{
     memory::{Address, Fault, argument, follow, member},
     object,
     output::{Record, count},
-    target, task,
+    probe, target, task,
 };
 
 /// `void common_lsm_audit(struct common_audit_data *a, ...)` (`security/lsm_audit.c`).
@@ -24,6 +24,12 @@ use crate::{
 pub fn selinux_fexit(context: FExitContext) -> i32 {
     denial(argument(&context, 0));
     0
+}
+
+/// As [`selinux_fexit`], without being preempted.
+#[kprobe(function = "common_lsm_audit")]
+pub fn selinux_session(context: ProbeContext) -> u32 {
+    probe::at_exit(&context, |data| denial(Ok(data)))
 }
 
 /// As [`selinux_fexit`], where the kernel refuses trampolines.

@@ -5,16 +5,16 @@
 
 use aya_ebpf::{
     helpers::generated,
-    macros::{fentry, fexit, map},
+    macros::{fentry, fexit, kprobe, map},
     maps::HashMap,
-    programs::{FEntryContext, FExitContext},
+    programs::{FEntryContext, FExitContext, ProbeContext},
 };
 use monitor_common::{SourceId, Userspace, chunk::ChunkKind};
 
 use crate::{
     finish, label,
     layout::{known, layout},
-    memory::{Address, argument_word, follow, word},
+    memory::{Address, Arguments as _, argument_word, follow, word},
     output::Record,
     task, userspace,
 };
@@ -33,9 +33,21 @@ static WRITTEN: HashMap<u64, u8> = HashMap::with_max_entries(1024, 0);
 /// `void audit_log_end(struct audit_buffer *ab)` (kernel/audit.c).
 #[fentry(function = "audit_log_end")]
 pub fn selinux_error_record(context: FEntryContext) -> i32 {
-    let buffer = argument_word(&context, 0);
+    ended(argument_word(&context, 0));
+    0
+}
+
+/// As [`selinux_error_record`], without being preempted.
+#[kprobe(function = "audit_log_end")]
+pub fn selinux_error_kprobe(context: ProbeContext) -> u32 {
+    ended(context.word(0));
+    0
+}
+
+#[inline(always)]
+fn ended(buffer: Address) {
     if buffer == 0 || !known!(audit_buffer_skb, sk_buff_data, sk_buff_len) {
-        return 0;
+        return;
     }
     let skb = follow(buffer, layout!(audit_buffer_skb));
     let message = follow(skb, layout!(sk_buff_data));
@@ -43,7 +55,6 @@ pub fn selinux_error_record(context: FEntryContext) -> i32 {
         let len = (follow(skb, layout!(sk_buff_len)) & 0xffff_ffff).saturating_sub(NLMSG_HDRLEN);
         refused(message + NLMSG_HDRLEN, len);
     }
-    0
 }
 
 #[inline(always)]

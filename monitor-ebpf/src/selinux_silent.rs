@@ -6,10 +6,11 @@
 //! `avc_denied` leaves that to it.
 
 use aya_ebpf::{
+    EbpfContext,
     helpers::generated,
     macros::{fexit, kprobe, map},
     maps::LruHashMap,
-    programs::{FExitContext, ProbeContext},
+    programs::{FExitContext, ProbeContext, RetProbeContext},
 };
 use monitor_common::{Flags, Selinux, SourceId, counter::Counter};
 
@@ -20,6 +21,7 @@ use crate::{
     memory::{Address, Arguments, Fault, argument, follow, member},
     object,
     output::{Record, count},
+    probe,
     repeat::{Next, Step, repeat},
     selinux, task,
 };
@@ -111,6 +113,55 @@ pub fn selinux_silent_inode_fexit(context: FExitContext) -> i32 {
     0
 }
 
+/// As [`selinux_silent_beside_fexit`], without being preempted.
+#[kprobe(function = "avc_denied")]
+pub fn selinux_silent_beside_session(context: ProbeContext) -> u32 {
+    probe::both(
+        &context,
+        |context| {
+            let Ok(decision) = decision(context) else { return None };
+            if DECIDED.insert(thread(), decision, 0).is_err() {
+                unreadable();
+                return None;
+            }
+            Some(u64::from(within_inode_permission(context)))
+        },
+        |context, within| {
+            let result = RetProbeContext::new(context.as_ptr()).ret::<i32>();
+            if result != 0 && within != 0 {
+                return;
+            }
+            let Some(&decision) = found(thread()) else { return unreadable() };
+            let _ = DECIDED.remove(thread());
+            report_unless_probe(context, &decision, result);
+        },
+    )
+}
+
+/// As [`selinux_silent_inode_fexit`], without being preempted.
+#[kprobe(function = "selinux_inode_permission")]
+pub fn selinux_silent_inode_session(context: ProbeContext) -> u32 {
+    probe::both(
+        &context,
+        |context| Some(inode_and_mask(context.word(0), context.word(1))),
+        |context, kept| {
+            if RetProbeContext::new(context.as_ptr()).ret::<i32>() == -EACCES {
+                let access = (kept >> 63) << MAY_ACCESS_BIT;
+                refused_inode(kept & !LOW | 1 << 63, (kept & LOW | access) as u32);
+            }
+        },
+    )
+}
+
+/// Bits of an address that are 0, since an inode begins at a word: `MAY_EXEC`, `MAY_WRITE` and `MAY_READ` have the same.
+const LOW: u64 = 7;
+
+/// An inode's address and the mask in one word: `MAY_ACCESS` takes the sign, which is set in each of the kernel's addresses.
+#[inline(always)]
+fn inode_and_mask(inode: Address, mask: u64) -> u64 {
+    inode & !(1 << 63) | (mask >> MAY_ACCESS_BIT & 1) << 63 | mask & LOW
+}
+
 /// What `avc_denied` was given. What can't be read is counted.
 #[inline(always)]
 fn decision(arguments: &impl Arguments) -> Result<Decision, Fault> {
@@ -155,14 +206,14 @@ fn thread() -> u64 {
 }
 
 #[inline(always)]
-fn within_inode_permission(context: &FExitContext) -> bool {
+fn within_inode_permission(context: &impl EbpfContext) -> bool {
     called_within(context, setting!(selinux_inode_permission), setting!(selinux_inode_permission_end))
 }
 
 /// Reports what was decided, except what the kernel asks at each allocation of memory: may the process have more, since
 /// it has `CAP_SYS_ADMIN`? (`selinux_vm_enough_memory`, security/selinux/hooks.c.) Nothing is refused then.
 #[inline(always)]
-fn report_unless_probe(context: &impl aya_ebpf::EbpfContext, decision: &Decision, result: i32) {
+fn report_unless_probe(context: &impl EbpfContext, decision: &Decision, result: i32) {
     if decision.is_silent()
         && !(decision.tclass == setting!(selinux_capability)
             && called_within(context, setting!(vm_enough_memory), setting!(vm_enough_memory_end)))

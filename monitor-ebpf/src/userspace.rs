@@ -3,7 +3,11 @@
 //! kernel.
 
 use aya_ebpf::{EbpfContext, macros::fexit, programs::FExitContext};
-use monitor_common::{SourceId, Userspace, chunk::ChunkKind, chunk::FLAG_CUT, counter::Counter};
+use monitor_common::{
+    SourceId, Userspace,
+    chunk::{ChunkKind, FLAG_CUT},
+    counter::Counter,
+};
 
 use crate::{
     finish, label,

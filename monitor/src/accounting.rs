@@ -23,6 +23,8 @@ pub struct KernelCounts {
     pub ring_full: u64,
     /// Denials lost because what distinguishes a denial from a grant could not be read.
     pub unreadable: u64,
+    /// Denials lost because too many programs were at work on the CPU.
+    pub no_buffer: u64,
     /// Runs that the kernel skipped because the same program was already running on that CPU.
     pub recursion_misses: u64,
     /// Records, not lost, in which a string or path did not fit whole.
@@ -85,6 +87,8 @@ pub enum Loss {
     RingFull,
     /// What distinguishes a denial from a grant could not be read in the kernel.
     Unreadable,
+    /// Too many programs were at work on the CPU at the same time.
+    NoBuffer,
     /// The kernel skipped the program's run: it was already running on that CPU.
     Recursion,
     /// The record could not be decoded.
@@ -93,7 +97,8 @@ pub enum Loss {
 
 impl Loss {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::RingFull, Self::Unreadable, Self::Recursion, Self::Undecodable];
+    pub const ALL: [Self; 5] =
+        [Self::RingFull, Self::Unreadable, Self::NoBuffer, Self::Recursion, Self::Undecodable];
 
     /// Its name, as summaries and metrics write it.
     #[must_use]
@@ -101,6 +106,7 @@ impl Loss {
         match self {
             Self::RingFull => "ring_full",
             Self::Unreadable => "unreadable",
+            Self::NoBuffer => "no_buffer",
             Self::Recursion => "recursion",
             Self::Undecodable => "undecodable",
         }
@@ -145,6 +151,7 @@ impl Account {
             lost: [
                 (Loss::RingFull, kernel.ring_full),
                 (Loss::Unreadable, kernel.unreadable),
+                (Loss::NoBuffer, kernel.no_buffer),
                 (Loss::Recursion, missed),
                 (Loss::Undecodable, user.undecodable),
             ],

@@ -45,6 +45,7 @@ impl Counters {
             seen: self.get(source, Counter::Seen),
             ring_full: self.get(source, Counter::RingFull),
             unreadable: self.get(source, Counter::Unreadable),
+            no_buffer: self.get(source, Counter::NoBuffer),
             recursion_misses,
             cut: self.get(source, Counter::Cut),
             read_faults: self.get(source, Counter::ReadFault),

@@ -15,6 +15,8 @@ pub(super) enum AttachError {
     NoLsmProgram,
     #[error("this kernel's /proc/kallsyms doesn't tell {}", .0.join(", "))]
     Unknown(Vec<&'static str>),
+    #[error("the eBPF object can't be used: {0}")]
+    Object(String),
     #[error("the eBPF object has no such program")]
     NoProgram,
     #[error("cannot load it: {}", reason(.0))]

@@ -14,6 +14,7 @@ mod memory;
 mod modules;
 mod object;
 mod plan;
+mod probes;
 mod program_log;
 mod program_stats;
 mod report;
@@ -224,7 +225,8 @@ pub fn attach(options: &Options) -> Result<Attached<Privileged>, KernelError> {
     } else {
         Vec::new()
     };
-    let object = if types.has_function("bpf_loop") { object::with_loops() } else { object::bounded() };
+    let mut object = if types.has_function("bpf_loop") { object::with_loops() } else { object::bounded() };
+    object::resolve_calls(&mut object, |name| types.function_id(name));
     let calls: Vec<_> = hooks.iter().map(|hook| hook.call).collect();
     let mut ebpf =
         session::load(object.as_bytes(), &btf, &layout, &settings, &calls, options.ring_size, cpus)?;
@@ -233,7 +235,7 @@ pub fn attach(options: &Options) -> Result<Attached<Privileged>, KernelError> {
     let mut sources = Vec::new();
     let mut attached = Vec::new();
     for source in &source::ALL {
-        let (report, programs) = attach_source(&mut ebpf, &btf, &kernel, source, options);
+        let (report, programs) = attach_source(&mut ebpf, object.as_bytes(), &btf, &kernel, source, options);
         sources.push(report);
         attached.extend(programs);
     }
@@ -257,6 +259,7 @@ pub fn attach(options: &Options) -> Result<Attached<Privileged>, KernelError> {
 /// Attaches one source by the first of its attachments that works.
 fn attach_source(
     ebpf: &mut Ebpf,
+    object: &[u8],
     btf: &Btf,
     kernel: &Kernel<KernelTypes>,
     source: &Source,
@@ -272,7 +275,7 @@ fn attach_source(
         let each_for_itself = matches!(attachment.programs[0].hook, Hook::LsmSlot(_));
         let attached = kernel
             .programs(attachment)
-            .and_then(|programs| session::attach(ebpf, btf, source.id, &programs, each_for_itself));
+            .and_then(|programs| session::attach(ebpf, object, btf, source.id, &programs, each_for_itself));
         match attached {
             Ok((programs, failed)) => {
                 tried.extend(failed);

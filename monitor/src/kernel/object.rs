@@ -3,6 +3,7 @@
 use std::io::Read as _;
 
 use flate2::read::GzDecoder;
+use monitor_common::kfunc;
 use zerocopy::IntoBytes as _;
 
 static WITH_LOOPS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/denyd-ebpf.gz"));
@@ -25,6 +26,30 @@ pub(super) fn bounded() -> Vec<u64> {
     unpack(BOUNDED)
 }
 
+/// Writes the calls of the kernel's functions, whose numbers are given by name. A call of one that the kernel doesn't have
+/// is left out.
+pub(super) fn resolve_calls(object: &mut [u64], id: impl Fn(&str) -> Option<i32>) {
+    for (placeholder, name) in kfunc::ALL {
+        let resolved = id(name).map_or(NOTHING, |id| call(KFUNC, id));
+        for word in object.iter_mut().filter(|word| **word == call(HELPER, placeholder)) {
+            *word = resolved;
+        }
+    }
+}
+
+/// Calls a helper: `src_reg` of the instruction (include/uapi/linux/bpf.h).
+const HELPER: u8 = 0;
+/// Calls a function of the kernel: `BPF_PSEUDO_KFUNC_CALL`.
+const KFUNC: u8 = 2;
+/// `r0 = 0`: BPF_ALU64 | BPF_MOV | BPF_K.
+const NOTHING: u64 = 0xb7;
+
+/// The instruction `call`: BPF_JMP | BPF_CALL, both registers, an offset, and what is called.
+fn call(kind: u8, what: i32) -> u64 {
+    let [a, b, c, d] = what.to_le_bytes();
+    u64::from_le_bytes([0x85, kind << 4, 0, 0, a, b, c, d])
+}
+
 /// Unpacks an object. Words, since an ELF file is parsed where it stands and wants to be aligned; zeros after its end are
 /// not part of it.
 fn unpack(compressed: &[u8]) -> Vec<u64> {
@@ -39,6 +64,25 @@ fn unpack(compressed: &[u8]) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_of_the_kernels_functions_get_its_numbers_or_are_left_out() {
+        let count = |object: &[u64], word| object.iter().filter(|found| **found == word).count();
+        for object in [with_loops(), bounded()] {
+            for (placeholder, name) in kfunc::ALL {
+                let calls = count(&object, call(HELPER, placeholder));
+                assert!(calls > 0, "{name}");
+                let mut resolved = object.clone();
+                resolve_calls(&mut resolved, |asked| (asked == name).then_some(0x1_2345));
+                assert_eq!(count(&resolved, 0x0001_2345_0000_2085), calls);
+                assert_eq!(count(&resolved, call(HELPER, placeholder)), 0);
+                let mut without = object.clone();
+                let before = count(&object, NOTHING);
+                resolve_calls(&mut without, |_| None);
+                assert!(count(&without, NOTHING) >= before + calls);
+            }
+        }
+    }
 
     #[test]
     fn the_objects_are_elf_files_for_bpf() {

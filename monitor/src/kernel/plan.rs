@@ -100,6 +100,16 @@ impl<T: Targets> Kernel<T> {
             Hook::Fentry(name) | Hook::Fexit(name) if !self.targets.has_function(name) => {
                 Err(AttachError::NoTarget("such function"))
             }
+            // The programs know how x86-64 passes arguments.
+            Hook::Multi(_) | Hook::Session(_) if !cfg!(target_arch = "x86_64") => {
+                Err(AttachError::NoTarget("probes whose arguments can be read"))
+            }
+            Hook::Multi(_) if !self.targets.has_function(MULTI) => {
+                Err(AttachError::NoTarget("probes without breakpoints (Linux 5.18 with CONFIG_FPROBE)"))
+            }
+            Hook::Session(_) if !SESSIONS.iter().all(|name| self.targets.has_function(name)) => {
+                Err(AttachError::NoTarget("probe sessions that lose nothing (Linux 6.14)"))
+            }
             Hook::Tracepoint(name) if !self.targets.has_tracepoint(name) => {
                 Err(AttachError::NoTarget("such tracepoint"))
             }
@@ -107,6 +117,14 @@ impl<T: Targets> Kernel<T> {
         }
     }
 }
+
+/// What the kernel has where it has probes without breakpoints (`kprobe.multi`).
+const MULTI: &str = "kprobe_multi_link_handler";
+
+/// What the kernel has where a session sees every exit: its functions, and probes on the function graph tracer (6.14).
+/// Before, exits were watched by nodes of which there are a few for each CPU, and one that found none was skipped and not
+/// counted (`rethook_try_get`, kernel/trace/rethook.c).
+const SESSIONS: [&str; 3] = ["bpf_session_cookie", "bpf_session_is_return", "fprobe_fgraph_entry"];
 
 /// Entries that say the same, of which a kernel has one.
 const EITHER: [[&str; 2]; 1] = [["mnt_namespace_sequence", "mnt_namespace_is_anonymous"]];

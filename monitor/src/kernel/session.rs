@@ -1,6 +1,6 @@
 //! The programs in the kernel: loaded, attached, and detached when they are dropped.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use aya::{
     Btf, Ebpf, EbpfLoader,
@@ -10,7 +10,7 @@ use aya::{
     },
 };
 use monitor_common::{
-    BPF_LSM_SLOTS, HookCall, SourceId,
+    BPF_LSM_SLOTS, BUFFERS, HookCall, SourceId,
     layout::{Layout, Settings},
 };
 use zerocopy::IntoBytes as _;
@@ -18,6 +18,7 @@ use zerocopy::IntoBytes as _;
 use super::{
     KernelError, ProgramStats,
     failure::{self, AttachError},
+    probes::{Probe, Probes, When},
     program_log::{self, ProgramLog},
     report::Failed,
 };
@@ -46,6 +47,7 @@ pub(super) fn load(
         .override_global(aya_log::LEVEL, &log_level, true)
         .map_max_entries(program_log::MAP, program_log::ring_size(log_level))
         .map_max_entries("EVENTS", ring_size)
+        .map_max_entries("RECORDS", u32::try_from(cpus).unwrap_or(u32::MAX).saturating_mul(BUFFERS))
         .map_max_entries("COUNTERS", u32::try_from(cpus).unwrap_or(u32::MAX))
         .load(object)
         .map_err(KernelError::Object)
@@ -55,6 +57,8 @@ pub(super) fn load(
 pub(super) struct AttachedProgram {
     pub source: SourceId,
     pub program: Program,
+    /// The program itself, where aya doesn't have it.
+    own: Option<OwnedFd>,
     _link: Link,
 }
 
@@ -64,6 +68,7 @@ enum Link {
     Fexit { _link: FExitLink },
     Tracepoint { _link: BtfTracePointLink },
     Kprobe { _link: KProbeLink },
+    Probe { _link: OwnedFd },
 }
 
 /// Attaches a source's programs, or none of them: those that were attached before one fails are unloaded. Programs on
@@ -71,6 +76,7 @@ enum Link {
 /// be, and the others are given with the reasons.
 pub(super) fn attach(
     ebpf: &mut Ebpf,
+    object: &[u8],
     btf: &Btf,
     source: SourceId,
     programs: &[Program],
@@ -80,10 +86,15 @@ pub(super) fn attach(
     let mut failed = Vec::new();
     let mut last = None;
     for program in programs {
-        match attach_program(ebpf, btf, program) {
-            Ok(link) => {
+        let result = match program.hook {
+            Hook::Multi(function) => attach_probe(ebpf, object, program.name, When::Entry, function),
+            Hook::Session(function) => attach_probe(ebpf, object, program.name, When::Session, function),
+            _ => attach_program(ebpf, btf, program).map(|link| (None, link)),
+        };
+        match result {
+            Ok((own, link)) => {
                 log_verified(ebpf, program);
-                attached.push(AttachedProgram { source, program: *program, _link: link });
+                attached.push(AttachedProgram { source, program: *program, own, _link: link });
             }
             Err(error) if each_for_itself => {
                 failed.push(Failed { hook: program.hook.to_string(), reason: error.to_string() });
@@ -127,8 +138,8 @@ fn attach_program(ebpf: &mut Ebpf, btf: &Btf, program: &Program) -> Result<Link,
             let link = found.attach().and_then(|id| found.take_link(id));
             finish(link, || found.unload()).map(|link| Link::Tracepoint { _link: link })
         }
-        // The plan gave it a function.
-        Hook::LsmSlot(_) => Err(AttachError::NoLsmProgram),
+        // The plan gave the slot a function; probes have another way.
+        Hook::LsmSlot(_) | Hook::Multi(_) | Hook::Session(_) => Err(AttachError::NoLsmProgram),
         Hook::Kprobe(target) | Hook::Kretprobe(target) => {
             let found: &mut KProbe = found.try_into().map_err(AttachError::Load)?;
             found.load().map_err(AttachError::Load)?;
@@ -137,6 +148,19 @@ fn attach_program(ebpf: &mut Ebpf, btf: &Btf, program: &Program) -> Result<Link,
             Ok(Link::Kprobe { _link: link })
         }
     }
+}
+
+/// As [`attach_program`], for a probe without a breakpoint.
+fn attach_probe(
+    ebpf: &Ebpf,
+    object: &[u8],
+    name: &str,
+    when: When,
+    function: &str,
+) -> Result<(Option<OwnedFd>, Link), AttachError> {
+    let Probe { program, link } =
+        Probes::read(object, ebpf, |known| known == name)?.attach(name, when, function)?;
+    Ok((Some(program), Link::Probe { _link: link }))
 }
 
 /// Unloads a program that was loaded but could not be attached.
@@ -214,8 +238,12 @@ impl Programs {
     #[must_use]
     pub fn stats(&self) -> ProgramStats {
         ProgramStats::new(self.attached.iter().filter_map(|attached| {
-            let fd =
-                self.ebpf.program(attached.program.name)?.fd().ok()?.as_fd().try_clone_to_owned().ok()?;
+            let fd = match &attached.own {
+                Some(own) => own.try_clone().ok()?,
+                None => {
+                    self.ebpf.program(attached.program.name)?.fd().ok()?.as_fd().try_clone_to_owned().ok()?
+                }
+            };
             Some((attached.source, attached.program.name, fd))
         }))
     }

@@ -131,6 +131,14 @@ impl KernelTypes {
             .is_ok_and(|types| types.iter().any(|found| matches!(found, Type::Func(_))))
     }
 
+    /// The number in the BTF of a function that programs may call, if the kernel has it.
+    #[must_use]
+    pub fn function_id(&self, name: &str) -> Option<i32> {
+        let is_function = |id: &u32| matches!(self.btf.resolve_type_by_id(*id), Ok(Type::Func(_)));
+        let found = self.btf.resolve_ids_by_name(name).ok()?.into_iter().find(is_function)?;
+        i32::try_from(found).ok()
+    }
+
     /// The name of the function of this number in the BTF.
     #[must_use]
     pub fn function_name(&self, id: u32) -> Option<String> {

@@ -40,6 +40,12 @@ pub(super) const SOURCE: Source = Source {
     about: "AppArmor's DENIED, ALLOWED (complain) and KILLED",
     attachments: &[
         Attachment {
+            programs: &[Program { name: "apparmor_session", hook: Hook::Session("common_lsm_audit") }],
+            needs: NEEDS,
+            reads: READS,
+            caveat: None,
+        },
+        Attachment {
             programs: &[Program { name: "apparmor_fexit", hook: Hook::Fexit("common_lsm_audit") }],
             needs: NEEDS,
             reads: READS,

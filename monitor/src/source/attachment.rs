@@ -9,6 +9,10 @@ pub enum Hook {
     Fexit(&'static str),
     /// A tracepoint.
     Tracepoint(&'static str),
+    /// A function's entry, without being preempted.
+    Multi(&'static str),
+    /// A function's entry and exit, without being preempted.
+    Session(&'static str),
     /// A function's entry, by breakpoint.
     Kprobe(&'static str),
     /// A function's exit, by breakpoint.
@@ -24,6 +28,8 @@ impl std::fmt::Display for Hook {
             Self::Fentry(name) => write!(f, "fentry/{name}"),
             Self::Fexit(name) => write!(f, "fexit/{name}"),
             Self::Tracepoint(name) => write!(f, "tp_btf/{name}"),
+            Self::Multi(name) => write!(f, "kprobe.multi/{name}"),
+            Self::Session(name) => write!(f, "kprobe.session/{name}"),
             Self::Kprobe(name) => write!(f, "kprobe/{name}"),
             Self::Kretprobe(name) => write!(f, "kretprobe/{name}"),
             Self::LsmSlot(_) => f.write_str("fexit/bpf_lsm_*"),

@@ -28,6 +28,12 @@ pub(super) const SOURCE: Source = Source {
     about: "what IPE's policy refused, or would have",
     attachments: &[
         Attachment {
+            programs: &[Program { name: "ipe_kprobe", hook: Hook::Multi("ipe_audit_match") }],
+            needs: NEEDS,
+            reads: READS,
+            caveat: None,
+        },
+        Attachment {
             programs: &[Program { name: "ipe_fentry", hook: Hook::Fentry("ipe_audit_match") }],
             needs: NEEDS,
             reads: READS,

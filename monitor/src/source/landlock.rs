@@ -24,6 +24,26 @@ pub(super) const SOURCE: Source = Source {
     about: "Landlock denials",
     attachments: &[
         Attachment {
+            programs: &[Program { name: "landlock_kprobe", hook: Hook::Multi("landlock_log_denial") }],
+            needs: &[
+                "landlock_request_type",
+                "landlock_request_audit",
+                "landlock_request_access",
+                "landlock_request_access_size",
+                "landlock_subject_domain",
+                "landlock_domain_hierarchy",
+                "landlock_hierarchy_id",
+            ],
+            reads: &[
+                "landlock_request_",
+                "landlock_subject_",
+                "landlock_domain_",
+                "landlock_hierarchy_",
+                "landlock_log_",
+            ],
+            caveat: Some("does not say whether Landlock logs the denial"),
+        },
+        Attachment {
             programs: &[
                 Program { name: "landlock_access_fs", hook: Hook::Tracepoint("landlock_deny_access_fs") },
                 Program { name: "landlock_access_net", hook: Hook::Tracepoint("landlock_deny_access_net") },

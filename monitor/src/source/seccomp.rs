@@ -26,6 +26,12 @@ pub(super) const SOURCE: Source = Source {
     about: "system calls that seccomp refused, as far as the kernel logs them",
     attachments: &[
         Attachment {
+            programs: &[Program { name: "seccomp_kprobe", hook: Hook::Multi("audit_seccomp") }],
+            needs: &[],
+            reads: READS,
+            caveat: None,
+        },
+        Attachment {
             programs: &[Program { name: "seccomp_fentry", hook: Hook::Fentry("audit_seccomp") }],
             needs: &[],
             reads: READS,

@@ -21,6 +21,12 @@ pub(super) const SOURCE: Source = Source {
     about: "SELinux denials, enforcing and permissive",
     attachments: &[
         Attachment {
+            programs: &[Program { name: "selinux_session", hook: Hook::Session("common_lsm_audit") }],
+            needs: NEEDS,
+            reads: READS,
+            caveat: None,
+        },
+        Attachment {
             programs: &[Program { name: "selinux_fexit", hook: Hook::Fexit("common_lsm_audit") }],
             needs: NEEDS,
             reads: READS,

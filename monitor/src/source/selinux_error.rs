@@ -22,12 +22,27 @@ pub(super) const SOURCE: Source = Source {
     attachments: &[
         Attachment {
             programs: &[
+                Program { name: "selinux_error_kprobe", hook: Hook::Multi("audit_log_end") },
+                Program { name: "selinux_error_bounds", hook: Hook::Fexit("security_bounded_transition") },
+            ],
+            needs: NEEDS,
+            reads: READS,
+            caveat: None,
+        },
+        Attachment {
+            programs: &[
                 Program { name: "selinux_error_record", hook: Hook::Fentry("audit_log_end") },
                 Program { name: "selinux_error_bounds", hook: Hook::Fexit("security_bounded_transition") },
             ],
             needs: NEEDS,
             reads: READS,
             caveat: None,
+        },
+        Attachment {
+            programs: &[Program { name: "selinux_error_kprobe", hook: Hook::Multi("audit_log_end") }],
+            needs: &["audit_buffer_skb", "sk_buff_data", "sk_buff_len"],
+            reads: READS,
+            caveat: Some("from Linux 6.18 on, no bounded transitions"),
         },
         Attachment {
             programs: &[Program { name: "selinux_error_record", hook: Hook::Fentry("audit_log_end") }],

@@ -45,6 +45,25 @@ pub(super) const SOURCE: Source = Source {
     attachments: &[
         Attachment {
             programs: &[
+                Program {
+                    name: "selinux_silent_inode_session",
+                    hook: Hook::Session("selinux_inode_permission"),
+                },
+                Program { name: "selinux_silent_beside_session", hook: Hook::Session("avc_denied") },
+            ],
+            needs: NEEDS_OF_BOTH,
+            reads: reads![
+                "avc_denied_",
+                "av_decision_",
+                "avdc",
+                "cred_security_struct_",
+                "task_security",
+                "inode_security",
+            ],
+            caveat: Some(NO_OBJECT_BUT_INODES),
+        },
+        Attachment {
+            programs: &[
                 Program { name: "selinux_silent_inode_fexit", hook: Hook::Fexit("selinux_inode_permission") },
                 Program { name: "selinux_silent_beside_fexit", hook: Hook::Fexit("avc_denied") },
             ],

@@ -33,6 +33,12 @@ pub(super) const SOURCE: Source = Source {
     about: "what TOMOYO's policy refused, or would have",
     attachments: &[
         Attachment {
+            programs: &[Program { name: "tomoyo_kprobe", hook: Hook::Multi("tomoyo_write_log2") }],
+            needs: NEEDS,
+            reads: READS,
+            caveat: None,
+        },
+        Attachment {
             programs: &[Program { name: "tomoyo_fentry", hook: Hook::Fentry("tomoyo_write_log2") }],
             needs: NEEDS,
             reads: READS,

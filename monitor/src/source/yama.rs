@@ -20,6 +20,12 @@ pub(super) const SOURCE: Source = Source {
     about: "processes that Yama (kernel.yama.ptrace_scope) did not let be traced",
     attachments: &[
         Attachment {
+            programs: &[Program { name: "yama_kprobe", hook: Hook::Multi("report_access") }],
+            needs: &[],
+            reads: &[],
+            caveat: None,
+        },
+        Attachment {
             programs: &[Program { name: "yama_fentry", hook: Hook::Fentry("report_access") }],
             needs: &[],
             reads: &[],

@@ -1,0 +1,61 @@
+//! Programs that run at a function's entry and at its exit, without being preempted (`kprobe.session`).
+
+use aya_ebpf::{EbpfContext as _, programs::ProbeContext};
+use monitor_common::kfunc::{SESSION_COOKIE, SESSION_IS_RETURN};
+
+use crate::memory::Address;
+
+/// What a program that runs at the entry wants of the exit: 0 to run there.
+const RUN_AT_EXIT: u32 = 0;
+/// As above: not to.
+const NOT_AT_EXIT: u32 = 1;
+
+/// At the entry keeps the function's first argument; at the exit hands it on.
+#[inline(always)]
+pub fn at_exit(context: &ProbeContext, exit: impl FnOnce(Address)) -> u32 {
+    both(context, |context| context.arg::<u64>(0), |_context, data| exit(data))
+}
+
+/// At the entry keeps a word, if there is one; at the exit hands it on.
+#[inline(always)]
+pub fn both(
+    context: &ProbeContext,
+    entry: impl FnOnce(&ProbeContext) -> Option<u64>,
+    exit: impl FnOnce(&ProbeContext, u64),
+) -> u32 {
+    let kept = cookie(context);
+    if is_return(context) {
+        // SAFETY: the kernel keeps this word for the two runs.
+        exit(context, unsafe { *kept });
+        return RUN_AT_EXIT;
+    }
+    let Some(word) = entry(context) else { return NOT_AT_EXIT };
+    // SAFETY: as above.
+    unsafe { *kept = word };
+    RUN_AT_EXIT
+}
+
+/// Whether this is the exit: `bool bpf_session_is_return([void *ctx])` (`kernel/trace/bpf_trace.c`).
+#[inline(always)]
+fn is_return(context: &ProbeContext) -> bool {
+    let result: u64;
+    // SAFETY: user space makes this a call of the kernel's function, which takes the context or nothing.
+    unsafe {
+        core::arch::asm!("call {}", const SESSION_IS_RETURN, lateout("r0") result,
+            inlateout("r1") context.as_ptr() => _, lateout("r2") _, lateout("r3") _, lateout("r4") _, lateout("r5") _);
+    }
+    result & 1 != 0
+}
+
+/// The word that the exit sees as the entry left it: `__u64 *bpf_session_cookie([void *ctx])`
+/// (`kernel/trace/bpf_trace.c`).
+#[inline(always)]
+fn cookie(context: &ProbeContext) -> *mut u64 {
+    let word: *mut u64;
+    // SAFETY: as above.
+    unsafe {
+        core::arch::asm!("call {}", const SESSION_COOKIE, lateout("r0") word,
+            inlateout("r1") context.as_ptr() => _, lateout("r2") _, lateout("r3") _, lateout("r4") _, lateout("r5") _);
+    }
+    word
+}
