@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 mod config;
 pub mod enrich;
+mod heap;
 pub mod kernel;
 mod live;
 #[cfg(feature = "metrics")]

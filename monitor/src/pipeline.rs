@@ -1,10 +1,10 @@
 //! From the ring buffer to the outputs: read, decode, enrich, hand on. Nothing here waits for an output, and while
 //! events wait for names, the ring buffer is read on.
 
-use std::{io, ops::Deref, sync::Arc};
+use std::{io, ops::Deref, pin::Pin, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
     accounting::Tallies,
@@ -20,6 +20,10 @@ use crate::{
 /// Records handled before another task gets its turn, so that a flood of denials can't keep a signal waiting.
 const BATCH: usize = 256;
 
+/// How long records may come together before they are handled, when they come fast: within this time after the last wake-up.
+/// It bounds both the wake-ups, to 100 a second, and what a denial waits, which is nothing where they are few.
+const PACE: Duration = Duration::from_millis(10);
+
 /// Where records come from: the ring buffer, or a test.
 pub trait Records {
     /// Waits until there may be a record.
@@ -27,6 +31,16 @@ pub trait Records {
 
     /// The next record's bytes, if there is one; they are given back to the ring buffer when dropped.
     fn next(&mut self) -> Option<impl Deref<Target = [u8]>>;
+}
+
+impl<R: Records> Records for &mut R {
+    fn readable(&mut self) -> impl Future<Output = io::Result<()>> {
+        R::readable(self)
+    }
+
+    fn next(&mut self) -> Option<impl Deref<Target = [u8]>> {
+        R::next(self)
+    }
 }
 
 /// What counts events by their properties: the metrics.
@@ -134,6 +148,7 @@ impl<R: Records> Pipeline<R> {
     /// Handles records as they come, until `stop` is ready.
     pub async fn run<S: Future>(&mut self, stop: S) -> End<S::Output> {
         let mut stop = std::pin::pin!(stop);
+        let mut woken: Option<Instant> = None;
         loop {
             let until = self.handler.hold.until(&self.handler.enricher);
             tokio::select! {
@@ -144,6 +159,11 @@ impl<R: Records> Pipeline<R> {
                     if let Err(error) = readable {
                         return End::Failed(error);
                     }
+                    let due = woken.map_or_else(Instant::now, |woken| woken + PACE);
+                    if let Some(stopped) = self.let_come(due, stop.as_mut()).await {
+                        return End::Stopped(stopped);
+                    }
+                    woken = Some(Instant::now());
                 }
             }
             while self.batch() == BATCH {
@@ -154,6 +174,20 @@ impl<R: Records> Pipeline<R> {
                 }
             }
         }
+    }
+
+    /// Waits until records are due, or `stop` is ready. Events that wait for their names go on meanwhile.
+    async fn let_come<S: Future>(&mut self, due: Instant, mut stop: Pin<&mut S>) -> Option<S::Output> {
+        while Instant::now() < due {
+            let until = self.handler.hold.until(&self.handler.enricher);
+            tokio::select! {
+                biased;
+                stopped = &mut stop => return Some(stopped),
+                () = self.handler.enricher.progress(until) => self.handler.go_on(),
+                () = sleep_until(due) => {}
+            }
+        }
+        None
     }
 
     /// The outputs, to change them between two runs.
@@ -168,6 +202,7 @@ impl<R: Records> Pipeline<R> {
         let mut handler = self.handler;
         loop {
             handler.release(Instant::now());
+            handler.hub.flush();
             if handler.hold.is_empty() {
                 break;
             }
@@ -181,8 +216,7 @@ impl<R: Records> Pipeline<R> {
     fn batch(&mut self) -> usize {
         let now = Instant::now();
         self.handler.tables.clock.follow();
-        self.handler.enricher.take_answers();
-        self.handler.release(now);
+        self.handler.go_on();
         let mut count = 0;
         while count < BATCH
             && let Some(record) = self.records.next()
@@ -190,6 +224,7 @@ impl<R: Records> Pipeline<R> {
             self.handler.take(&record, now);
             count += 1;
         }
+        self.handler.hub.flush();
         if let Some(observer) = &self.handler.observer {
             observer.held(self.handler.hold.len());
         }
@@ -198,6 +233,13 @@ impl<R: Records> Pipeline<R> {
 }
 
 impl Handler {
+    /// Lets events go on whose names have come or are late.
+    fn go_on(&mut self) {
+        self.enricher.take_answers();
+        self.release(Instant::now());
+        self.hub.flush();
+    }
+
     /// Turns a record into an event, which goes on at once if it needs no name that is still to come, and if none waits
     /// before it.
     fn take(&mut self, record: &[u8], now: Instant) {
@@ -271,7 +313,7 @@ fn send(
 ) {
     let mut event: Event<'_> = event;
     enricher.complete(&mut event, now);
-    hub.send(&event);
+    hub.collect(&event);
     if let Some((observer, clock)) = observer {
         observer.observe(&event, clock.now());
     }

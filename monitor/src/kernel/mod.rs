@@ -41,6 +41,7 @@ pub use self::{
 };
 use self::{failure::AttachError, plan::Kernel, session::AttachedProgram};
 use crate::{
+    heap,
     privilege::{self, PrivilegeError, Privileged, Unprivileged},
     source::{self, Hook, Source},
 };
@@ -202,10 +203,17 @@ impl Report {
 ///
 /// If nothing at all can be watched; a source that can't be attached is only reported.
 pub fn attach(options: &Options) -> Result<Attached<Privileged>, KernelError> {
+    let attached = load_and_attach(options);
+    heap::give_back();
+    attached
+}
+
+fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelError> {
     if !privileged() {
         return Err(KernelError::NotPrivileged);
     }
     raise_memlock_limit();
+    heap::use_small_pages();
     let types = KernelTypes::from_file(types::VMLINUX)?;
     let modules = modules::active()?;
     let layout = types.layout();

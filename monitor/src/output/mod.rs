@@ -103,6 +103,8 @@ struct Inlet {
     filter: Option<Filter>,
     queue: mpsc::Sender<Bytes>,
     counts: Arc<OutputCounts>,
+    /// Lines that the queue is to get; none for an event that could not be encoded.
+    pending: Vec<Option<Bytes>>,
 }
 
 /// An output's end of its queue.
@@ -126,7 +128,13 @@ impl Hub {
         let (sender, queue) = mpsc::channel(capacity);
         let counts = Arc::new(OutputCounts::new(name.into(), capacity));
         let encoding = self.encoder.index(encoding);
-        self.outputs.push(Inlet { encoding, filter, queue: sender, counts: Arc::clone(&counts) });
+        self.outputs.push(Inlet {
+            encoding,
+            filter,
+            queue: sender,
+            counts: Arc::clone(&counts),
+            pending: Vec::new(),
+        });
         self.listed.set(&self.outputs);
         Lines { queue, counts }
     }
@@ -153,16 +161,27 @@ impl Hub {
 
     /// Hands an event to every output that wants it and has room.
     pub fn send(&mut self, event: &Event<'_>) {
+        self.collect(event);
+        self.flush();
+    }
+
+    /// Encodes an event for every output that wants it, which get it with the next [`Self::flush`].
+    pub fn collect(&mut self, event: &Event<'_>) {
         let Self { outputs, encoder, listed: _ } = self;
         encoder.forget();
         for output in outputs {
             if output.filter.as_ref().is_none_or(|filter| filter.matches(event)) {
-                output.send(encoder.encode(output.encoding, event));
+                output.pending.push(encoder.encode(output.encoding, event));
             } else {
                 output.counts.received.fetch_add(1, Relaxed);
                 output.counts.filtered.fetch_add(1, Relaxed);
             }
         }
+    }
+
+    /// Hands what was collected to the outputs that have room: all at once, so that each wakes once and not for each event.
+    pub fn flush(&mut self) {
+        self.outputs.iter_mut().for_each(Inlet::flush);
     }
 }
 
@@ -199,13 +218,14 @@ impl Encoder {
 }
 
 impl Inlet {
-    /// Hands a line on; none, if the event could not be encoded.
-    fn send(&self, line: Option<Bytes>) {
-        self.counts.received.fetch_add(1, Relaxed);
-        match line.map(|line| self.queue.try_send(line)) {
-            Some(Ok(())) => {}
-            Some(Err(TrySendError::Full(_))) => self.counts.lose(OutputLoss::QueueFull, 1),
-            Some(Err(TrySendError::Closed(_))) | None => self.counts.lose(OutputLoss::Failed, 1),
+    fn flush(&mut self) {
+        for line in self.pending.drain(..) {
+            self.counts.received.fetch_add(1, Relaxed);
+            match line.map(|line| self.queue.try_send(line)) {
+                Some(Ok(())) => {}
+                Some(Err(TrySendError::Full(_))) => self.counts.lose(OutputLoss::QueueFull, 1),
+                Some(Err(TrySendError::Closed(_))) | None => self.counts.lose(OutputLoss::Failed, 1),
+            }
         }
     }
 }

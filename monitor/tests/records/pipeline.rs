@@ -21,7 +21,10 @@ use monitor_common::{
     Capability, SourceId,
     chunk::{ChunkKind, FLAG_CUT},
 };
-use tokio::runtime;
+use tokio::{
+    runtime,
+    time::{Instant, sleep_until},
+};
 use zerocopy::FromZeros as _;
 
 use crate::support::{Builder, Bytes, tables};
@@ -49,6 +52,51 @@ impl Records for Memory {
     fn next(&mut self) -> Option<impl Deref<Target = [u8]>> {
         self.records.pop_front()
     }
+}
+
+/// A record every millisecond of the runtime's clock.
+struct Steady {
+    left: VecDeque<Instant>,
+    wakeups: usize,
+    longest_wait: Duration,
+}
+
+impl Records for Steady {
+    async fn readable(&mut self) -> io::Result<()> {
+        let Some(&first) = self.left.front() else { return pending().await };
+        sleep_until(first).await;
+        self.wakeups += 1;
+        Ok(())
+    }
+
+    fn next(&mut self) -> Option<impl Deref<Target = [u8]>> {
+        let now = Instant::now();
+        let due = self.left.pop_front_if(|due| *due <= now)?;
+        self.longest_wait = self.longest_wait.max(now - due);
+        Some(good())
+    }
+}
+
+#[test]
+fn records_that_come_fast_are_handled_together_and_none_waits_long() {
+    let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let start = Instant::now();
+        let left = (1..=1000).map(|after| start + Duration::from_millis(after)).collect();
+        let mut steady = Steady { left, wakeups: 0, longest_wait: Duration::ZERO };
+        let mut hub = Hub::default();
+        let mut lines = hub.add("lines", &Encoding::Line(Format::Json), None, 2000);
+        let mut pipeline = Pipeline::new(&mut steady, tables(), nameless(), hub);
+        let first = sleep_until(start + Duration::from_millis(2));
+        assert!(matches!(pipeline.run(first).await, End::Stopped(())));
+        assert!(lines.queue.try_recv().is_ok(), "the first waits for nothing");
+        let end = sleep_until(start + Duration::from_secs(2));
+        assert!(matches!(pipeline.run(end).await, End::Stopped(())));
+        assert_eq!(lines.queue.len(), 999);
+        drop(pipeline);
+        assert!(steady.wakeups <= 102, "{} wake-ups", steady.wakeups);
+        assert!(steady.longest_wait <= Duration::from_millis(11), "{:?}", steady.longest_wait);
+    });
 }
 
 fn good() -> Bytes {
