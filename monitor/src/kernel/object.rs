@@ -41,10 +41,10 @@ pub(super) fn resolve_calls(object: &mut [u64], id: impl Fn(&str) -> Option<i32>
 const HELPER: u8 = 0;
 /// Calls a function of the kernel: `BPF_PSEUDO_KFUNC_CALL`.
 const KFUNC: u8 = 2;
-/// `r0 = 0`: BPF_ALU64 | BPF_MOV | BPF_K.
+/// `r0 = 0`: `BPF_ALU64`, `BPF_MOV`, `BPF_K`.
 const NOTHING: u64 = 0xb7;
 
-/// The instruction `call`: BPF_JMP | BPF_CALL, both registers, an offset, and what is called.
+/// The instruction `call`: `BPF_JMP`, `BPF_CALL`, both registers, an offset, and what is called.
 fn call(kind: u8, what: i32) -> u64 {
     let [a, b, c, d] = what.to_le_bytes();
     u64::from_le_bytes([0x85, kind << 4, 0, 0, a, b, c, d])

@@ -2,7 +2,7 @@
 //!
 //! The kernel doesn't run a trampoline's program on a CPU on which it runs already, so a refused task that is preempted
 //! inside one costs the next task its denial. A probe on the function graph tracer runs with preemption off
-//! (`kprobe_multi_link_prog_run`, kernel/trace/bpf_trace.c; `ftrace_test_recursion_trylock`, include/linux/trace_recursion.h).
+//! (`kprobe_multi_link_prog_run`, `kernel/trace/bpf_trace.c`; `ftrace_test_recursion_trylock`, `include/linux/trace_recursion.h`).
 //!
 //! aya doesn't know this kind. So the object is read once more, with the maps that aya made.
 
@@ -133,10 +133,10 @@ impl Probes {
         attributes.log_level = 1;
         attributes.log_len = count(log.len());
         attributes.log = log.as_mut_ptr() as u64;
-        bpf(Command::ProgLoad, &attributes).or_else(|_error| {
+        bpf(Command::ProgLoad, &attributes).map_err(|_error| {
             let len = log.iter().position(|byte| *byte == 0).unwrap_or(log.len());
             let log = VerifierLog::new(String::from_utf8_lossy(&log[..len]).into_owned());
-            Err(AttachError::Load(ProgramError::LoadError { io_error: error, verifier_log: log }))
+            AttachError::Load(ProgramError::LoadError { io_error: error, verifier_log: log })
         })
     }
 }
@@ -149,14 +149,14 @@ fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
 
 /// The descriptor of a map.
 fn fd(map: &Map) -> Option<RawFd> {
-    let map = match map {
-        Map::Array(map)
-        | Map::HashMap(map)
-        | Map::LruHashMap(map)
-        | Map::PerCpuArray(map)
-        | Map::PerCpuHashMap(map)
-        | Map::RingBuf(map) => map,
-        _ => return None,
+    let (Map::Array(map)
+    | Map::HashMap(map)
+    | Map::LruHashMap(map)
+    | Map::PerCpuArray(map)
+    | Map::PerCpuHashMap(map)
+    | Map::RingBuf(map)) = map
+    else {
+        return None;
     };
     Some(map.fd().as_fd().as_raw_fd())
 }

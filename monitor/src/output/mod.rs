@@ -159,7 +159,7 @@ impl Hub {
         self.listed.set(&self.outputs);
     }
 
-    /// Hands an event to every output that wants it and has room.
+    /// Hands an event to every output that wants it and has room, at once.
     pub fn send(&mut self, event: &Event<'_>) {
         self.collect(event);
         self.flush();
@@ -218,15 +218,21 @@ impl Encoder {
 }
 
 impl Inlet {
-    fn flush(&mut self) {
-        for line in self.pending.drain(..) {
-            self.counts.received.fetch_add(1, Relaxed);
-            match line.map(|line| self.queue.try_send(line)) {
-                Some(Ok(())) => {}
-                Some(Err(TrySendError::Full(_))) => self.counts.lose(OutputLoss::QueueFull, 1),
-                Some(Err(TrySendError::Closed(_))) | None => self.counts.lose(OutputLoss::Failed, 1),
-            }
+    /// Hands a line on; none, if the event could not be encoded.
+    fn send(&self, line: Option<Bytes>) {
+        self.counts.received.fetch_add(1, Relaxed);
+        match line.map(|line| self.queue.try_send(line)) {
+            Some(Ok(())) => {}
+            Some(Err(TrySendError::Full(_))) => self.counts.lose(OutputLoss::QueueFull, 1),
+            Some(Err(TrySendError::Closed(_))) | None => self.counts.lose(OutputLoss::Failed, 1),
         }
+    }
+
+    /// Hands on what was collected.
+    fn flush(&mut self) {
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.drain(..).for_each(|line| self.send(line));
+        self.pending = pending;
     }
 }
 
