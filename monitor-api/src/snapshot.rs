@@ -92,13 +92,16 @@ impl SourceState {
     }
 }
 
-/// A source's balance: `seen = emitted + own + lost + pending`.
+/// A source's balance: `seen = emitted + folded + own + lost + pending`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountNow {
     /// Denials that reached the source.
     pub seen: u64,
     /// Events that they became.
     pub emitted: u64,
+    /// Repeats of denials, of which events have the count.
+    #[serde(default)]
+    pub folded: u64,
     /// Denials of denyd's own, which are not handed on.
     pub own: u64,
     /// Denials that became none, by reason.
@@ -107,6 +110,9 @@ pub struct AccountNow {
     pub pending: u64,
     /// Runs that the kernel skipped, of a source that runs for grants too.
     pub unexamined: u64,
+    /// Denials, not lost, whose repeats could not be folded: no slot was free.
+    #[serde(default)]
+    pub unfolded: u64,
     /// Events in which a string or path is not whole.
     pub cut: u64,
     /// Events of which a part could not be read.

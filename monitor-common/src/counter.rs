@@ -1,7 +1,7 @@
 //! The counters that programs keep for each source, one row a CPU.
 //!
 //! User space maps them and adds the rows up. The accounting identity: for each source,
-//! `Seen = Submitted + RingFull + Unreadable + NoBuffer`; what happens after submission is user space's to count.
+//! `Seen = Submitted + Folded + RingFull + Unreadable + NoBuffer`; what happens after submission is user space's to count.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -27,10 +27,14 @@ pub enum Counter {
     Unreadable = 6,
     /// Lost: all of the CPU's [`crate::BUFFERS`] were in use.
     NoBuffer = 7,
+    /// Repeats of a denial, counted in its [`crate::fold::Slot`].
+    Folded = 8,
+    /// Records, not lost, of denials whose repeats could not be folded: no slot was free.
+    NoSlot = 9,
 }
 
 /// How many counters a source has, rounded up so that a row is a whole number of cache lines.
-pub const COUNTERS: usize = 8;
+pub const COUNTERS: usize = 16;
 
 /// Rows of a table of counters: one for each source, rounded up so that a mask bounds an index.
 pub const ROWS: usize = SourceId::ALL.len().next_power_of_two();

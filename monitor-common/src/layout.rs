@@ -489,6 +489,9 @@ settings! {
     vm_enough_memory: u64;
     /// Where its code ends.
     vm_enough_memory_end: u64;
+    /// What the keys of folded denials are mixed with, so that nobody can make two denials have one: a random number, not
+    /// 0. 0: denials are not folded.
+    fold_secret: u64;
     /// `selinux_blob_sizes.lbs_cred`: where SELinux's part of `cred->security` starts, plus 1.
     selinux_cred_blob_plus_one: u32;
     /// `selinux_blob_sizes.lbs_inode`: where SELinux's part of `inode->i_security` starts, plus 1.
@@ -513,6 +516,10 @@ settings! {
     silent: u32;
     /// 1: report the task's stacks, too.
     stack: u32;
+    /// 1: the repeats of each process are folded for themselves.
+    fold_by_process: u32;
+    /// Slots for folded denials, less one; their number is a power of two.
+    fold_slots_mask: u32;
 }
 
 const _: () = assert!(size_of::<Layout>() == ENTRIES.len() * size_of::<u32>(), "one u32 for each entry");

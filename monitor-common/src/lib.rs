@@ -12,6 +12,7 @@
 mod bpf_lsm;
 pub mod chunk;
 pub mod counter;
+pub mod fold;
 mod ipe;
 pub mod kfunc;
 pub mod layout;

@@ -7,7 +7,7 @@ use crate::Object;
 
 /// The version of this contract, in [`Head::abi`]: it is incremented when a record of the version before would be read
 /// wrongly.
-pub const ABI: u8 = 1;
+pub const ABI: u8 = 2;
 
 /// Facts about a record, in [`Head::flags`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -109,6 +109,8 @@ pub struct Head {
     pub time: u64,
     /// Members of `task` that could not be read: [`TaskField::bit`]s.
     pub missing: u64,
+    /// What the denial has in common with its repeats ([`crate::fold`]); 0 if they are not folded.
+    pub fold: u64,
     /// The running task.
     pub task: Task,
 }

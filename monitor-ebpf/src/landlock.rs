@@ -38,7 +38,7 @@ pub fn landlock_access_fs(context: BtfTracePointContext) -> i32 {
         body.blocked = follow(blockers, layout!(landlock_blockers_access)) & 0xffff_ffff;
         body.object.kind = ObjectKind::Path as u8;
         object::path_object::<Landlock>(&mut record, word_of(&context, 4));
-        finish::submit(record);
+        submit(record, word_of(&context, 0));
     }
     0
 }
@@ -58,7 +58,7 @@ pub fn landlock_access_net(context: BtfTracePointContext) -> i32 {
             // Bind accesses are the even bits (`LANDLOCK_ACCESS_NET_BIND_TCP` is 1 << 0), connects and sends the odd.
             object::socket_address::<Landlock>(&mut record, address, len, blocked & 0b0101 != 0);
         }
-        finish::submit(record);
+        submit(record, word_of(&context, 0));
     }
     0
 }
@@ -73,7 +73,7 @@ pub fn landlock_ptrace(context: BtfTracePointContext) -> i32 {
         }
         record.object::<Landlock>().kind = ObjectKind::Task as u8;
         object::target_task::<Landlock>(&mut record, word_of(&context, 4));
-        finish::submit(record);
+        submit(record, word_of(&context, 0));
     }
     0
 }
@@ -87,7 +87,7 @@ pub fn landlock_scope_signal(context: BtfTracePointContext) -> i32 {
         object.kind = ObjectKind::Task as u8;
         object.number = word_of(&context, 5) as u32;
         object::target_task::<Landlock>(&mut record, word_of(&context, 4));
-        finish::submit(record);
+        submit(record, word_of(&context, 0));
     }
     0
 }
@@ -99,7 +99,7 @@ pub fn landlock_scope_unix(context: BtfTracePointContext) -> i32 {
     if let Some(mut record) = traced(LandlockRequest::ScopeAbstractUnixSocket, &context) {
         record.object::<Landlock>().kind = ObjectKind::Net as u8;
         object::socket::<Landlock>(&mut record, word_of(&context, 4));
-        finish::submit(record);
+        submit(record, word_of(&context, 0));
     }
     0
 }
@@ -136,8 +136,14 @@ fn traced(request: LandlockRequest, context: &BtfTracePointContext) -> Option<Re
     body.same_exec = same_exec as u32;
     body.logged = logged as u32;
     body.domain_is_exact = 1;
-    domains(&mut record, word_of(context, 0));
     Some(record)
+}
+
+/// Hands the record on, with the denying domain and its parents: each sandbox has domains of its own, and they don't make
+/// a denial another one.
+#[inline(always)]
+fn submit(record: Record, hierarchy: Address) {
+    finish::submit_with(record, |record| domains(record, hierarchy));
 }
 
 /// Appends the ids of a domain and its parents.
@@ -199,7 +205,7 @@ fn denied(subject: Address, request: Address) {
         }
         record.body::<Landlock>().logged = logged;
         logged_denial(&mut record, request, &denier);
-        finish::submit(record);
+        submit(record, denier.hierarchy);
     }
 }
 
@@ -210,7 +216,6 @@ fn logged_denial(record: &mut Record, request: Address, denier: &Denier) {
     body.blocked = denier.blocked;
     body.same_exec = denier.same_exec;
     body.domain_is_exact = u32::from(denier.layer != 0);
-    domains(record, denier.hierarchy);
     if known!(landlock_request_audit) {
         object::describe::<Landlock>(record, request + u64::from(layout!(landlock_request_audit)), false);
     }

@@ -29,6 +29,7 @@ mod call;
 mod callers;
 mod capability;
 mod finish;
+mod fold;
 mod interface;
 mod ipe;
 mod label;

@@ -17,7 +17,7 @@ use monitor_common::{
 };
 
 use crate::{
-    log,
+    fold, log,
     memory::{Address, Fault},
     repeat::{Next, Step, repeat},
 };
@@ -169,6 +169,30 @@ impl Record {
     fn base(&mut self) -> *mut u8 {
         // SAFETY: a field of the buffer.
         unsafe { (&raw mut (*self.buffer).bytes).cast() }
+    }
+
+    /// Which source's it is.
+    #[inline(always)]
+    pub fn source(&self) -> SourceId {
+        self.source
+    }
+
+    /// How many words are used so far; what is behind its end in the last of them is zeroed.
+    #[inline(always)]
+    pub fn close_words(&mut self) -> u64 {
+        let used = self.used();
+        let end = bounded::<{ RECORD_SIZE - 8 }>(used) as usize;
+        // SAFETY: within the record.
+        unsafe { self.base().add(end).cast::<u64>().write_unaligned(0) };
+        used.div_ceil(8)
+    }
+
+    /// One of its words.
+    #[inline(always)]
+    pub fn word(&mut self, index: u64) -> u64 {
+        let index = bounded::<{ RECORD_SIZE / 8 - 1 }>(index) as usize;
+        // SAFETY: within the record. Volatile, since it was written that way.
+        unsafe { (&raw mut (*self.buffer).bytes).cast::<u64>().add(index).read_volatile() }
     }
 
     /// Bytes that are used so far.
@@ -481,7 +505,7 @@ impl Record {
         head.abi = ABI;
         // SAFETY: the helper has no preconditions.
         head.cpu = unsafe { generated::bpf_get_smp_processor_id() } as u16;
-        let (flags, missing, size) = (head.flags, head.missing, head.size);
+        let (flags, missing, size, fold) = (head.flags, head.missing, head.size, head.fold);
         let len = bounded::<RECORD_SIZE>(size.into());
         // SAFETY: the buffer has as many bytes, and nothing else refers to it.
         let bytes = unsafe { core::slice::from_raw_parts(self.base(), len as usize) };
@@ -492,6 +516,7 @@ impl Record {
         }
         log::submitted(source, size.into());
         count(source, Counter::Submitted);
+        fold::open(source, fold);
         if flags.contains(Flags::FAULT) {
             count(source, Counter::ReadFault);
             log::unreadable(source, missing);
@@ -505,18 +530,27 @@ impl Record {
 /// Claims one of this CPU's buffers.
 #[inline(always)]
 fn free_buffer() -> Option<*mut Buffer> {
+    RECORDS.get_ptr_mut(claim_buffer())
+}
+
+/// Claims one of this CPU's buffers, and gives its number; one that no buffer has, if all are in use.
+///
+/// A function of its own, that gives a number: the verifier then follows what comes after it once, and not for each buffer.
+#[inline(never)]
+fn claim_buffer() -> u32 {
     // SAFETY: the helper has no preconditions.
     let first = unsafe { generated::bpf_get_smp_processor_id() } * BUFFERS;
-    for index in first..first + BUFFERS {
-        let buffer = RECORDS.get_ptr_mut(index)?;
+    // Counted from 0, so that the verifier sees the end.
+    for place in 0..BUFFERS {
+        let Some(buffer) = RECORDS.get_ptr_mut(first + place) else { break };
         claim(buffer, 1);
         // SAFETY: a field of the buffer. Volatile, since the claim is not the compiler's.
         if unsafe { (&raw const (*buffer).claims).read_volatile() } == 1 {
-            return Some(buffer);
+            return first + place;
         }
         claim(buffer, -1);
     }
-    None
+    u32::MAX
 }
 
 /// Reads a member of a kernel object to a place in the record. Returns 1 if it can't be read, else 0: a number and not a

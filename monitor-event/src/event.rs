@@ -10,12 +10,13 @@
 mod schema;
 mod stack;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, num::NonZeroU64};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::stack::{Frame, Stack};
+pub use crate::fingerprint::Fingerprint;
 
 /// Schema version. Incremented when a field changes its name or meaning, not when one is added.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -45,6 +46,23 @@ pub struct Event<'a> {
     pub verdict: Option<Verdict>,
     /// True if the policy asked for no log, so that audit never shows it.
     pub silent: bool,
+    /// What makes it the same as others, whenever and on whatever host they happen: see [`crate::fingerprint`]. Absent
+    /// for [`Kind::Policy`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// How many denials this event stands for: repeats of one that was reported before, whose process, object and all the
+    /// rest it shows. Absent for a denial itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<NonZeroU64>,
+    /// When the first of these repeats was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Timestamp>,
+    /// When the last of them was, as [`Self::time`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
+    /// Process ids of the first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pids: Vec<u32>,
     /// What was asked for, in the module's own terms.
     pub action: Action<'a>,
     /// What changed in the module's policy, for [`Kind::Policy`].

@@ -3,6 +3,7 @@
 
 pub mod event;
 pub mod filter;
+pub mod fingerprint;
 pub mod format;
 pub mod names;
 pub mod nearest;

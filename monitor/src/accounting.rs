@@ -1,6 +1,6 @@
 //! Where every denial went.
 //!
-//! For each source, at any time: `seen = emitted + own + lost{reason}`. `seen` is counted in the kernel before anything can
+//! For each source, at any time: `seen = emitted + folded + own + lost{reason}`. `seen` is counted in the kernel before anything can
 //! fail, the losses where they happen, and `emitted` when an event goes to the outputs; so an [`Account`] that doesn't
 //! balance shows a loss that nobody counted. While records are under way it doesn't either: the difference is what the
 //! ring buffer holds.
@@ -25,6 +25,8 @@ pub struct KernelCounts {
     pub unreadable: u64,
     /// Denials lost because too many programs were at work on the CPU.
     pub no_buffer: u64,
+    /// Records, not lost, of denials whose repeats could not be folded.
+    pub unfolded: u64,
     /// Runs that the kernel skipped because the same program was already running on that CPU.
     pub recursion_misses: u64,
     /// Records, not lost, in which a string or path did not fit whole.
@@ -38,6 +40,8 @@ pub struct KernelCounts {
 pub struct Tally {
     /// Events handed to the outputs.
     pub emitted: u64,
+    /// Repeats, of which events handed to the outputs have the count.
+    pub folded: u64,
     /// Records that could not be decoded.
     pub undecodable: u64,
     /// Denials of denyd's own, which are not handed on: an output that is refused something would feed itself.
@@ -48,6 +52,7 @@ pub struct Tally {
 #[derive(Debug, Default)]
 pub struct Tallies {
     emitted: [AtomicU64; SourceId::ALL.len()],
+    folded: [AtomicU64; SourceId::ALL.len()],
     undecodable: [AtomicU64; SourceId::ALL.len()],
     own: [AtomicU64; SourceId::ALL.len()],
     unattributed: AtomicU64,
@@ -58,7 +63,12 @@ impl Tallies {
     #[must_use]
     pub fn by_source(&self, source: SourceId) -> Tally {
         let read = |counts: &[AtomicU64]| counts[source as usize].load(Relaxed);
-        Tally { emitted: read(&self.emitted), undecodable: read(&self.undecodable), own: read(&self.own) }
+        Tally {
+            emitted: read(&self.emitted),
+            folded: read(&self.folded),
+            undecodable: read(&self.undecodable),
+            own: read(&self.own),
+        }
     }
 
     /// Records too damaged to determine their source.
@@ -71,12 +81,18 @@ impl Tallies {
         self.emitted[source as usize].fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn own(&self, source: SourceId) {
-        self.own[source as usize].fetch_add(1, Relaxed);
+    pub(crate) fn folded(&self, source: SourceId, count: u64) {
+        self.folded[source as usize].fetch_add(count, Relaxed);
     }
 
-    pub(crate) fn undecodable(&self, source: Option<SourceId>) {
-        source.map_or(&self.unattributed, |source| &self.undecodable[source as usize]).fetch_add(1, Relaxed);
+    pub(crate) fn own(&self, source: SourceId, count: u64) {
+        self.own[source as usize].fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn undecodable(&self, source: Option<SourceId>, count: u64) {
+        source
+            .map_or(&self.unattributed, |source| &self.undecodable[source as usize])
+            .fetch_add(count, Relaxed);
     }
 }
 
@@ -122,6 +138,8 @@ pub struct Account {
     pub seen: u64,
     /// Events handed to the outputs.
     pub emitted: u64,
+    /// Repeats of denials, of which events have the count.
+    pub folded: u64,
     /// Denials of denyd's own, which are not handed on.
     pub own: u64,
     /// Denials that became no event, by reason.
@@ -129,6 +147,8 @@ pub struct Account {
     /// Runs that the kernel skipped of a source whose programs run for grants too: what was decided in them, mostly to
     /// grant, is not known, so they are neither seen nor lost.
     pub unexamined: u64,
+    /// Denials, not lost, whose repeats could not be folded: no slot was free.
+    pub unfolded: u64,
     /// Events in which a string or path is not whole.
     pub cut: u64,
     /// Events of which a part could not be read.
@@ -147,6 +167,7 @@ impl Account {
             // A run that the kernel skipped did not get as far as to count itself.
             seen: kernel.seen + missed,
             emitted: user.emitted,
+            folded: user.folded,
             own: user.own,
             lost: [
                 (Loss::RingFull, kernel.ring_full),
@@ -156,6 +177,7 @@ impl Account {
                 (Loss::Undecodable, user.undecodable),
             ],
             unexamined,
+            unfolded: kernel.unfolded,
             cut: kernel.cut,
             read_faults: kernel.read_faults,
         }
@@ -167,11 +189,12 @@ impl Account {
         self.lost.iter().map(|(_, count)| count).sum()
     }
 
-    /// `seen - emitted - own - lost`: 0 once nothing is under way.
+    /// `seen - emitted - folded - own - lost`: 0 once nothing is under way.
     #[must_use]
     pub fn difference(&self) -> i128 {
         i128::from(self.seen)
             - i128::from(self.emitted)
+            - i128::from(self.folded)
             - i128::from(self.own)
             - i128::from(self.lost_in_all())
     }
@@ -181,11 +204,15 @@ impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = source::by_id(self.source).name;
         write!(f, "{name}: seen {}, emitted {}, ", self.seen, self.emitted)?;
+        if self.folded != 0 {
+            write!(f, "folded {}, ", self.folded)?;
+        }
         write_lost(f, self.lost.iter().map(|&(loss, count)| (loss.name(), count)))?;
         for (name, count) in [
             ("denyd's own", self.own.into()),
             ("unaccounted for", self.difference()),
             ("not examined", self.unexamined.into()),
+            ("not folded", self.unfolded.into()),
             ("cut", self.cut.into()),
             ("read faults", self.read_faults.into()),
         ] {
@@ -226,7 +253,7 @@ mod tests {
         let account = Account::new(
             SourceId::Selinux,
             &kernel(10, 2, 0, 1),
-            &Tally { emitted: 7, undecodable: 1, own: 0 },
+            &Tally { emitted: 7, undecodable: 1, ..Tally::default() },
         );
         assert_eq!(
             account.to_string(),
@@ -249,7 +276,7 @@ mod tests {
         let account = Account::new(
             SourceId::Landlock,
             &kernel(10, 0, 0, 0),
-            &Tally { emitted: 8, undecodable: 0, own: 1 },
+            &Tally { emitted: 8, own: 1, ..Tally::default() },
         );
         assert_eq!(
             account.to_string(),
@@ -266,12 +293,13 @@ mod tests {
             recursion in 0..u64::from(u32::MAX),
             undecodable in 0..u64::from(u32::MAX),
             own in 0..u64::from(u32::MAX),
+            folded in 0..u64::from(u32::MAX),
         ) {
             let seen = emitted + ring_full + unreadable + undecodable + own;
             let kernel = kernel(seen, ring_full, unreadable, recursion);
-            let account = Account::new(SourceId::Apparmor, &kernel, &Tally { emitted, undecodable, own });
+            let account = Account::new(SourceId::Apparmor, &kernel, &Tally { emitted, folded, undecodable, own });
             prop_assert_eq!(account.difference(), 0);
-            prop_assert_eq!(account.seen, account.emitted + account.own + account.lost_in_all());
+            prop_assert_eq!(account.seen, account.emitted + account.folded + account.own + account.lost_in_all());
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 mod config;
 pub mod enrich;
+pub mod fold;
 mod heap;
 pub mod kernel;
 mod live;

@@ -80,10 +80,12 @@ impl Live {
         AccountNow {
             seen: account.seen,
             emitted: account.emitted,
+            folded: account.folded,
             own: account.own,
             lost: account.lost.iter().map(|&(loss, count)| lost(loss.name(), count)).collect(),
             pending: u64::try_from(account.difference()).unwrap_or(0),
             unexamined: account.unexamined,
+            unfolded: account.unfolded,
             cut: account.cut,
             read_faults: account.read_faults,
         }

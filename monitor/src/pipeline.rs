@@ -1,7 +1,7 @@
 //! From the ring buffer to the outputs: read, decode, enrich, hand on. Nothing here waits for an output, and while
 //! events wait for names, the ring buffer is read on.
 
-use std::{io, ops::Deref, pin::Pin, sync::Arc, time::Duration};
+use std::{io, num::NonZeroU64, ops::Deref, pin::Pin, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     enrich::{self, Enricher, hold::Hold},
     event::{Event, Module},
+    fold::{Folding, Repeats, Slots},
     format,
     output::Hub,
     record,
@@ -72,6 +73,7 @@ struct Handler {
     tables: Tables,
     enricher: Enricher,
     hold: Hold,
+    folding: Option<Folding>,
     hub: Hub,
     observer: Option<Box<dyn Observe>>,
     tallies: Arc<Tallies>,
@@ -124,6 +126,7 @@ impl<R: Records> Pipeline<R> {
             tables,
             enricher,
             hold: Hold::default(),
+            folding: None,
             hub,
             observer: None,
             tallies: Arc::default(),
@@ -139,6 +142,13 @@ impl<R: Records> Pipeline<R> {
         self
     }
 
+    /// The same, whose records' repeats are counted in these slots, and reported when this time has passed since the first.
+    #[must_use]
+    pub fn folding(mut self, slots: impl Slots + Send + 'static, window: Duration) -> Self {
+        self.handler.folding = Some(Folding::new(slots, window));
+        self
+    }
+
     /// What is counted, by source, while it runs.
     #[must_use]
     pub fn tallies(&self) -> Arc<Tallies> {
@@ -150,7 +160,7 @@ impl<R: Records> Pipeline<R> {
         let mut stop = std::pin::pin!(stop);
         let mut woken: Option<Instant> = None;
         loop {
-            let until = self.handler.hold.until(&self.handler.enricher);
+            let until = self.handler.until();
             tokio::select! {
                 biased;
                 stopped = &mut stop => return End::Stopped(stopped),
@@ -179,7 +189,7 @@ impl<R: Records> Pipeline<R> {
     /// Waits until records are due, or `stop` is ready. Events that wait for their names go on meanwhile.
     async fn let_come<S: Future>(&mut self, due: Instant, mut stop: Pin<&mut S>) -> Option<S::Output> {
         while Instant::now() < due {
-            let until = self.handler.hold.until(&self.handler.enricher);
+            let until = self.handler.until();
             tokio::select! {
                 biased;
                 stopped = &mut stop => return Some(stopped),
@@ -200,6 +210,7 @@ impl<R: Records> Pipeline<R> {
     pub async fn finish(mut self) -> Done {
         while self.batch() > 0 {}
         let mut handler = self.handler;
+        handler.end_windows();
         loop {
             handler.release(Instant::now());
             handler.hub.flush();
@@ -235,17 +246,61 @@ impl<R: Records> Pipeline<R> {
 impl Handler {
     /// Lets events go on whose names have come or are late.
     fn go_on(&mut self) {
+        let now = Instant::now();
         self.enricher.take_answers();
-        self.release(Instant::now());
+        self.release(now);
+        while let Some((record, repeats)) =
+            self.folding.as_mut().and_then(|folding| folding.next_repeated(now))
+        {
+            self.send_repeats(&record, &repeats, now);
+        }
         self.hub.flush();
+    }
+
+    /// When something is due, whatever comes: a name, or the end of a window.
+    fn until(&self) -> Option<Instant> {
+        let held = self.hold.until(&self.enricher);
+        let folded = self.folding.as_ref().and_then(Folding::until);
+        held.into_iter().chain(folded).min()
+    }
+
+    /// Reports all repeats that were counted, since no more are.
+    fn end_windows(&mut self) {
+        while let Some((record, repeats)) = self.folding.as_mut().and_then(Folding::last_repeated) {
+            self.send_repeats(&record, &repeats, Instant::now());
+        }
+    }
+
+    /// Sends the event of a denial's repeats. It doesn't wait for names: those of the denial itself have come by now.
+    fn send_repeats(&mut self, record: &[u8], repeats: &Repeats, now: Instant) {
+        let Self { tables, enricher, hub, observer, tallies, own, .. } = self;
+        match (record::source_of(record), source::decode(record, tables)) {
+            (Some(source), Ok(event)) if own.is(&event) => tallies.own(source, repeats.count),
+            (Some(source), Ok(mut event)) => {
+                event.count = NonZeroU64::new(repeats.count);
+                event.time = tables.clock.time_of_day(repeats.last);
+                event.first = Some(tables.clock.time_of_day(repeats.first));
+                event.last = Some(event.time);
+                event.pids.clone_from(&repeats.pids);
+                // That is the first denial's.
+                event.audit = None;
+                let observer = observer.as_deref_mut().map(|observer| (observer, &tables.clock));
+                enrich::located(event, |event| send(event, enricher, now, hub, observer));
+                tallies.folded(source, repeats.count);
+            }
+            (source, _) => tallies.undecodable(source, repeats.count),
+        }
     }
 
     /// Turns a record into an event, which goes on at once if it needs no name that is still to come, and if none waits
     /// before it.
     fn take(&mut self, record: &[u8], now: Instant) {
-        let Self { tables, enricher, hold, hub, observer, tallies, own } = self;
+        let Self { tables, enricher, hold, folding, hub, observer, tallies, own } = self;
+        if let Some(folding) = folding {
+            folding.take(record, now);
+        }
         match (record::source_of(record), source::decode(record, tables)) {
-            (Some(source), Ok(event)) if own.is(&event) => tallies.own(source),
+            (Some(source), Ok(event)) if own.is(&event) => tallies.own(source, 1),
             (Some(source), Ok(event)) => enrich::located(event, |event| {
                 let wanted = enricher.want(&event, now);
                 if wanted.is_empty() && hold.is_empty() {
@@ -263,10 +318,10 @@ impl Handler {
             }),
             (source, Err(error)) => {
                 tracing::debug!(?source, %error, "a record could not be decoded");
-                tallies.undecodable(source);
+                tallies.undecodable(source, 1);
             }
             // A record that decodes has a source.
-            (None, Ok(_)) => tallies.undecodable(None),
+            (None, Ok(_)) => tallies.undecodable(None, 1),
         }
         if hold.is_full() {
             self.release_first(now);
@@ -298,7 +353,7 @@ impl Handler {
                 tallies.emitted(source);
             }
             // It was decoded once, so it is again.
-            (source, _) => tallies.undecodable(source),
+            (source, _) => tallies.undecodable(source, 1),
         }
     }
 }

@@ -183,6 +183,7 @@ fn watch(task: &Task) -> Result<(), Failure> {
             silent: task.silent,
             stack: false,
             ring_size: Config::default().ring_size,
+            fold: None,
         })?;
         // Before any thread is started.
         serve(attached.give_up_privileges()?, listener, history).await

@@ -8,7 +8,7 @@ use tokio::runtime;
 
 use super::{failure::Failure, print};
 use crate::{
-    config::RING_MIN,
+    config::{Fold, RING_MIN},
     kernel::{self, KernelError, Report, SourceReport, State},
     source, text,
 };
@@ -48,6 +48,7 @@ impl Check {
             silent: true,
             stack: false,
             ring_size: RING_MIN,
+            fold: Fold::default().options(),
         };
         match kernel::attach(&options) {
             Ok(attached) => self.print(attached.report()),

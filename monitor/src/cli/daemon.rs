@@ -101,7 +101,7 @@ impl Daemon {
         opened: Opened,
     ) -> Result<Self, Failure> {
         tracing::debug!(status = %attached.privileges().status, "privileges are given up");
-        let Parts { reader, counters, facts, report, programs } = attached.into_parts();
+        let Parts { reader, counters, slots, facts, report, programs } = attached.into_parts();
         let mut hub = Hub::default();
         let mut outputs = Outputs::default();
         outputs.set(&config.outputs, &mut hub)?;
@@ -113,6 +113,10 @@ impl Daemon {
         let lines =
             opened.tail.map(|tail| (tail, hub.add("tail", &Encoding::Line(Format::Json), None, TAIL_QUEUE)));
         let pipeline = Pipeline::new(reader, facts.tables(), enricher, hub);
+        let pipeline = match slots {
+            Some(slots) => pipeline.folding(slots, config.fold.window),
+            None => pipeline,
+        };
         let live = Arc::new(Live {
             started: Timestamp::now(),
             report: report.clone(),

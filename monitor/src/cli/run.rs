@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{
-        self, Choice, Config,
+        self, Choice, Config, FoldKey,
         metrics::{DEFAULT_ADDRESS, parse_address},
     },
     enrich::runtime::Socket,
@@ -30,6 +30,7 @@ Examples:
   denyd run --source landlock >denials.jsonl   only Landlock, into a file
   denyd run --filter 'process.comm == \"nginx\" && object.path.startsWith(\"/srv/\")'
                                                only denials of nginx in /srv
+  denyd run --no-fold                          every repeat of a denial as an event of its own
   denyd run --runtime-socket cri:/run/containerd/containerd.sock
                                                also names of containers and pods
   denyd run --metrics                          also metrics, on 127.0.0.1:9934
@@ -72,6 +73,19 @@ pub(super) struct Run {
     /// Size of the ring buffer between the kernel and denyd: a power of two, at least 64K. [default: 4M]
     #[arg(long, value_name = "BYTES", value_parser = config::parse_ring_size)]
     ring_size: Option<u32>,
+
+    /// Report every repeat of a denial as an event of its own, instead of counting them in the kernel.
+    #[arg(long)]
+    no_fold: bool,
+
+    /// How long repeats of a denial are counted before they are reported as one event. [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = config::parse_fold_window, conflicts_with = "no_fold")]
+    fold_window: Option<Duration>,
+
+    /// Which denials are repeats of one: the same denial of the same program, user and cgroup, or of the same process.
+    /// [default: program]
+    #[arg(long, value_enum, value_name = "KEY", hide_possible_values = false, conflicts_with = "no_fold")]
+    fold_key: Option<FoldKey>,
 
     /// Maximum time that an event waits for a name lookup (user, group, container, pod). After that the event is
     /// reported without the name. [default: 100ms]
@@ -120,6 +134,9 @@ impl Run {
         config.silent |= self.silent;
         config.stack |= self.stack;
         config.ring_size = self.ring_size.unwrap_or(config.ring_size);
+        config.fold.enabled &= !self.no_fold;
+        config.fold.window = self.fold_window.unwrap_or(config.fold.window);
+        config.fold.key = self.fold_key.unwrap_or(config.fold.key);
         config.names.wait = self.name_wait.unwrap_or(config.names.wait);
         if !self.runtime_sockets.is_empty() {
             config.names.runtime_sockets.clone_from(&self.runtime_sockets);
@@ -148,6 +165,7 @@ impl Run {
             silent: config.silent,
             stack: config.stack,
             ring_size: config.ring_size,
+            fold: config.fold.options(),
         })?;
         // What is only read later, and can only be opened now.
         let opened = Opened {

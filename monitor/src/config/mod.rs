@@ -18,11 +18,11 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     error::ConfigError,
-    size::{RING_MIN, ring as parse_ring_size},
+    size::{RING_MIN, ring as parse_ring_size, slots as parse_fold_slots},
     sources::{Choice, chosen},
-    wait::name as parse_name_wait,
+    wait::{fold as parse_fold_window, name as parse_name_wait},
 };
-use crate::{enrich::runtime::Socket, output::spec::Spec, tail::settings::Settings};
+use crate::{enrich::runtime::Socket, fold::FoldOptions, output::spec::Spec, tail::settings::Settings};
 
 /// Where the configuration is, unless the command line says otherwise. It need not be there.
 pub(crate) const DEFAULT_PATH: &str = "/etc/denyd/denyd.toml";
@@ -47,6 +47,8 @@ pub(crate) struct Config {
     /// Bytes of the ring buffer.
     #[serde(deserialize_with = "value::ring_size")]
     pub ring_size: u32,
+    /// Repeats of denials.
+    pub fold: Fold,
     /// Names of users, groups, containers and pods.
     pub names: Names,
     /// The endpoint for Prometheus.
@@ -56,6 +58,47 @@ pub(crate) struct Config {
     /// Where events go.
     #[serde(rename = "output", deserialize_with = "output::specs")]
     pub outputs: Vec<Spec>,
+}
+
+/// Repeats of denials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Fold {
+    /// Whether they are folded.
+    pub enabled: bool,
+    /// How long they are counted, from the first denial on.
+    #[serde(deserialize_with = "value::fold_window")]
+    pub window: Duration,
+    /// Which denials are repeats of one.
+    #[serde(deserialize_with = "value::fold_key")]
+    pub key: FoldKey,
+    /// Denials whose repeats can be counted at the same time.
+    #[serde(deserialize_with = "value::fold_slots")]
+    pub slots: u32,
+}
+
+/// Which denials are repeats of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum FoldKey {
+    /// The same denial of the same program, user and cgroup.
+    Program,
+    /// The same denial of the same process.
+    Process,
+}
+
+impl Fold {
+    /// What the programs are to do.
+    #[must_use]
+    pub(crate) fn options(&self) -> Option<FoldOptions> {
+        let Self { enabled, window, key, slots } = *self;
+        enabled.then_some(FoldOptions { window, by_process: key == FoldKey::Process, slots })
+    }
+}
+
+impl Default for Fold {
+    fn default() -> Self {
+        Self { enabled: true, window: Duration::from_secs(1), key: FoldKey::Program, slots: 4096 }
+    }
 }
 
 /// Names of users, groups, containers and pods.
@@ -77,6 +120,7 @@ impl Default for Config {
             silent: false,
             stack: false,
             ring_size: 4 << 20,
+            fold: Fold::default(),
             names: Names::default(),
             metrics: metrics::Config::default(),
             tail: Settings::default(),
@@ -123,6 +167,7 @@ impl Config {
             ("silent", self.silent != other.silent),
             ("stack", self.stack != other.stack),
             ("ring_size", self.ring_size != other.ring_size),
+            ("fold", self.fold != other.fold),
             ("names.wait", self.names.wait != other.names.wait),
             ("metrics", self.metrics != other.metrics),
             ("tail", self.tail != other.tail),

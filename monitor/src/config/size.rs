@@ -39,6 +39,25 @@ pub(crate) fn ring(text: &str) -> Result<u32, SizeError> {
     }
 }
 
+/// The fewest and the most slots for folded denials.
+const SLOTS: [u32; 2] = [64, 1 << 20];
+
+/// A number of slots that there can't be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("give a power of two from 64 to 1048576")]
+pub(crate) struct SlotsError;
+
+/// Parses how many denials' repeats can be counted at the same time.
+///
+/// # Errors
+///
+/// If it is no power of two, too few or too many.
+pub(crate) fn slots(text: &str) -> Result<u32, SlotsError> {
+    let [min, max] = SLOTS;
+    let number = text.parse::<u32>().ok().filter(|number| (min..=max).contains(number));
+    number.filter(|number| number.is_power_of_two()).ok_or(SlotsError)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

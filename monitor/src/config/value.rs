@@ -8,7 +8,7 @@ use serde::{
     de::{Error, Unexpected, Visitor},
 };
 
-use super::{Choice, parse_name_wait, parse_ring_size};
+use super::{Choice, FoldKey, parse_fold_slots, parse_fold_window, parse_name_wait, parse_ring_size};
 use monitor_event::nearest::nearest;
 
 use crate::enrich::runtime::Socket;
@@ -83,4 +83,19 @@ pub(super) fn ring_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Er
         }
     }
     from.deserialize_any(Size)
+}
+
+/// How long repeats of a denial are counted.
+pub(super) fn fold_window<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    parse_fold_window(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+/// Which denials are repeats of one.
+pub(super) fn fold_key<'de, D: Deserializer<'de>>(from: D) -> Result<FoldKey, D::Error> {
+    Word::deserialize(from).map(|Word(key)| key)
+}
+
+/// How many denials' repeats can be counted at the same time.
+pub(super) fn fold_slots<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    parse_fold_slots(&i64::deserialize(from)?.to_string()).map_err(D::Error::custom)
 }

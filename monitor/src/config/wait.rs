@@ -7,6 +7,9 @@ use jiff::SignedDuration;
 /// The longest time that an event may wait for a name.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
+/// The shortest and the longest time that repeats are counted.
+const WINDOWS: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(3600)];
+
 /// A time that no event may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WaitError {
@@ -14,6 +17,8 @@ pub(crate) enum WaitError {
     NotATime,
     #[error("it must be 10s at most")]
     TooLong,
+    #[error("it must be from 10ms to 1h")]
+    NoWindow,
 }
 
 /// Parses how long an event may wait for a name: `100ms`, `1s`.
@@ -22,9 +27,23 @@ pub(crate) enum WaitError {
 ///
 /// If it is no time, or too long.
 pub(crate) fn name(text: &str) -> Result<Duration, WaitError> {
-    let time: SignedDuration = text.parse().map_err(|_| WaitError::NotATime)?;
-    let time = Duration::try_from(time).map_err(|_| WaitError::NotATime)?;
+    let time = time(text)?;
     if time > MAX_WAIT { Err(WaitError::TooLong) } else { Ok(time) }
+}
+
+/// Parses how long repeats of a denial are counted: `1s`, `1m`.
+///
+/// # Errors
+///
+/// If it is no time, too short or too long.
+pub(crate) fn fold(text: &str) -> Result<Duration, WaitError> {
+    let [min, max] = WINDOWS;
+    Some(time(text)?).filter(|time| (min..=max).contains(time)).ok_or(WaitError::NoWindow)
+}
+
+fn time(text: &str) -> Result<Duration, WaitError> {
+    let time: SignedDuration = text.parse().map_err(|_| WaitError::NotATime)?;
+    Duration::try_from(time).map_err(|_| WaitError::NotATime)
 }
 
 #[cfg(test)]
@@ -44,5 +63,10 @@ mod tests {
             assert_eq!(name(text), Err(WaitError::NotATime), "{text}");
         }
         assert_eq!(name("11s"), Err(WaitError::TooLong));
+        for text in ["0s", "9ms", "61m"] {
+            assert_eq!(fold(text), Err(WaitError::NoWindow), "{text}");
+        }
+        assert_eq!(fold("1"), Err(WaitError::NotATime));
+        assert_eq!(fold("1h"), Ok(Duration::from_secs(3600)));
     }
 }

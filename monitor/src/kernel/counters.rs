@@ -46,6 +46,7 @@ impl Counters {
             ring_full: self.get(source, Counter::RingFull),
             unreadable: self.get(source, Counter::Unreadable),
             no_buffer: self.get(source, Counter::NoBuffer),
+            unfolded: self.get(source, Counter::NoSlot),
             recursion_misses,
             cut: self.get(source, Counter::Cut),
             read_faults: self.get(source, Counter::ReadFault),

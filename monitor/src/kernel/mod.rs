@@ -20,6 +20,7 @@ mod program_stats;
 mod report;
 mod ring;
 mod session;
+mod slots;
 mod symbols;
 pub mod types;
 
@@ -37,10 +38,12 @@ pub use self::{
     report::{Failed, Report, SourceReport, State},
     ring::{RingError, RingReader},
     session::Programs,
+    slots::SharedSlots,
     types::{KernelTypes, TypesError},
 };
 use self::{failure::AttachError, plan::Kernel, session::AttachedProgram};
 use crate::{
+    fold::FoldOptions,
     heap,
     privilege::{self, PrivilegeError, Privileged, Unprivileged},
     source::{self, Hook, Source},
@@ -57,6 +60,8 @@ pub struct Options {
     pub stack: bool,
     /// Bytes of the ring buffer: a power of two, and a multiple of the page size.
     pub ring_size: u32,
+    /// How denials are folded, if they are.
+    pub fold: Option<FoldOptions>,
 }
 
 /// The programs, attached; they are detached when this is dropped. `P` says what privileges the process has: only
@@ -93,6 +98,8 @@ pub struct Parts {
     pub reader: RingReader,
     /// What they count.
     pub counters: Counters,
+    /// Where they count repeats, if they fold.
+    pub slots: Option<SharedSlots>,
     /// What decoding needs to know of this kernel.
     pub facts: Facts,
     /// What was attached, and what not.
@@ -170,6 +177,12 @@ pub enum KernelError {
     /// The counters could not be mapped.
     #[error("cannot map the counters: {0}")]
     Counters(#[source] io::Error),
+    /// The slots of folded denials could not be mapped.
+    #[error("cannot map the slots of folded denials: {0}")]
+    Slots(#[source] io::Error),
+    /// The kernel gave no random number.
+    #[error("cannot get a random number: {0}")]
+    Random(#[source] io::Error),
     /// The object lacks a map: not the one that this denyd was built with.
     #[error("the eBPF object has no map `{0}`")]
     NoMap(&'static str),
@@ -228,6 +241,14 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
     } else {
         settings.stack = options.stack.into();
     }
+    let fold = options.fold.filter(|_| types.has_function("bpf_loop"));
+    if let Some(fold) = fold {
+        settings.fold_secret = secret().map_err(KernelError::Random)?;
+        settings.fold_by_process = fold.by_process.into();
+        settings.fold_slots_mask = fold.slots - 1;
+    } else if options.fold.is_some() {
+        notes.push("this kernel's programs can't fold denials: use Linux 5.17 or newer".to_owned());
+    }
     let hooks = if options.sources.contains(&SourceId::BpfLsm) && modules.iter().any(|name| name == "bpf") {
         lsm_hooks::find(&types, &mut notes)
     } else {
@@ -236,8 +257,8 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
     let mut object = if types.has_function("bpf_loop") { object::with_loops() } else { object::bounded() };
     object::resolve_calls(&mut object, |name| types.function_id(name));
     let calls: Vec<_> = hooks.iter().map(|hook| hook.call).collect();
-    let mut ebpf =
-        session::load(object.as_bytes(), &btf, &layout, &settings, &calls, options.ring_size, cpus)?;
+    let sizes = session::Sizes { ring: options.ring_size, slots: fold.map_or(1, |fold| fold.slots), cpus };
+    let mut ebpf = session::load(object.as_bytes(), &btf, &layout, &settings, &calls, sizes)?;
     let functions = hooks.iter().map(|hook| hook.function).collect();
     let kernel = Kernel { targets: types, layout, settings, modules, hooks: functions };
     let mut sources = Vec::new();
@@ -259,8 +280,15 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
         Some(Map::Array(map)) => Counters::map(map.fd().as_fd(), cpus).map_err(KernelError::Counters)?,
         _ => return Err(KernelError::NoMap("COUNTERS")),
     };
+    let slots = match (fold, ebpf.map("FOLDS")) {
+        (None, _) => None,
+        (Some(fold), Some(Map::Array(map))) => {
+            Some(SharedSlots::map(map.fd().as_fd(), fold.slots).map_err(KernelError::Slots)?)
+        }
+        (Some(_), _) => return Err(KernelError::NoMap("FOLDS")),
+    };
     let programs = Programs::new(ebpf, attached);
-    let parts = Parts { reader, counters, facts, report, programs };
+    let parts = Parts { reader, counters, slots, facts, report, programs };
     Ok(Attached { parts, privileges: Privileged::unexamined() })
 }
 
@@ -304,6 +332,13 @@ fn attach_source(
         }
     }
     (SourceReport { failed: tried, ..report(State::Failed { advice }) }, Vec::new())
+}
+
+/// A number that nobody can guess, and that is not 0.
+fn secret() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(u64::from_ne_bytes(bytes) | 1)
 }
 
 /// Whether this process may load programs that trace the kernel.

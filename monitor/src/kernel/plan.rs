@@ -194,6 +194,7 @@ mod tests {
             silent: false,
             stack: false,
             ring_size: 0,
+            fold: None,
         };
         let kernel = kernel(&[]);
         assert_eq!(kernel.wants(source::by_id(SourceId::Selinux), &options), Ok(()));

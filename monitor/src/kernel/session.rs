@@ -24,6 +24,17 @@ use super::{
 };
 use crate::source::{Hook, Program};
 
+/// How large the maps are.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    /// Bytes of the ring buffer.
+    pub ring: u32,
+    /// Slots of folded denials.
+    pub slots: u32,
+    /// CPUs that this machine may have.
+    pub cpus: usize,
+}
+
 /// Creates the maps. No program is loaded yet.
 pub(super) fn load(
     object: &[u8],
@@ -31,14 +42,14 @@ pub(super) fn load(
     layout: &Layout,
     settings: &Settings,
     hooks: &[HookCall],
-    ring_size: u32,
-    cpus: usize,
+    sizes: Sizes,
 ) -> Result<Ebpf, KernelError> {
     let mut calls = [HookCall::default(); BPF_LSM_SLOTS];
     for (call, hook) in calls.iter_mut().zip(hooks) {
         *call = *hook;
     }
     let log_level = program_log::level();
+    let cpus = u32::try_from(sizes.cpus).unwrap_or(u32::MAX);
     EbpfLoader::new()
         .btf(Some(btf))
         .override_global("LAYOUT", layout.as_bytes(), true)
@@ -46,9 +57,10 @@ pub(super) fn load(
         .override_global("HOOKS", calls.as_bytes(), true)
         .override_global(aya_log::LEVEL, &log_level, true)
         .map_max_entries(program_log::MAP, program_log::ring_size(log_level))
-        .map_max_entries("EVENTS", ring_size)
-        .map_max_entries("RECORDS", u32::try_from(cpus).unwrap_or(u32::MAX).saturating_mul(BUFFERS))
-        .map_max_entries("COUNTERS", u32::try_from(cpus).unwrap_or(u32::MAX))
+        .map_max_entries("EVENTS", sizes.ring)
+        .map_max_entries("FOLDS", sizes.slots)
+        .map_max_entries("RECORDS", cpus.saturating_mul(BUFFERS))
+        .map_max_entries("COUNTERS", cpus)
         .load(object)
         .map_err(KernelError::Object)
 }

@@ -103,10 +103,14 @@ families! {
         "Denials that reached a source in the kernel.";
     Counter EMITTED = "denyd_source_emitted_total" ["source"] SOURCES,
         "Events that a source's denials became.";
+    Counter FOLDED = "denyd_source_folded_total" ["source"] SOURCES,
+        "Repeats of denials, of which events have the count.";
+    Counter UNFOLDED = "denyd_source_unfolded_total" ["source"] SOURCES,
+        "Denials whose repeats could not be folded, since no slot was free: they are events of their own.";
     Counter OWN = "denyd_source_own_total" ["source"] SOURCES,
         "Denials of denyd's own, which are not reported.";
     Counter LOST = "denyd_source_lost_total" ["source", "reason"] SOURCES * Loss::ALL.len(),
-        "Denials that became no event. Seen is emitted, own, lost and pending.";
+        "Denials that became no event. Seen is emitted, folded, own, lost and pending.";
     Gauge PENDING = "denyd_source_pending" ["source"] SOURCES,
         "Denials on their way: in the ring buffer, or waiting for a name.";
     Counter UNEXAMINED = "denyd_source_unexamined_total" ["source"] SOURCES,

@@ -17,6 +17,7 @@ pub mod web;
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroU64,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -165,32 +166,43 @@ impl Observe for Observer {
         match event.kind {
             Kind::Denial => {
                 let verdict = labels::verdict(event);
+                let count = event.count.map_or(1, NonZeroU64::get);
                 self.denials.0[event.module as usize][usize::from(verdict == "permitted")]
                     [usize::from(event.silent)]
-                .inc();
+                .inc_by(count);
                 let write_module = |to: &mut String| to.push_str(module);
                 let write_verdict = |to: &mut String| to.push_str(verdict);
-                self.by_action.count([
-                    &write_module,
-                    &write_verdict,
-                    &|to| labels::class(&event.action, to),
-                    &|to| labels::operation(&event.action, to),
-                ]);
-                self.by_subject.count([&write_module, &write_verdict, &|to| {
-                    labels::subject(event.module, &event.subject, to);
-                }]);
-                self.by_unit
-                    .count([&write_module, &write_verdict, &|to| labels::unit(event.unit.as_ref(), to)]);
+                self.by_action.count(
+                    count,
+                    [&write_module, &write_verdict, &|to| labels::class(&event.action, to), &|to| {
+                        labels::operation(&event.action, to)
+                    }],
+                );
+                self.by_subject.count(
+                    count,
+                    [&write_module, &write_verdict, &|to| {
+                        labels::subject(event.module, &event.subject, to);
+                    }],
+                );
+                self.by_unit.count(
+                    count,
+                    [&write_module, &write_verdict, &|to| labels::unit(event.unit.as_ref(), to)],
+                );
             }
             Kind::Policy => {
                 for change in &event.changes {
-                    self.changes.count([
-                        &|to| to.push_str(module),
-                        &|to| to.push_str(labels::changed(change.what)),
-                        &|to| to.push_str(labels::changed_to(change.after.as_deref())),
-                    ]);
+                    self.changes.count(
+                        1,
+                        [&|to| to.push_str(module), &|to| to.push_str(labels::changed(change.what)), &|to| {
+                            to.push_str(labels::changed_to(change.after.as_deref()))
+                        }],
+                    );
                 }
             }
+        }
+        // Repeats are reported late by intent.
+        if event.count.is_some() {
+            return;
         }
         // A wall clock that was set back in between must not count as time saved.
         self.delay.observe(now.duration_since(event.time).as_secs_f64().max(0.0));

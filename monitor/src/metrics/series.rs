@@ -80,8 +80,8 @@ impl Budgeted {
     }
 
     /// Counts one event, of which each of `labels` writes one label's value.
-    pub(super) fn count<const N: usize>(&mut self, labels: [&dyn Fn(&mut String); N]) {
-        self.counter(labels).inc();
+    pub(super) fn count<const N: usize>(&mut self, events: u64, labels: [&dyn Fn(&mut String); N]) {
+        self.counter(labels).inc_by(events);
     }
 
     /// Has the series of these values be there, so that the first event is an increase.
@@ -134,11 +134,14 @@ mod tests {
         let family = Family { series: OVERFLOW + 3, ..family::BY_UNIT };
         let mut counter = Budgeted::new(&family, 2, &registry, &budgets).unwrap();
         for nth in 0..10 {
-            counter.count([
-                &|to| to.push_str("selinux"),
-                &|to| to.push_str(if nth == 9 { "permitted" } else { "denied" }),
-                &|to| to.push_str(["u0", "u1", "u2", "u3", "u4", "u5", "u6", "u7"][nth % 8]),
-            ]);
+            counter.count(
+                1,
+                [
+                    &|to| to.push_str("selinux"),
+                    &|to| to.push_str(if nth == 9 { "permitted" } else { "denied" }),
+                    &|to| to.push_str(["u0", "u1", "u2", "u3", "u4", "u5", "u6", "u7"][nth % 8]),
+                ],
+            );
         }
         let value =
             |verdict: &str, unit: &str| counter.counters.with_label_values(&["selinux", verdict, unit]).get();
@@ -154,7 +157,7 @@ mod tests {
         let budgets = Budgets::new(&registry).unwrap();
         let mut counter = Budgeted::new(&family::BY_UNIT, 2, &registry, &budgets).unwrap();
         for [first, second] in [["ab", "c"], ["a", "bc"]] {
-            counter.count([&|to| to.push_str(first), &|to| to.push_str(second), &|_| {}]);
+            counter.count(1, [&|to| to.push_str(first), &|to| to.push_str(second), &|_| {}]);
         }
         assert_eq!(counter.series.get(), 2);
     }

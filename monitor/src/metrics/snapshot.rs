@@ -21,6 +21,8 @@ pub(super) fn families(now: &Snapshot, refused: u64) -> Vec<MetricFamily> {
         let Some(account) = &source.account else { continue };
         to.add(&family::SEEN, &[name], number(account.seen));
         to.add(&family::EMITTED, &[name], number(account.emitted));
+        to.add(&family::FOLDED, &[name], number(account.folded));
+        to.add(&family::UNFOLDED, &[name], number(account.unfolded));
         to.add(&family::OWN, &[name], number(account.own));
         for loss in &account.lost {
             to.add(&family::LOST, &[name, &loss.reason], number(loss.count));

@@ -35,7 +35,7 @@ pub use self::attachment::{Attachment, Hook, Program};
 pub use crate::record::RecordError as DecodeError;
 use crate::{
     clock::Clock,
-    event::{Event, Kind, Module},
+    event::{Event, Fingerprint, Kind, Module},
     record::Record,
     source::{
         bpf_lsm::WatchedHook,
@@ -163,7 +163,9 @@ impl Tables {
 /// If the bytes are no record.
 pub fn decode<'a>(record: &'a [u8], tables: &'a Tables) -> Result<Event<'a>, DecodeError> {
     let record = Record::parse(record)?;
-    (by_id(record.source()).decode)(&record, tables)
+    let mut event = (by_id(record.source()).decode)(&record, tables)?;
+    event.fingerprint = Fingerprint::new(&event);
+    Ok(event)
 }
 
 #[cfg(test)]

@@ -149,6 +149,9 @@ fn write_daemon(f: &mut fmt::Formatter<'_>, now: &Snapshot) -> fmt::Result {
             None => writeln!(f, "{}", printable(&source.state.name().replace('_', " ")))?,
             Some(account) => {
                 write!(f, "{} seen, {} emitted, ", account.seen, account.emitted)?;
+                if account.folded > 0 {
+                    write!(f, "{} folded, ", account.folded)?;
+                }
                 write_lost(f, &account.lost)?;
                 writeln!(f)?;
             }

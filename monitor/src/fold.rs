@@ -1,0 +1,110 @@
+//! Folding: the first of many like denials is an event at once; the repeats are counted in the kernel, and become one event
+//! when the window ends.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    mem::offset_of,
+    time::Duration,
+};
+
+use monitor_common::Head;
+use tokio::time::Instant;
+
+/// How denials are folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoldOptions {
+    /// How long repeats are counted from the first denial on, before they are reported.
+    pub window: Duration,
+    /// Whether those of each process are counted for themselves.
+    pub by_process: bool,
+    /// Denials whose repeats can be counted at the same time: a power of two.
+    pub slots: u32,
+}
+
+/// What was counted of one denial's repeats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeats {
+    /// How many there were, the first denial not among them.
+    pub count: u64,
+    /// When the first of them was: nanoseconds since boot.
+    pub first: u64,
+    /// When the last was.
+    pub last: u64,
+    /// Processes of the first of them.
+    pub pids: Vec<u32>,
+}
+
+/// Where repeats are counted: the kernel's slots, or a test.
+pub trait Slots {
+    /// Whether the denial of this key has a slot.
+    fn has(&self, key: u64) -> bool;
+
+    /// Ends the counting of this key, and gives what was counted, if anything was.
+    fn close(&mut self, key: u64) -> Option<Repeats>;
+}
+
+/// The denials whose repeats are counted now.
+pub(crate) struct Folding {
+    slots: Box<dyn Slots + Send>,
+    window: Duration,
+    /// The one whose window ends first, first.
+    open: VecDeque<Open>,
+    keys: HashSet<u64>,
+}
+
+/// A denial whose repeats are counted.
+struct Open {
+    key: u64,
+    until: Instant,
+    record: Box<[u8]>,
+}
+
+impl Folding {
+    pub(crate) fn new(slots: impl Slots + Send + 'static, window: Duration) -> Self {
+        Self { slots: Box::new(slots), window, open: VecDeque::new(), keys: HashSet::new() }
+    }
+
+    /// Keeps a record whose repeats are counted. There are as many as slots at most.
+    pub(crate) fn take(&mut self, record: &[u8], now: Instant) {
+        let key = key(record);
+        if key != 0 && self.slots.has(key) && self.keys.insert(key) {
+            self.open.push_back(Open { key, until: now + self.window, record: record.into() });
+        }
+    }
+
+    /// When the next window ends.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.open.front().map(|open| open.until)
+    }
+
+    /// The next record whose window ended by this time and that was repeated, and its repeats.
+    pub(crate) fn next_repeated(&mut self, now: Instant) -> Option<(Box<[u8]>, Repeats)> {
+        while let Some(Open { key, record, .. }) = self.open.pop_front_if(|open| open.until <= now) {
+            if let Some(repeats) = self.close(key) {
+                return Some((record, repeats));
+            }
+        }
+        None
+    }
+
+    /// As [`Self::next_repeated`], whenever the window would end.
+    pub(crate) fn last_repeated(&mut self) -> Option<(Box<[u8]>, Repeats)> {
+        while let Some(Open { key, record, .. }) = self.open.pop_front() {
+            if let Some(repeats) = self.close(key) {
+                return Some((record, repeats));
+            }
+        }
+        None
+    }
+
+    fn close(&mut self, key: u64) -> Option<Repeats> {
+        self.keys.remove(&key);
+        self.slots.close(key)
+    }
+}
+
+/// What a record has in common with its repeats; 0 if they are not folded.
+fn key(record: &[u8]) -> u64 {
+    let bytes = record.get(offset_of!(Head, fold)..).and_then(|rest| rest.first_chunk());
+    bytes.map_or(0, |bytes| u64::from_ne_bytes(*bytes))
+}

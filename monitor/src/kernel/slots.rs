@@ -1,0 +1,168 @@
+//! The slots in which the programs count repeats of denials.
+
+use std::{
+    io,
+    os::fd::AsFd,
+    ptr::NonNull,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+use monitor_common::fold::{CLOSED, PIDS, Slot, WAYS};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+use crate::fold::{Repeats, Slots};
+
+/// A [`Slot`] as it is while programs change it.
+#[repr(C, align(64))]
+struct SharedSlot {
+    key: AtomicU64,
+    count: AtomicU64,
+    first: AtomicU64,
+    last: AtomicU64,
+    pids_len: AtomicU32,
+    last_pid: AtomicU32,
+    pids: [AtomicU32; PIDS],
+}
+
+const _: () =
+    assert!(size_of::<SharedSlot>() == size_of::<Slot>() && align_of::<SharedSlot>() == align_of::<Slot>());
+
+/// The slots, which programs and this process share.
+pub struct SharedSlots {
+    slots: NonNull<SharedSlot>,
+    len: u32,
+    bytes: usize,
+}
+
+// SAFETY: the memory is only changed through atomics, and unmapped only on drop.
+unsafe impl Send for SharedSlots {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for SharedSlots {}
+
+impl SharedSlots {
+    /// Maps the array, which has `len` elements.
+    pub(super) fn map(map: impl AsFd, len: u32) -> io::Result<Self> {
+        let bytes = (len as usize * size_of::<Slot>()).next_multiple_of(rustix::param::page_size());
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping at an address that the kernel chooses.
+        let memory =
+            unsafe { mmap(std::ptr::null_mut(), bytes, protection, MapFlags::SHARED, map.as_fd(), 0) }?;
+        let slots = NonNull::new(memory.cast()).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(Self { slots, len, bytes })
+    }
+
+    /// The slot of this key.
+    fn find(&self, key: u64) -> Option<&SharedSlot> {
+        let mask = self.len - 1;
+        #[expect(clippy::cast_possible_truncation, reason = "the low bits select the slot")]
+        let first = key as u32;
+        (0..WAYS)
+            .map(|way| {
+                // SAFETY: within the mapping, which has `len` slots, and shared for as long as this lives.
+                unsafe { self.slots.add((first.wrapping_add(way) & mask) as usize).as_ref() }
+            })
+            .find(|slot| slot.key.load(Ordering::Acquire) == key)
+    }
+}
+
+impl Slots for SharedSlots {
+    fn has(&self, key: u64) -> bool {
+        self.find(key).is_some()
+    }
+
+    fn close(&mut self, key: u64) -> Option<Repeats> {
+        let slot = self.find(key)?;
+        // What comes from here on is not counted in it.
+        let count = slot.count.swap(CLOSED, Ordering::AcqRel) & !CLOSED;
+        let len = slot.pids_len.swap(0, Ordering::Relaxed) as usize;
+        let repeats = (count > 0).then(|| {
+            let mut pids: Vec<_> =
+                slot.pids.iter().take(len).map(|pid| pid.load(Ordering::Relaxed)).collect();
+            pids.sort_unstable();
+            pids.dedup();
+            Repeats {
+                count,
+                first: slot.first.load(Ordering::Relaxed),
+                last: slot.last.load(Ordering::Relaxed),
+                pids,
+            }
+        });
+        slot.last_pid.store(0, Ordering::Relaxed);
+        // And now another denial may have it.
+        slot.key.store(0, Ordering::Release);
+        repeats
+    }
+}
+
+impl Drop for SharedSlots {
+    fn drop(&mut self) {
+        // SAFETY: mapped in `map` with this length; nothing refers to it any more.
+        if let Err(error) = unsafe { munmap(self.slots.as_ptr().cast(), self.bytes) } {
+            tracing::warn!(%error, "cannot unmap the slots of folded denials");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    const SLOTS: u32 = 64;
+
+    /// Slots in a file, as a program has them.
+    fn slots() -> (File, SharedSlots) {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(u64::from(SLOTS) * size_of::<Slot>() as u64).unwrap();
+        let slots = SharedSlots::map(&file, SLOTS).unwrap();
+        (file, slots)
+    }
+
+    /// Puts a slot up as a program does, in the nth place that the key selects.
+    fn open(slots: &SharedSlots, key: u64, way: u64) -> &SharedSlot {
+        let index = usize::try_from((key + way) % u64::from(SLOTS)).unwrap();
+        // SAFETY: below the number of slots.
+        let slot = unsafe { slots.slots.add(index).as_ref() };
+        slot.key.store(key, Ordering::Relaxed);
+        slot.count.store(0, Ordering::Relaxed);
+        slot
+    }
+
+    #[test]
+    fn what_was_counted_is_given_once_and_the_slot_is_free() {
+        let (_file, mut slots) = slots();
+        let key = (1 << 63) | 62;
+        let slot = open(&slots, key, 3);
+        slot.count.store(7, Ordering::Relaxed);
+        slot.first.store(10, Ordering::Relaxed);
+        slot.last.store(20, Ordering::Relaxed);
+        for (to, pid) in slot.pids.iter().zip([5, 3, 5]) {
+            to.store(pid, Ordering::Relaxed);
+        }
+        slot.pids_len.store(3, Ordering::Relaxed);
+        assert!(slots.has(key));
+        assert_eq!(slots.close(key), Some(Repeats { count: 7, first: 10, last: 20, pids: vec![3, 5] }));
+        assert!(!slots.has(key));
+        assert_eq!(slots.close(key), None);
+    }
+
+    #[test]
+    fn a_slot_in_which_nothing_was_counted_is_freed_too() {
+        let (_file, mut slots) = slots();
+        let key = (1 << 63) | 1;
+        open(&slots, key, 0);
+        assert_eq!(slots.close(key), None);
+        assert!(!slots.has(key));
+    }
+
+    #[test]
+    fn a_closed_slot_shows_it_to_the_program_that_counts_late() {
+        let (_file, mut slots) = slots();
+        let key = (1 << 63) | 2;
+        open(&slots, key, 0);
+        slots.close(key);
+        let slot = unsafe { slots.slots.add(2).as_ref() };
+        assert_ne!(slot.count.fetch_add(1, Ordering::Relaxed) & CLOSED, 0);
+    }
+}
