@@ -1,4 +1,4 @@
-//! The other formats, from real denials: what a guest's `denyd run --format` prints follows that format's own schema and
+//! The other formats, from real denials: what a guest's `denyd run --no-fold --format` prints follows that format's own schema and
 //! is about the right processes.
 
 // What monitor's own tests hold made-up events against.

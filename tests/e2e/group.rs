@@ -164,7 +164,7 @@ impl Setting {
         };
         let cases = cases.join(" ");
         format!(
-            "{before}{prepare}actor run --module {module} --audit {audit_word} {more} --watch '{enter} denyd run --name-wait 10s --source {sources}{silent_word}' {cases}"
+            "{before}{prepare}actor run --module {module} --audit {audit_word} {more} --watch '{enter} denyd run --no-fold --name-wait 10s --source {sources}{silent_word}' {cases}"
         )
     }
 }
@@ -185,7 +185,12 @@ pub(crate) fn run_in_guest(
     append: &str,
     script: &str,
 ) -> Result<String, String> {
-    boot(&with_policy(guest(kernel, module)?).append(append), script)
+    boot(&guest_with_policy(kernel, module)?.append(append), script)
+}
+
+/// A guest with the tests' policy and programs.
+pub(crate) fn guest_with_policy(kernel: &str, module: vm::Module) -> Result<Guest, String> {
+    Ok(with_policy(guest(kernel, module)?))
 }
 
 /// The guest with the tests' policy.

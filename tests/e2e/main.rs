@@ -5,6 +5,7 @@
 mod accounted;
 mod command_line;
 mod confined;
+mod flood;
 mod formats;
 mod full;
 mod group;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
     let finds = || Ok(accounted::finds_inventions()?);
     plan.add([Trial::test("accounted/a_value_that_nothing_accounts_for_is_found", finds)]);
     plan.add(layout::trials());
+    flood::plan(&mut plan);
     service::plan(&mut plan);
     privileges::plan(&mut plan);
     selftest::plan(&mut plan);

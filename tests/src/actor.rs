@@ -3,6 +3,7 @@
 pub mod act;
 pub mod allowed;
 pub mod audit_control;
+pub mod flood;
 pub mod kernel_log;
 pub mod lengths;
 pub mod manager;

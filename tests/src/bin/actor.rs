@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tests::{
     actor::{
-        act, allowed, lengths, manager, nested,
+        act, allowed, flood, lengths, manager, nested,
         part::Part,
         reuse, run,
         session::{AuditMode, Line, print, session},
@@ -72,6 +72,13 @@ enum Verb {
         #[arg(required = true)]
         scripts: Vec<PathBuf>,
     },
+    /// Have many processes refused the same again and again; print how often each user was.
+    Flood {
+        /// The module that refuses them.
+        module: Module,
+        #[command(flatten)]
+        extent: flood::Extent,
+    },
     /// Attach a BPF LSM program that refuses a user, until the machine ends.
     Refuse {
         /// The hook: `file_open`.
@@ -129,6 +136,10 @@ fn main() -> anyhow::Result<()> {
                 &mut || scripts.iter().try_for_each(|script| print(&Line::Step(step::step(script)?))),
                 &mut || Ok(()),
             )
+        }
+        Verb::Flood { module, extent } => {
+            println!("{}", serde_json::to_string(&flood::flood(module, extent)?)?);
+            Ok(())
         }
         Verb::Refuse { hook, uid } => refuser::refuse(&hook, uid),
         Verb::Landlock { paths } => act::try_under_landlock(&paths),

@@ -169,6 +169,16 @@ pub fn become_group(gid: u32) -> io::Result<()> {
 /// # Errors
 /// Fails if `body` does, or as `fork` and `waitpid`.
 pub fn fork_and_wait(body: impl FnOnce() -> io::Result<()>) -> io::Result<u32> {
+    let pid = fork(body)?;
+    wait(pid)?;
+    Ok(pid.unsigned_abs())
+}
+
+/// Forks a child that does only this, and gives its process id.
+///
+/// # Errors
+/// As `fork`.
+pub fn fork(body: impl FnOnce() -> io::Result<()>) -> io::Result<i32> {
     // SAFETY: the program has one thread, so the child is a whole program.
     let pid = check(unsafe { libc::fork() })?;
     if pid == 0 {
@@ -176,9 +186,17 @@ pub fn fork_and_wait(body: impl FnOnce() -> io::Result<()>) -> io::Result<u32> {
         // SAFETY: ends the process without running what belongs to its parent (buffers, destructors).
         unsafe { libc::_exit(status) };
     }
+    Ok(pid)
+}
+
+/// Waits for a child.
+///
+/// # Errors
+/// If it failed, or as `waitpid`.
+pub fn wait(pid: i32) -> io::Result<()> {
     let status = rustix::process::waitpid(Some(by_id(pid)?), rustix::process::WaitOptions::empty())?;
     if status.is_some_and(|(_, status)| status.exit_status() == Some(0)) {
-        Ok(pid.unsigned_abs())
+        Ok(())
     } else {
         Err(io::Error::other(format!("process {pid} failed: {status:?}")))
     }

@@ -1,0 +1,149 @@
+//! Floods of denials: what many processes are refused again and again is accounted for to one, with folding and without.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use libtest_mimic::Trial;
+use serde_json::Value;
+use tests::actor::flood::{Flooded, QUIET_UID};
+use xtask::vm;
+
+use crate::{
+    KERNELS,
+    group::{boot, guest_with_policy},
+    plan::{Booted, Plan},
+};
+
+/// A flood: how denyd is started, and how much of what there is.
+struct Flood {
+    name: &'static str,
+    options: &'static str,
+    extent: &'static str,
+    /// Whether each denial must be an event of its own.
+    unfolded: bool,
+}
+
+const FLOODS: [Flood; 4] = [
+    Flood {
+        name: "as_fast_as_it_can_with_folding",
+        options: "",
+        extent: "--processes 64 --users 16 --each 500",
+        unfolded: false,
+    },
+    Flood {
+        name: "as_fast_as_it_can_by_process",
+        options: "--fold-key process --fold-window 100ms",
+        extent: "--processes 32 --users 4 --each 250",
+        unfolded: false,
+    },
+    Flood {
+        name: "of_a_server_without_folding",
+        options: "--no-fold",
+        extent: "--processes 8 --users 8 --each 200 --rate 20",
+        unfolded: true,
+    },
+    Flood {
+        name: "of_a_server_with_silent",
+        options: "--no-fold --silent",
+        extent: "--processes 8 --users 8 --each 200 --rate 20",
+        unfolded: true,
+    },
+];
+
+/// The modules that refuse, and the processors of each guest.
+const GUESTS: [(vm::Module, &str, u32); 2] =
+    [(vm::Module::Selinux, "selinux", 1), (vm::Module::Apparmor, "apparmor", 2)];
+
+/// A guest for each kernel and module.
+pub(crate) fn plan(plan: &mut Plan) {
+    for (kernel, _) in KERNELS {
+        for (module, source, processors) in GUESTS {
+            let guest = Booted::new(format!("{kernel}-{source}-flood"), move || {
+                boot(&guest_with_policy(kernel, module)?.processors(processors), &script(source))
+            });
+            let trial = |flood: &'static Flood| {
+                let guest = Arc::clone(&guest);
+                Trial::test(format!("{kernel}/{source}/flood/{}", flood.name), move || {
+                    Ok(judge(guest.outcome()?, flood, source)?)
+                })
+            };
+            plan.add_guest(&guest, FLOODS.iter().map(trial).collect());
+        }
+    }
+}
+
+/// For each flood, prints its name, what was done, denyd's events, and what denyd said.
+fn script(source: &str) -> String {
+    let mut script = "cd /run\n".to_owned();
+    for Flood { name, options, extent, .. } in &FLOODS {
+        script += &format!(
+            "rm -f said; mkfifo said; denyd run --source {source} {options} >events 2>said & pid=$!\n\
+             exec 3<said; while read -r line <&3; do case $line in *watching*) break;; esac; done\n\
+             echo '=== {name}'; actor flood {source} {extent}\n\
+             kill -TERM $pid; wait $pid; echo '--- events'; cat events; echo '--- said'; cat <&3; exec 3<&-\n"
+        );
+    }
+    script
+}
+
+fn judge(output: &str, flood: &Flood, source: &str) -> Result<(), String> {
+    let part = output.split("=== ").find_map(|part| part.strip_prefix(flood.name));
+    let part = part.ok_or_else(|| format!("the guest did not get there:\n{output}"))?;
+    let (done, rest) = part.split_once("--- events\n").ok_or(part)?;
+    let (events, said) = rest.split_once("--- said\n").ok_or(rest)?;
+    let done: Flooded = serde_json::from_str(done).map_err(|error| format!("{error}: {done}"))?;
+    let events = events.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>();
+    let events = events.map_err(|error| error.to_string())?;
+    let all: u64 = done.refused.iter().map(|(_, count)| count).sum::<u64>() + 1;
+    let start = format!("denyd: {source}: ");
+    let account = said.lines().find_map(|line| line.strip_prefix(&start)).ok_or(said)?;
+    let expected = if flood.unfolded {
+        format!("seen {all}, emitted {all}, lost 0")
+    } else {
+        let single = events.iter().filter(|event| event.get("count").is_none()).count() as u64;
+        format!("seen {all}, emitted {single}, folded {}, lost 0", all - single)
+    };
+    if account != expected {
+        return Err(format!("it says `{account}`, and not `{expected}`:\n{said}"));
+    }
+    by_user(&events, &done)?;
+    if flood.unfolded { Ok(()) } else { folded(&events) }
+}
+
+/// Whether each user's denials are in the events, to one.
+fn by_user(events: &[Value], done: &Flooded) -> Result<(), String> {
+    let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+    for event in events {
+        let user = event["process"]["uid"].as_u64().ok_or_else(|| event.to_string())?;
+        *counts.entry(user).or_default() += event["count"].as_u64().unwrap_or(1);
+    }
+    let expected = done.refused.iter().map(|&(user, count)| (u64::from(user), count));
+    let expected: BTreeMap<_, _> = expected.chain([(u64::from(QUIET_UID), 1)]).collect();
+    if counts != expected {
+        return Err(format!("by user the events count {counts:?}, and not {expected:?}"));
+    }
+    let quiet = events.iter().find(|event| event["process"]["uid"] == QUIET_UID);
+    let quiet = quiet.ok_or("the single denial is missing")?;
+    if quiet["process"]["pid"] == done.quiet { Ok(()) } else { Err(quiet.to_string()) }
+}
+
+/// Whether repeats are told as they should be.
+fn folded(events: &[Value]) -> Result<(), String> {
+    let repeats: Vec<_> = events.iter().filter(|event| event.get("count").is_some()).collect();
+    if repeats.is_empty() || repeats.len() >= events.len() {
+        return Err(format!("{} of {} events are repeats", repeats.len(), events.len()));
+    }
+    for event in repeats {
+        let first = &event["fingerprint"];
+        let alike = |other: &&Value| {
+            other.get("count").is_none()
+                && other["fingerprint"] == *first
+                && other["process"]["uid"] == event["process"]["uid"]
+        };
+        let times = event["first"].as_str() <= event["last"].as_str() && event["last"] == event["time"];
+        let pids = event["pids"].as_array().is_some_and(|pids| !pids.is_empty() && pids.len() <= 6);
+        if !times || !pids || !events.iter().any(|other| alike(&other)) {
+            return Err(event.to_string());
+        }
+    }
+    Ok(())
+}
