@@ -42,7 +42,7 @@ pub struct Slot {
 /// Bytes of a record, from its start, of which some may not be part of the key.
 const MASKED: usize = 512;
 
-/// [`MASKED`], in words.
+/// Words of a record, from its start, of which some bits may not be part of the key.
 pub const MASKED_WORDS: usize = MASKED / 8;
 
 /// For each source, the bits of its records' first words that make two denials the same. What is behind these words are

@@ -96,6 +96,14 @@ pub struct Event<'a> {
     pub missing: Vec<Missing<'a>>,
 }
 
+impl Event<'_> {
+    /// How many denials, or changes of a policy, it stands for.
+    #[must_use]
+    pub fn denials(&self) -> u64 {
+        self.count.map_or(1, NonZeroU64::get)
+    }
+}
+
 /// What an event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -295,7 +295,7 @@ mod tests {
             own in 0..u64::from(u32::MAX),
             folded in 0..u64::from(u32::MAX),
         ) {
-            let seen = emitted + ring_full + unreadable + undecodable + own;
+            let seen = emitted + folded + ring_full + unreadable + undecodable + own;
             let kernel = kernel(seen, ring_full, unreadable, recursion);
             let account = Account::new(SourceId::Apparmor, &kernel, &Tally { emitted, folded, undecodable, own });
             prop_assert_eq!(account.difference(), 0);

@@ -147,7 +147,7 @@ fn the_man_pages_are_written_where_they_belong() {
     for (page, part) in [
         ("man1/denyd.1", "denyd\\-tail(1)"),
         ("man1/denyd-tail.1", ".SH EXAMPLES"),
-        ("man5/denyd.toml.5", "\\fBring_size = \"4M\"\\fR"),
+        ("man5/denyd.toml.5", "\\fBring_size = \"8M\"\\fR"),
     ] {
         let text = fs::read_to_string(folder.path().join(page)).unwrap();
         assert!(text.contains(part), "{page}: {part}\n{text}");

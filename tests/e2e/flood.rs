@@ -73,16 +73,15 @@ pub(crate) fn plan(plan: &mut Plan) {
 
 /// For each flood, prints its name, what was done, denyd's events, and what denyd said.
 fn script(source: &str) -> String {
-    let mut script = "cd /run\n".to_owned();
-    for Flood { name, options, extent, .. } in &FLOODS {
-        script += &format!(
+    let part = |Flood { name, options, extent, .. }: &Flood| {
+        format!(
             "rm -f said; mkfifo said; denyd run --source {source} {options} >events 2>said & pid=$!\n\
              exec 3<said; while read -r line <&3; do case $line in *watching*) break;; esac; done\n\
              echo '=== {name}'; actor flood {source} {extent}\n\
              kill -TERM $pid; wait $pid; echo '--- events'; cat events; echo '--- said'; cat <&3; exec 3<&-\n"
-        );
-    }
-    script
+        )
+    };
+    FLOODS.iter().fold("cd /run\n".to_owned(), |script, flood| script + &part(flood))
 }
 
 fn judge(output: &str, flood: &Flood, source: &str) -> Result<(), String> {

@@ -677,18 +677,21 @@ impl<'e> Resource<'e> {
         if let Some(name) = event.action.syscall.as_deref() {
             return Some(Self { name, type_id: SYSTEM_CALL, kind: None, system_call: Some(name) });
         }
-        let Object {
-            capability,
-            lockdown_reason,
-            kernel_module,
-            key_description,
-            abstract_name,
-            anon_class,
-            ..
-        } = &event.object;
-        let named = [capability, lockdown_reason, kernel_module, key_description, abstract_name, anon_class];
-        let name = named.into_iter().find_map(|name| name.as_deref())?;
+        let (_, name) = Self::named(&event.object)?;
         Some(Self { name, type_id: OTHER, kind: Some(event.object.kind), system_call: None })
+    }
+
+    /// What names the object, and the field that it is in.
+    fn named(object: &'e Object<'_>) -> Option<(&'static str, &'e str)> {
+        let named = [
+            ("capability", &object.capability),
+            ("lockdown_reason", &object.lockdown_reason),
+            ("kernel_module", &object.kernel_module),
+            ("key_description", &object.key_description),
+            ("abstract_name", &object.abstract_name),
+            ("anon_class", &object.anon_class),
+        ];
+        named.into_iter().find_map(|(field, name)| Some((field, name.as_deref()?)))
     }
 }
 
@@ -780,10 +783,9 @@ impl Mapping for Mapped<'_> {
                 _ => false,
             },
             Target::Kernel { .. } => {
-                matches!(
-                    name,
-                    "capability" | "kernel_module" | "key_description" | "abstract_name" | "anon_class"
-                )
+                // A system call is named by the action.
+                self.event.action.syscall.is_none()
+                    && Resource::named(object).is_some_and(|(field, _)| field == name)
             }
             Target::Entity { .. } | Target::None {} => false,
         }

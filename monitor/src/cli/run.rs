@@ -70,7 +70,7 @@ pub(super) struct Run {
     #[arg(long)]
     stack: bool,
 
-    /// Size of the ring buffer between the kernel and denyd: a power of two, at least 64K. [default: 4M]
+    /// Size of the ring buffer between the kernel and denyd: a power of two, at least 64K. [default: 8M]
     #[arg(long, value_name = "BYTES", value_parser = config::parse_ring_size)]
     ring_size: Option<u32>,
 

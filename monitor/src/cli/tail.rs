@@ -293,7 +293,7 @@ impl<W: Write> Screen<W> {
         };
         let print = match &mut self.fold {
             Some(fold) => fold.push(&event, line, &self.look),
-            None => Some(Print::New(self.look.show(&event, 1))),
+            None => Some(Print::New(self.look.show(&event, event.denials()))),
         };
         self.print(print)
     }

@@ -119,7 +119,7 @@ impl Default for Config {
             sources: vec![Choice::Default],
             silent: false,
             stack: false,
-            ring_size: 4 << 20,
+            ring_size: 8 << 20,
             fold: Fold::default(),
             names: Names::default(),
             metrics: metrics::Config::default(),

@@ -46,7 +46,9 @@ fn the_default_file_has_every_key() {
         text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     };
     let file = in_force();
-    for (table, unknown) in [("", "colour = 1"), ("[names]", "colour = 1"), ("[metrics]", "colour = 1")] {
+    for (table, unknown) in
+        [("", "colour = 1"), ("[names]", "colour = 1"), ("[metrics]", "colour = 1"), ("[fold]", "colour = 1")]
+    {
         for key in keys(&error(&format!("{table}\n{unknown}"))) {
             let is_there = [format!("\n{key} ="), format!("\n#{key} ="), format!("[{key}]")];
             let there = is_there.iter().any(|text| file.contains(text));

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// The shortest and the longest time that repeats are counted.
-const WINDOWS: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(3600)];
+const WINDOWS: [Duration; 2] = [Duration::from_millis(10), Duration::from_hours(1)];
 
 /// A time that no event may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +67,6 @@ mod tests {
             assert_eq!(fold(text), Err(WaitError::NoWindow), "{text}");
         }
         assert_eq!(fold("1"), Err(WaitError::NotATime));
-        assert_eq!(fold("1h"), Ok(Duration::from_secs(3600)));
+        assert_eq!(fold("1h"), Ok(Duration::from_hours(1)));
     }
 }

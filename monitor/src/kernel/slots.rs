@@ -29,8 +29,7 @@ const _: () =
 
 /// The slots, which programs and this process share.
 pub struct SharedSlots {
-    slots: NonNull<SharedSlot>,
-    len: u32,
+    slots: NonNull<[SharedSlot]>,
     bytes: usize,
 }
 
@@ -47,20 +46,22 @@ impl SharedSlots {
         // SAFETY: a new mapping at an address that the kernel chooses.
         let memory =
             unsafe { mmap(std::ptr::null_mut(), bytes, protection, MapFlags::SHARED, map.as_fd(), 0) }?;
-        let slots = NonNull::new(memory.cast()).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Self { slots, len, bytes })
+        let first = NonNull::new(memory.cast()).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(Self { slots: NonNull::slice_from_raw_parts(first, len as usize), bytes })
+    }
+
+    fn all(&self) -> &[SharedSlot] {
+        // SAFETY: the mapping has as many slots, of atomics alone, and lives as long as this.
+        unsafe { self.slots.as_ref() }
     }
 
     /// The slot of this key.
     fn find(&self, key: u64) -> Option<&SharedSlot> {
-        let mask = self.len - 1;
+        let slots = self.all();
         #[expect(clippy::cast_possible_truncation, reason = "the low bits select the slot")]
-        let first = key as u32;
-        (0..WAYS)
-            .map(|way| {
-                // SAFETY: within the mapping, which has `len` slots, and shared for as long as this lives.
-                unsafe { self.slots.add((first.wrapping_add(way) & mask) as usize).as_ref() }
-            })
+        let first = key as usize;
+        (0..WAYS as usize)
+            .map(|way| &slots[first.wrapping_add(way) & (slots.len() - 1)])
             .find(|slot| slot.key.load(Ordering::Acquire) == key)
     }
 }
@@ -122,8 +123,7 @@ mod tests {
     /// Puts a slot up as a program does, in the nth place that the key selects.
     fn open(slots: &SharedSlots, key: u64, way: u64) -> &SharedSlot {
         let index = usize::try_from((key + way) % u64::from(SLOTS)).unwrap();
-        // SAFETY: below the number of slots.
-        let slot = unsafe { slots.slots.add(index).as_ref() };
+        let slot = &slots.all()[index];
         slot.key.store(key, Ordering::Relaxed);
         slot.count.store(0, Ordering::Relaxed);
         slot
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn what_was_counted_is_given_once_and_the_slot_is_free() {
         let (_file, mut slots) = slots();
-        let key = (1 << 63) | 62;
+        let key = 0x8000_0000_0000_003e;
         let slot = open(&slots, key, 3);
         slot.count.store(7, Ordering::Relaxed);
         slot.first.store(10, Ordering::Relaxed);
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_slot_in_which_nothing_was_counted_is_freed_too() {
         let (_file, mut slots) = slots();
-        let key = (1 << 63) | 1;
+        let key = 0x8000_0000_0000_0001;
         open(&slots, key, 0);
         assert_eq!(slots.close(key), None);
         assert!(!slots.has(key));
@@ -159,10 +159,10 @@ mod tests {
     #[test]
     fn a_closed_slot_shows_it_to_the_program_that_counts_late() {
         let (_file, mut slots) = slots();
-        let key = (1 << 63) | 2;
+        let key = 0x8000_0000_0000_0002;
         open(&slots, key, 0);
         slots.close(key);
-        let slot = unsafe { slots.slots.add(2).as_ref() };
+        let slot = &slots.all()[2];
         assert_ne!(slot.count.fetch_add(1, Ordering::Relaxed) & CLOSED, 0);
     }
 }

@@ -17,7 +17,6 @@ pub mod web;
 
 use std::{
     collections::BTreeMap,
-    num::NonZeroU64,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -166,7 +165,7 @@ impl Observe for Observer {
         match event.kind {
             Kind::Denial => {
                 let verdict = labels::verdict(event);
-                let count = event.count.map_or(1, NonZeroU64::get);
+                let count = event.denials();
                 self.denials.0[event.module as usize][usize::from(verdict == "permitted")]
                     [usize::from(event.silent)]
                 .inc_by(count);
@@ -175,7 +174,7 @@ impl Observe for Observer {
                 self.by_action.count(
                     count,
                     [&write_module, &write_verdict, &|to| labels::class(&event.action, to), &|to| {
-                        labels::operation(&event.action, to)
+                        labels::operation(&event.action, to);
                     }],
                 );
                 self.by_subject.count(
@@ -194,7 +193,7 @@ impl Observe for Observer {
                     self.changes.count(
                         1,
                         [&|to| to.push_str(module), &|to| to.push_str(labels::changed(change.what)), &|to| {
-                            to.push_str(labels::changed_to(change.after.as_deref()))
+                            to.push_str(labels::changed_to(change.after.as_deref()));
                         }],
                     );
                 }

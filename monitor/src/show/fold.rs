@@ -23,7 +23,7 @@ pub enum Print {
 
 /// Folds repeats. Two events are repeats if they say the same, whenever it was.
 ///
-/// On a stream, the counts that are printed add up to the number of events. On a terminal the last line has the count.
+/// On a stream, the counts that are printed add up to the number of denials. On a terminal the last line has the count.
 #[derive(Debug)]
 pub struct Fold {
     target: Target,
@@ -36,7 +36,7 @@ struct Run {
     key: String,
     /// The last of them, as JSON.
     event: Vec<u8>,
-    /// How many of them are not printed yet.
+    /// How many denials of them are not printed yet.
     pending: u64,
     /// How many are.
     printed: u64,
@@ -54,12 +54,12 @@ impl Fold {
     pub fn push(&mut self, event: &Event<'_>, json: &[u8], look: &Look) -> Option<Print> {
         let key = key(event, look);
         if let Some(run) = self.last.as_mut().filter(|run| run.key == key) {
-            run.pending += 1;
+            run.pending = run.pending.saturating_add(event.denials());
             json.clone_into(&mut run.event);
             return None;
         }
         let before = self.finish(look);
-        self.last = Some(Run { key, event: json.to_owned(), pending: 1, printed: 0 });
+        self.last = Some(Run { key, event: json.to_owned(), pending: event.denials(), printed: 0 });
         before
     }
 
@@ -105,6 +105,8 @@ fn key(event: &Event<'_>, look: &Look) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
     use jiff::tz::TimeZone;
 
     use super::*;
@@ -130,6 +132,18 @@ mod tests {
 
     fn text(pid: u32, count: &str) -> String {
         format!("cat[{pid}]: write file /var/lib/x/y{count} (httpd_t on var_lib_t)\n")
+    }
+
+    #[test]
+    fn an_event_that_stands_for_many_counts_as_many() {
+        let mut fold = Fold::new(Target::Stream);
+        assert_eq!(push(&mut fold, 1), None);
+        let mut event: Event<'_> = serde_json::from_str(EVENT).unwrap();
+        event.process.pid = Some(1);
+        event.count = NonZeroU64::new(41);
+        let json = serde_json::to_vec(&event).unwrap();
+        assert_eq!(fold.push(&event, &json, &look()), None);
+        assert_eq!(fold.finish(&look()), Some(Print::New(text(1, " ×42"))));
     }
 
     #[test]

@@ -30,13 +30,18 @@ pub(super) fn show(event: &Event<'_>, look: &Look, count: u64) -> String {
 
 /// Where a field stands.
 fn group(name: &str) -> usize {
-    const ORDER: [&str; 14] = [
+    const ORDER: [&str; 19] = [
         "time",
         "host",
         "kind",
         "module",
         "verdict",
         "silent",
+        "fingerprint",
+        "count",
+        "first",
+        "last",
+        "pids",
         "action",
         "changes",
         "subject",

@@ -35,6 +35,8 @@ pub(crate) enum Field {
     Pid,
     /// The user.
     User,
+    /// What makes denials the same.
+    Fingerprint,
 }
 
 /// What stands for a field that an event lacks.
@@ -57,6 +59,7 @@ impl Field {
             Self::Exe => "exe",
             Self::Pid => "pid",
             Self::User => "user",
+            Self::Fingerprint => "fingerprint",
         }
     }
 
@@ -91,6 +94,7 @@ impl Field {
             Self::Exe => text(process.exe.as_ref()),
             Self::Pid => process.pid.map(|pid| pid.to_string()),
             Self::User => text(process.user.as_ref()).or_else(|| process.uid.map(|uid| uid.to_string())),
+            Self::Fingerprint => event.fingerprint.map(|fingerprint| fingerprint.to_string()),
         };
         let value = value.filter(|value| !value.is_empty());
         value.map_or_else(|| ABSENT.to_owned(), |value| printable(&value).to_string())

@@ -83,9 +83,9 @@ pub(crate) struct Row<'a> {
 }
 
 impl Tally {
-    fn add(&mut self, time: Timestamp) {
-        self.count += 1;
-        self.current += 1;
+    fn add(&mut self, denials: u64, time: Timestamp) {
+        self.count = self.count.saturating_add(denials);
+        self.current = self.current.saturating_add(denials);
         self.last = self.last.max(Some(time));
     }
 
@@ -124,15 +124,16 @@ impl Table {
         &self.fields
     }
 
-    /// Counts an event.
+    /// Counts the denials that an event stands for.
     pub(crate) fn add(&mut self, event: &Event<'_>) {
-        self.total.add(event.time);
+        let (denials, time) = (event.denials(), event.time);
+        self.total.add(denials, time);
         let values: Vec<_> = self.fields.iter().map(|field| field.value(event)).collect();
         let has_room = self.rows.len() < ROWS_MAX;
         match self.rows.get_mut(&values) {
-            Some(row) => row.add(event.time),
-            None if has_room => self.rows.entry(values).or_default().add(event.time),
-            None => self.others.add(event.time),
+            Some(row) => row.add(denials, time),
+            None if has_room => self.rows.entry(values).or_default().add(denials, time),
+            None => self.others.add(denials, time),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod apparmor;
 mod cgroups;
+mod folding;
 mod formats;
 mod golden;
 mod ipe;

@@ -2,7 +2,9 @@
 //! started under.
 
 use std::{
-    env, io,
+    env,
+    ffi::CString,
+    io,
     os::unix::process::CommandExt as _,
     process::{Command, ExitCode},
 };
@@ -62,8 +64,11 @@ pub(super) fn main() -> Option<ExitCode> {
     }
     let part = words.next().ok_or_else(|| io::ErrorKind::InvalidInput.into());
     let part = part.and_then(|part| Ok(serde_json::from_slice::<Part>(part.as_encoded_bytes())?));
-    // It was started as a file of another name. Without the name, only its events tell less.
-    _ = rustix::thread::set_name(c"denyd-selftest");
+    // It was started as a file of another name. With its number in it, what it is refused is no repeat of what an earlier
+    // selftest was.
+    let name = CString::new(format!("selftest{}", std::process::id()));
+    // Without the name, only its events tell less.
+    _ = name.map(|name| rustix::thread::set_name(&name));
     let played = part.map_err(Failure::Selftest).and_then(Part::play);
     Some(played.map_or_else(
         |failure| {
