@@ -6,6 +6,7 @@
 //! audited source's: where the decision doesn't show whether it was, a [`Mark`] does.
 
 use aya_ebpf::{
+    EbpfContext as _,
     helpers::generated,
     macros::{fentry, fexit, kprobe, kretprobe, map},
     maps::HashMap,
@@ -17,10 +18,10 @@ use crate::{
     apparmor::{self, AUDIT_APPARMOR_DENIED, AUDIT_APPARMOR_KILL, Operation},
     finish, label,
     layout::{known, layout},
-    memory::{Address, argument_word, follow, word},
+    memory::{Address, Arguments as _, argument_word, follow},
     object,
     output::{Record, count},
-    task,
+    probe, task,
 };
 
 // `AA_CLASS_*` (security/apparmor/include/apparmor.h).
@@ -82,12 +83,24 @@ fn this_task() -> u64 {
 /// `void common_lsm_audit(struct common_audit_data *a, ...)` (`security/lsm_audit.c`): notes what is logged.
 #[fentry(function = "common_lsm_audit")]
 pub fn apparmor_silent_logged(context: FEntryContext) -> i32 {
-    let data = argument_word(&context, 0);
+    logged(argument_word(&context, 0));
+    0
+}
+
+/// As [`apparmor_silent_logged`], without being preempted.
+#[kprobe(function = "common_lsm_audit")]
+pub fn apparmor_silent_logged_kprobe(context: ProbeContext) -> u32 {
+    logged(context.word(0));
+    0
+}
+
+#[inline(always)]
+fn logged(data: Address) {
     let details = follow(data, layout!(audit_data_apparmor));
     let kind = follow(details, layout!(apparmor_type)) as u32;
     // What complain mode lets pass is no refusal where it was decided, either.
     if kind != AUDIT_APPARMOR_DENIED && kind != AUDIT_APPARMOR_KILL {
-        return 0;
+        return;
     }
     let object = follow(data, layout!(audit_data_type)) as u8;
     // `aa_audit_file` alone has this pair; before 6.7, which has no classes, this object.
@@ -100,7 +113,6 @@ pub fn apparmor_silent_logged(context: FEntryContext) -> i32 {
     } else if mounts_have_hooks() && is_mount(details) {
         Mark::Mount.set();
     }
-    0
 }
 
 /// Whether mounts are not decided in `aa_check_perms`, which they are since `aa_audit_perm_error` is there (7.3).
@@ -160,43 +172,54 @@ pub fn apparmor_silent_file(context: FExitContext) -> i32 {
     0
 }
 
+/// As [`apparmor_silent_file`], without being preempted.
+#[kprobe(function = "aa_audit_file")]
+pub fn apparmor_silent_file_session(context: ProbeContext) -> u32 {
+    probe::both(
+        &context,
+        |context| keep_file(context).then_some(0),
+        |context, _| file_ends(RetProbeContext::new(context.as_ptr()).ret::<i32>()),
+    )
+}
+
 /// The start of [`apparmor_silent_file`]'s function, where the kernel's trampolines can't take it (before 6.6).
 #[kprobe(function = "aa_audit_file")]
 pub fn apparmor_silent_file_kprobe(context: ProbeContext) -> u32 {
-    if word_of(&context, layout!(aa_audit_file_error)) as i32 != 0 {
-        let file = File::of(|index| word_of(&context, index));
-        if FILES.insert(this_task(), file, 0).is_err() {
-            count(SourceId::ApparmorSilent, Counter::Seen);
-            count(SourceId::ApparmorSilent, Counter::Unreadable);
-        }
-    }
+    keep_file(&context);
     0
 }
 
-/// A word of a function's arguments at its start, on x86-64: six in registers, the others on the stack above the return
-/// address.
+/// Keeps the arguments of `aa_audit_file`, if it was called with an error, and says whether they are kept.
 #[inline(always)]
-fn word_of(context: &ProbeContext, index: u32) -> u64 {
-    // Where `struct pt_regs` (arch/x86/include/asm/ptrace.h) has di, si, dx, cx, then (after ax) r8, r9; and sp.
-    const FIRST: u32 = 14;
-    const STACK_POINTER: u32 = 19;
-    if index < 6 {
-        argument_word(context, FIRST - index - u32::from(index > 3))
-    } else {
-        word(argument_word(context, STACK_POINTER) + u64::from(index - 5) * 8)
+fn keep_file(context: &ProbeContext) -> bool {
+    if context.word(layout!(aa_audit_file_error)) as i32 == 0 {
+        return false;
     }
+    let file = File::of(|index| context.word(index));
+    let kept = FILES.insert(this_task(), file, 0).is_ok();
+    if !kept {
+        count(SourceId::ApparmorSilent, Counter::Seen);
+        count(SourceId::ApparmorSilent, Counter::Unreadable);
+    }
+    kept
 }
 
 /// The end of what [`apparmor_silent_file_kprobe`] is the start of.
 #[kretprobe(function = "aa_audit_file")]
 pub fn apparmor_silent_file_kretprobe(context: RetProbeContext) -> u32 {
+    file_ends(context.ret::<i32>());
+    0
+}
+
+/// Looks at the result of `aa_audit_file`, whose arguments were kept.
+#[inline(always)]
+fn file_ends(result: i32) {
     // SAFETY: the element is this task's, and no other task's program removes it.
-    let Some(&file) = (unsafe { FILES.get(this_task()) }) else { return 0 };
+    let Some(&file) = (unsafe { FILES.get(this_task()) }) else { return };
     let _gone = FILES.remove(this_task());
-    if context.ret::<i32>() != 0 && !Mark::File.take() {
+    if result != 0 && !Mark::File.take() {
         file_refused(&file);
     }
-    0
 }
 
 #[inline(always)]

@@ -301,8 +301,13 @@ impl Record {
     /// Starts a chunk; `None` if the record is full.
     #[inline(always)]
     pub fn begin(&mut self, kind: ChunkKind) -> Option<Chunk> {
-        let room = self.room()?;
         let start = self.used();
+        // Room for the head and what comes after it: a chunk that has less is none.
+        if start > (OFFSET_MASK - size_of::<chunk::ChunkHead>()) as u64 {
+            self.set(Flags::FULL);
+            return None;
+        }
+        let room = self.room()?;
         // SAFETY: `room` has `WRITE_MAX` bytes.
         unsafe {
             room.write(kind as u8);

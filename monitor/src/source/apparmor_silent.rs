@@ -17,7 +17,19 @@ pub(super) const SOURCE: Source = Source {
     silent: true,
     about: "AppArmor's denials by `deny` rules, and repeats of a capability's",
     attachments: &[
-        // Where also mounts are decided in `aa_check_perms` (7.3).
+        // Where also mounts are decided in `aa_check_perms` (7.3). Files, and what was logged, without being preempted.
+        Attachment {
+            programs: &[
+                Program { name: "apparmor_silent_logged_kprobe", hook: Hook::Multi("common_lsm_audit") },
+                Program { name: "apparmor_silent_file_session", hook: Hook::Session("aa_audit_file") },
+                CHECK,
+                MODE,
+                CAPABLE,
+            ],
+            needs: &NEEDS_WHERE_MOUNTS_ARE_CHECKED,
+            reads: &["apparmor_", "aa_", "audit_data_apparmor", "silent_"],
+            caveat: None,
+        },
         Attachment {
             programs: &[LOGGED, FILE, CHECK, MODE, CAPABLE],
             needs: &NEEDS_WHERE_MOUNTS_ARE_CHECKED,

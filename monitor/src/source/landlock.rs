@@ -24,6 +24,24 @@ pub(super) const SOURCE: Source = Source {
     about: "Landlock denials",
     attachments: &[
         Attachment {
+            programs: &[
+                Program { name: "landlock_access_fs", hook: Hook::Tracepoint("landlock_deny_access_fs") },
+                Program { name: "landlock_access_net", hook: Hook::Tracepoint("landlock_deny_access_net") },
+                Program { name: "landlock_ptrace", hook: Hook::Tracepoint("landlock_deny_ptrace") },
+                Program {
+                    name: "landlock_scope_signal",
+                    hook: Hook::Tracepoint("landlock_deny_scope_signal"),
+                },
+                Program {
+                    name: "landlock_scope_unix",
+                    hook: Hook::Tracepoint("landlock_deny_scope_abstract_unix_socket"),
+                },
+            ],
+            needs: &["landlock_hierarchy_id", "landlock_blockers_access", "landlock_blockers_type"],
+            reads: &["landlock_hierarchy_", "landlock_log_", "landlock_blockers_"],
+            caveat: None,
+        },
+        Attachment {
             programs: &[Program { name: "landlock_kprobe", hook: Hook::Multi("landlock_log_denial") }],
             needs: &[
                 "landlock_request_type",
@@ -42,24 +60,6 @@ pub(super) const SOURCE: Source = Source {
                 "landlock_log_",
             ],
             caveat: Some("does not say whether Landlock logs the denial"),
-        },
-        Attachment {
-            programs: &[
-                Program { name: "landlock_access_fs", hook: Hook::Tracepoint("landlock_deny_access_fs") },
-                Program { name: "landlock_access_net", hook: Hook::Tracepoint("landlock_deny_access_net") },
-                Program { name: "landlock_ptrace", hook: Hook::Tracepoint("landlock_deny_ptrace") },
-                Program {
-                    name: "landlock_scope_signal",
-                    hook: Hook::Tracepoint("landlock_deny_scope_signal"),
-                },
-                Program {
-                    name: "landlock_scope_unix",
-                    hook: Hook::Tracepoint("landlock_deny_scope_abstract_unix_socket"),
-                },
-            ],
-            needs: &["landlock_hierarchy_id", "landlock_blockers_access", "landlock_blockers_type"],
-            reads: &["landlock_hierarchy_", "landlock_log_", "landlock_blockers_"],
-            caveat: None,
         },
         Attachment {
             programs: &[Program { name: "landlock_log_denial", hook: Hook::Fentry("landlock_log_denial") }],
