@@ -25,4 +25,5 @@ pub mod tail;
 #[cfg(feature = "top")]
 mod top;
 
+pub use config::check as check_configuration;
 pub use monitor_event::{event, filter, format, text};

@@ -179,6 +179,15 @@ impl Config {
     }
 }
 
+/// Whether this is the text of a configuration, as `denyd config check` would find it.
+///
+/// # Errors
+///
+/// If it is not: where, and what is wrong.
+pub fn check(text: &str) -> Result<(), impl std::error::Error + use<>> {
+    Config::parse(text, Path::new(DEFAULT_PATH)).map(drop)
+}
+
 fn text_of(path: &Path) -> io::Result<String> {
     let size = fs::metadata(path)?.len();
     if size > MAX_FILE_LEN {
