@@ -7,8 +7,10 @@ pub mod clock;
 mod config;
 pub mod enrich;
 pub mod fold;
+pub mod guard;
 mod heap;
 pub mod kernel;
+pub mod ledger;
 mod live;
 #[cfg(feature = "metrics")]
 pub mod metrics;

@@ -13,6 +13,7 @@ mod identity;
 mod layout;
 mod plan;
 mod privileges;
+mod restart;
 mod schema;
 mod selftest;
 mod service;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
     flood::plan(&mut plan);
     service::plan(&mut plan);
     privileges::plan(&mut plan);
+    restart::plan(&mut plan);
     selftest::plan(&mut plan);
     for (kernel, version) in KERNELS {
         for stage in &STAGES {

@@ -195,6 +195,7 @@ mod tests {
             stack: false,
             ring_size: 0,
             fold: None,
+            pins: None,
         };
         let kernel = kernel(&[]);
         assert_eq!(kernel.wants(source::by_id(SourceId::Selinux), &options), Ok(()));
