@@ -17,14 +17,14 @@ pub(super) const SOURCE: Source = Source {
     silent: true,
     about: "AppArmor's denials by `deny` rules, and repeats of a capability's",
     attachments: &[
-        // Where also mounts are decided in `aa_check_perms` (7.3). Files, and what was logged, without being preempted.
+        // Where also mounts are decided in `aa_check_perms` (7.3).
         Attachment {
             programs: &[
                 Program { name: "apparmor_silent_logged_kprobe", hook: Hook::Multi("common_lsm_audit") },
                 Program { name: "apparmor_silent_file_session", hook: Hook::Session("aa_audit_file") },
-                CHECK,
-                MODE,
-                CAPABLE,
+                Program { name: "apparmor_silent_check_session", hook: Hook::Session("aa_check_perms") },
+                Program { name: "apparmor_silent_mode_session", hook: Hook::Session("aa_audit") },
+                Program { name: "apparmor_silent_capable_session", hook: Hook::Session("aa_capable") },
             ],
             needs: &NEEDS_WHERE_MOUNTS_ARE_CHECKED,
             reads: &["apparmor_", "aa_", "audit_data_apparmor", "silent_"],
