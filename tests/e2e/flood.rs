@@ -69,14 +69,14 @@ static REFUSERS: [Refuser; 4] = [
         source: "selinux",
         in_force: vm::Module::Selinux,
         processors: 1,
-        since: Version { major: 0, minor: 0 },
+        since: Version::OLDEST,
         floods: &FLOODS,
     },
     Refuser {
         source: "apparmor",
         in_force: vm::Module::Apparmor,
         processors: 2,
-        since: Version { major: 0, minor: 0 },
+        since: Version::OLDEST,
         floods: &FLOODS,
     },
     Refuser {
