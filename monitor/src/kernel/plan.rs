@@ -86,12 +86,12 @@ impl<T: Targets> Kernel<T> {
 
     /// A program with the function of its slot's hook; `None` if its slot is empty.
     fn on_its_hook(&self, program: Program) -> Option<Program> {
-        match program.hook {
-            Hook::LsmSlot(slot) => {
-                self.hooks.get(slot).map(|function| Program { hook: Hook::Fexit(function), ..program })
-            }
-            _ => Some(program),
-        }
+        let hook = match program.hook {
+            Hook::LsmSlot(slot) => Hook::Fexit(self.hooks.get(slot)?),
+            Hook::LsmSession(slot) => Hook::Session(self.hooks.get(slot)?),
+            hook => hook,
+        };
+        Some(Program { hook, ..program })
     }
 
     /// Whether the hook is there. That of a kprobe is looked up by the kernel, also where BTF doesn't have it.

@@ -151,7 +151,9 @@ fn attach_program(ebpf: &mut Ebpf, btf: &Btf, program: &Program) -> Result<Link,
             finish(link, || found.unload()).map(|link| Link::Tracepoint { _link: link })
         }
         // The plan gave the slot a function; probes have another way.
-        Hook::LsmSlot(_) | Hook::Multi(_) | Hook::Session(_) => Err(AttachError::NoLsmProgram),
+        Hook::LsmSlot(_) | Hook::LsmSession(_) | Hook::Multi(_) | Hook::Session(_) => {
+            Err(AttachError::NoLsmProgram)
+        }
         Hook::Kprobe(target) | Hook::Kretprobe(target) => {
             let found: &mut KProbe = found.try_into().map_err(AttachError::Load)?;
             found.load().map_err(AttachError::Load)?;
