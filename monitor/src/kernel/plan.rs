@@ -244,11 +244,14 @@ mod tests {
             reads: &[],
             caveat: None,
         };
+        const SESSION: Attachment =
+            Attachment { programs: &[Program { name: "session_0", hook: Hook::LsmSession(0) }], ..SLOTS };
         let mut kernel = kernel(&["bpf_lsm_file_open"]);
         assert_eq!(why(&kernel, &SLOTS).1, "no hook has a BPF LSM program");
         kernel.hooks = vec!["bpf_lsm_file_open"];
         let placed = Program { name: "slot_0", hook: Hook::Fexit("bpf_lsm_file_open") };
         assert_eq!(kernel.programs(&SLOTS).unwrap(), [placed]);
+        assert_eq!(why(&kernel, &SESSION).0, "kprobe.session/bpf_lsm_file_open");
     }
 
     #[test]

@@ -97,10 +97,22 @@ pub(super) fn attach(
     let mut attached: Vec<AttachedProgram> = Vec::new();
     let mut failed = Vec::new();
     let mut last = None;
+    // Read once for all of them.
+    let mut probes = None;
+    let mut attach_probe = |ebpf: &Ebpf, name, when, function| {
+        let probes = match &mut probes {
+            Some(probes) => probes,
+            none => {
+                none.insert(Probes::read(object, ebpf, |known| programs.iter().any(|it| it.name == known))?)
+            }
+        };
+        let Probe { program, link } = probes.attach(name, when, function)?;
+        Ok((Some(program), Link::Probe { _link: link }))
+    };
     for program in programs {
         let result = match program.hook {
-            Hook::Multi(function) => attach_probe(ebpf, object, program.name, When::Entry, function),
-            Hook::Session(function) => attach_probe(ebpf, object, program.name, When::Session, function),
+            Hook::Multi(function) => attach_probe(ebpf, program.name, When::Entry, function),
+            Hook::Session(function) => attach_probe(ebpf, program.name, When::Session, function),
             _ => attach_program(ebpf, btf, program).map(|link| (None, link)),
         };
         match result {
@@ -162,19 +174,6 @@ fn attach_program(ebpf: &mut Ebpf, btf: &Btf, program: &Program) -> Result<Link,
             Ok(Link::Kprobe { _link: link })
         }
     }
-}
-
-/// As [`attach_program`], for a probe without a breakpoint.
-fn attach_probe(
-    ebpf: &Ebpf,
-    object: &[u8],
-    name: &str,
-    when: When,
-    function: &str,
-) -> Result<(Option<OwnedFd>, Link), AttachError> {
-    let Probe { program, link } =
-        Probes::read(object, ebpf, |known| known == name)?.attach(name, when, function)?;
-    Ok((Some(program), Link::Probe { _link: link }))
 }
 
 /// Unloads a program that was loaded but could not be attached.
