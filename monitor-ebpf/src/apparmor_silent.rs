@@ -444,29 +444,6 @@ pub fn apparmor_silent_capable(context: FExitContext) -> i32 {
     0
 }
 
-/// As [`apparmor_silent_capable`], without being preempted.
-#[kprobe(function = "aa_capable")]
-pub fn apparmor_silent_capable_session(context: ProbeContext) -> u32 {
-    /// `CAP_OPT_NOAUDIT` beside the capability.
-    const ONLY_ASKS: u8 = 1 << 7;
-    probe::both(
-        &context,
-        |context| {
-            let only_asks = context.word(layout!(aa_capable_options)) & CAP_OPT_NOAUDIT != 0;
-            let capability = context.word(layout!(aa_capable_capability)) as u8 & !ONLY_ASKS;
-            let byte = if only_asks { capability | ONLY_ASKS } else { capability };
-            Some(probe::pack(context.word(layout!(aa_capable_label)), byte))
-        },
-        |context, kept| {
-            let error = probe::returned(context);
-            if error != 0 {
-                let (label, byte) = probe::unpack(kept);
-                incapable(label, u32::from(byte & !ONLY_ASKS), byte & ONLY_ASKS != 0, error);
-            }
-        },
-    )
-}
-
 /// Reports a capability that a label doesn't have, unless that was logged or somebody only asks.
 #[inline(always)]
 fn incapable(label: Address, capability: u32, only_asks: bool, error: i32) {

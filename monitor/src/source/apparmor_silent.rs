@@ -17,9 +17,10 @@ pub(super) const SOURCE: Source = Source {
     silent: true,
     about: "AppArmor's denials by `deny` rules, and repeats of a capability's",
     attachments: &[
-        // Where also mounts are decided in `aa_check_perms` (7.3).
+        // Where also mounts are decided in `aa_check_perms` (7.3). A session at `aa_capable` costs the other probes some of
+        // their runs: within it they are skipped.
         Attachment {
-            programs: &[LOGGED_KPROBE, FILE_SESSION, CHECK_SESSION, MODE_SESSION, CAPABLE_SESSION],
+            programs: &[LOGGED_KPROBE, FILE_SESSION, CHECK_SESSION, MODE_SESSION, CAPABLE],
             needs: &NEEDS_WHERE_MOUNTS_ARE_CHECKED,
             reads: &["apparmor_", "aa_", "audit_data_apparmor", "silent_"],
             caveat: None,
@@ -37,7 +38,7 @@ pub(super) const SOURCE: Source = Source {
                 FILE_SESSION,
                 CHECK_SESSION,
                 MODE_SESSION,
-                CAPABLE_SESSION,
+                CAPABLE,
                 MOUNT,
                 MOVE_MOUNT,
                 UMOUNT,
@@ -85,8 +86,6 @@ const CHECK_SESSION: Program =
     Program { name: "apparmor_silent_check_session", hook: Hook::Session("aa_check_perms") };
 const MODE_SESSION: Program =
     Program { name: "apparmor_silent_mode_session", hook: Hook::Session("aa_audit") };
-const CAPABLE_SESSION: Program =
-    Program { name: "apparmor_silent_capable_session", hook: Hook::Session("aa_capable") };
 const LOGGED: Program = Program { name: "apparmor_silent_logged", hook: Hook::Fentry("common_lsm_audit") };
 const FILE: Program = Program { name: "apparmor_silent_file", hook: Hook::Fexit("aa_audit_file") };
 const CHECK: Program = Program { name: "apparmor_silent_check", hook: Hook::Fexit("aa_check_perms") };
