@@ -13,8 +13,8 @@ use crate::{
 
 /// A kernel that has such probes.
 const KERNEL: &str = "7";
-/// What such a probe's hook starts with.
-const PROBES: [&str; 2] = ["kprobe.multi/", "kprobe.session/"];
+/// What such a probe's hook starts with; and the one program that is none.
+const PROBES: [&str; 3] = ["kprobe.multi/", "kprobe.session/", "fexit/aa_capable"];
 
 /// A guest for each module.
 pub(crate) fn plan(plan: &mut Plan) {

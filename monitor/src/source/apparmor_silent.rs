@@ -17,8 +17,8 @@ pub(super) const SOURCE: Source = Source {
     silent: true,
     about: "AppArmor's denials by `deny` rules, and repeats of a capability's",
     attachments: &[
-        // Where also mounts are decided in `aa_check_perms` (7.3). A session at `aa_capable` costs the other probes some of
-        // their runs: within it they are skipped.
+        // Where also mounts are decided in `aa_check_perms` (7.3). With a session at `aa_capable`, the kernel was seen to
+        // skip some runs of the other probes, so that logged denials were reported once more as silent.
         Attachment {
             programs: &[LOGGED_KPROBE, FILE_SESSION, CHECK_SESSION, MODE_SESSION, CAPABLE],
             needs: &NEEDS_WHERE_MOUNTS_ARE_CHECKED,
