@@ -411,7 +411,8 @@ impl Session<'_> {
         let mut advice = source.advice;
         let mut tried = Vec::new();
         for attachment in source.attachments {
-            let each_for_itself = matches!(attachment.programs[0].hook, Hook::LsmSlot(_));
+            let each_for_itself =
+                matches!(attachment.programs[0].hook, Hook::LsmSlot(_) | Hook::LsmSession(_));
             let attached = kernel.programs(attachment).and_then(|programs| {
                 session::attach(ebpf, object, btf, (source.id, &programs), each_for_itself, detach_others)
             });

@@ -133,7 +133,7 @@ fn take_over_source(
     for attachment in source.attachments {
         let Ok(mut programs) = kernel.programs(attachment) else { continue };
         let is_pinned = |program: &source::Program| set.has(&session::name_of_link(source.id, program));
-        if matches!(attachment.programs[0].hook, Hook::LsmSlot(_)) {
+        if matches!(attachment.programs[0].hook, Hook::LsmSlot(_) | Hook::LsmSession(_)) {
             programs.retain(is_pinned);
         }
         if programs.is_empty() || !programs.iter().all(is_pinned) {

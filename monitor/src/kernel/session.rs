@@ -190,8 +190,14 @@ pub(super) fn attach(
     let undo = |ebpf: &mut Ebpf, names: &mut dyn Iterator<Item = &'static str>| {
         names.for_each(|name| unload(ebpf, name));
     };
+    // Read once for all of them.
+    let mut probes = None;
     for program in programs {
-        match load_program(ebpf, object, btf, program) {
+        let own = match probe_of(program.hook) {
+            Some((when, _)) => load_probe(ebpf, object, programs, &mut probes, program.name, when).map(Some),
+            None => load_with_aya(ebpf, btf, program).map(|()| None),
+        };
+        match own {
             Ok(own) => loaded.push((*program, own)),
             Err(error) if each_for_itself => note(program, error),
             Err(error) => {
@@ -227,28 +233,33 @@ pub(super) fn attach(
     }
 }
 
-/// Loads a program; gives it where aya doesn't have it.
-fn load_program(
-    ebpf: &mut Ebpf,
-    object: &[u8],
-    btf: &Btf,
-    program: &Program,
-) -> Result<Option<OwnedFd>, AttachError> {
-    let name = program.name;
-    let when = match program.hook {
-        Hook::Multi(_) => When::Entry,
-        Hook::Session(_) => When::Session,
-        _ => {
-            let found = ebpf.program_mut(name).ok_or(AttachError::NoProgram)?;
-            load_with_aya(found, btf, program.hook)?;
-            return Ok(None);
-        }
-    };
-    Probes::read(object, ebpf, |known| known == name)?.load(name, when).map(Some)
+/// When a program runs that is a probe, and at which function.
+fn probe_of(hook: Hook) -> Option<(When, &'static str)> {
+    match hook {
+        Hook::Multi(function) => Some((When::Entry, function)),
+        Hook::Session(function) => Some((When::Session, function)),
+        _ => None,
+    }
 }
 
-fn load_with_aya(found: &mut aya::programs::Program, btf: &Btf, hook: Hook) -> Result<(), AttachError> {
-    let loaded = match hook {
+fn load_probe(
+    ebpf: &Ebpf,
+    object: &[u8],
+    programs: &[Program],
+    probes: &mut Option<Probes>,
+    name: &str,
+    when: When,
+) -> Result<OwnedFd, AttachError> {
+    let probes = match probes {
+        Some(probes) => probes,
+        none => none.insert(Probes::read(object, ebpf, |known| programs.iter().any(|it| it.name == known))?),
+    };
+    probes.load(name, when)
+}
+
+fn load_with_aya(ebpf: &mut Ebpf, btf: &Btf, program: &Program) -> Result<(), AttachError> {
+    let found = ebpf.program_mut(program.name).ok_or(AttachError::NoProgram)?;
+    let loaded = match program.hook {
         Hook::Fentry(target) => {
             TryInto::<&mut FEntry>::try_into(found).and_then(|found| found.load(target, btf))
         }
@@ -262,20 +273,17 @@ fn load_with_aya(found: &mut aya::programs::Program, btf: &Btf, hook: Hook) -> R
             TryInto::<&mut KProbe>::try_into(found).and_then(KProbe::load)
         }
         // The plan gave the slot a function; probes have another way.
-        Hook::LsmSlot(_) | Hook::Multi(_) | Hook::Session(_) => return Err(AttachError::NoLsmProgram),
+        Hook::LsmSlot(_) | Hook::LsmSession(_) | Hook::Multi(_) | Hook::Session(_) => {
+            return Err(AttachError::NoLsmProgram);
+        }
     };
     loaded.map_err(AttachError::Load)
 }
 
 /// Attaches a program that is loaded.
 fn attach_program(ebpf: &mut Ebpf, program: &Program, own: Option<&OwnedFd>) -> Result<Link, AttachError> {
-    if let Some(own) = own {
-        return match program.hook {
-            Hook::Multi(function) => probes::attach(own.as_fd(), When::Entry, function),
-            Hook::Session(function) => probes::attach(own.as_fd(), When::Session, function),
-            _ => Err(AttachError::NoProgram),
-        }
-        .map(Link::Probe);
+    if let (Some(own), Some((when, function))) = (own, probe_of(program.hook)) {
+        return probes::attach(own.as_fd(), when, function).map(Link::Probe);
     }
     let found = ebpf.program_mut(program.name).ok_or(AttachError::NoProgram)?;
     let link = match program.hook {
@@ -291,7 +299,9 @@ fn attach_program(ebpf: &mut Ebpf, program: &Program, own: Option<&OwnedFd>) -> 
             let found: &mut BtfTracePoint = found.try_into().map_err(AttachError::Load)?;
             found.attach().and_then(|id| found.take_link(id)).map(Link::Tracepoint)
         }
-        Hook::LsmSlot(_) | Hook::Multi(_) | Hook::Session(_) => return Err(AttachError::NoLsmProgram),
+        Hook::LsmSlot(_) | Hook::LsmSession(_) | Hook::Multi(_) | Hook::Session(_) => {
+            return Err(AttachError::NoLsmProgram);
+        }
         Hook::Kprobe(target) | Hook::Kretprobe(target) => {
             let found: &mut KProbe = found.try_into().map_err(AttachError::Load)?;
             let link = found.attach(target, 0).and_then(|id| found.take_link(id));
