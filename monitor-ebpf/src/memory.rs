@@ -105,12 +105,24 @@ by_trampoline!(FEntryContext, FExitContext);
 impl Arguments for ProbeContext {
     #[inline(always)]
     fn get(&self, index: u32) -> Result<u64, Fault> {
-        // Words of `struct pt_regs` (arch/x86/include/asm/ptrace.h): di is 14, then down to cx; r8 is 9, and r9 is 8.
-        const STACK_POINTER: u32 = 19;
         match index {
-            0..4 => argument(self, 14 - index),
-            4..6 => argument(self, 13 - index),
+            0..4 => argument(self, DI - index),
+            4..6 => argument(self, R8 + 4 - index),
             _ => read(argument(self, STACK_POINTER)? + u64::from(index - 5) * 8),
         }
     }
+
+    #[inline(always)]
+    fn word(&self, index: u32) -> u64 {
+        match index {
+            0..4 => argument_word(self, DI - index),
+            4..6 => argument_word(self, R8 + 4 - index),
+            _ => word(argument_word(self, STACK_POINTER).wrapping_add(u64::from(index - 5) * 8)),
+        }
+    }
 }
+
+// Words of `struct pt_regs` (arch/x86/include/asm/ptrace.h): from di they go down to cx, and from r8 to r9.
+const DI: u32 = 14;
+const R8: u32 = 9;
+const STACK_POINTER: u32 = 19;

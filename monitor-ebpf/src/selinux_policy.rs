@@ -137,8 +137,8 @@ pub fn selinux_policy_mode_kprobe(context: ProbeContext) -> u32 {
 /// Notes which booleans change.
 #[inline(always)]
 fn note_booleans(arguments: &impl Arguments) {
-    let len = arguments.get(layout!(set_booleans_len)).unwrap_or(0) as u32;
-    let values = arguments.get(layout!(set_booleans_values)).unwrap_or(0);
+    let len = arguments.word(layout!(set_booleans_len)) as u32;
+    let values = arguments.word(layout!(set_booleans_values));
     note(PolicyChange::Booleans as u32, sequence());
     let Some(noted) = NOTED.get_ptr_mut(0) else { return };
     let data = follow(policy(), layout!(selinux_policy_booleans));
@@ -203,7 +203,7 @@ fn note(change: u32, before: u32) {
 #[inline(always)]
 fn in_force(arguments: &impl Arguments, load: bool) {
     let Some(noted) = NOTED.get_ptr_mut(0) else { return };
-    let after = arguments.get(layout!(policy_in_force_sequence)).unwrap_or(0) as u32;
+    let after = arguments.word(layout!(policy_in_force_sequence)) as u32;
     // SAFETY: the map's value; the kernel changes its policy under a mutex.
     let (change, before, booleans) =
         unsafe { ((*noted).change, (*noted).before, (&raw const (*noted).booleans).read_volatile()) };
@@ -223,7 +223,7 @@ fn in_force(arguments: &impl Arguments, load: bool) {
 
 #[inline(always)]
 fn mode(arguments: &impl Arguments) {
-    let enforcing = arguments.get(layout!(mode_enforcing)).unwrap_or(0) as u8 != 0;
+    let enforcing = arguments.word(layout!(mode_enforcing)) as u8 != 0;
     report(PolicyChange::Mode as u32, u32::from(!enforcing), u32::from(enforcing));
 }
 
