@@ -46,6 +46,11 @@ pub(super) enum Failure {
     /// Pins can't be removed.
     #[error("cannot detach: {0}")]
     Pins(#[from] crate::kernel::pins::PinError),
+    /// Programs would be detached at once.
+    #[error(
+        "the programs cannot be left attached: see what was said before, and `pin.enabled` of the configuration"
+    )]
+    NotPinned,
     /// Clients can't be served.
     #[error(transparent)]
     Serve(#[from] server::StartError),

@@ -1,6 +1,7 @@
 //! The `denyd` command: one file a verb.
 
 mod alone;
+mod attach;
 mod check;
 mod completions;
 mod config;
@@ -71,6 +72,7 @@ enum Command {
     Config(config::Configuration),
     Status(status::Status),
     Selftest(selftest::Selftest),
+    Attach(attach::Attach),
     Detach(detach::Detach),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -106,6 +108,7 @@ impl Command {
             Self::Config(config) => config.run(),
             Self::Status(status) => return status.run(),
             Self::Selftest(selftest) => return selftest.run(),
+            Self::Attach(attach) => attach.run(),
             Self::Detach(detach) => detach.run(),
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),

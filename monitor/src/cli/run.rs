@@ -173,14 +173,7 @@ impl Run {
         #[cfg(feature = "metrics")]
         let web =
             config.metrics.enabled.then(|| crate::metrics::web::Web::bind(&config.metrics)).transpose()?;
-        let attached = kernel::attach(&kernel::Options {
-            sources: config::chosen(&config.sources, config.silent),
-            silent: config.silent,
-            stack: config.stack,
-            ring_size: config.ring_size,
-            fold: config.fold.options(),
-            pins: config.pin.folder(),
-        })?;
+        let attached = kernel::attach(&config.kernel_options())?;
         let marks = attached.marks();
         if let Some(marks) = &marks {
             marks.retain(&config.outputs.iter().map(Spec::id).chain([history_id()]).collect::<Vec<_>>());

@@ -27,7 +27,8 @@ pub(crate) use self::{
     wait::{fold as parse_fold_window, name as parse_name_wait},
 };
 use crate::{
-    enrich::runtime::Socket, fold::FoldOptions, kernel::pins, output::spec::Spec, tail::settings::Settings,
+    enrich::runtime::Socket, fold::FoldOptions, kernel, kernel::pins, output::spec::Spec,
+    tail::settings::Settings,
 };
 
 /// Where the configuration is, unless the command line says otherwise. It need not be there.
@@ -190,6 +191,19 @@ impl Config {
     /// If it says what denyd doesn't know.
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         toml::from_str(text).map_err(|error| ConfigError::invalid(path, text, &error))
+    }
+
+    /// What the kernel side is to do.
+    #[must_use]
+    pub(crate) fn kernel_options(&self) -> kernel::Options {
+        kernel::Options {
+            sources: chosen(&self.sources, self.silent),
+            silent: self.silent,
+            stack: self.stack,
+            ring_size: self.ring_size,
+            fold: self.fold.options(),
+            pins: self.pin.folder(),
+        }
     }
 
     /// What of another configuration can't be taken over while the programs stay attached, by its keys.

@@ -138,6 +138,18 @@ impl<P> Attached<P> {
         &self.parts.report
     }
 
+    /// How many programs there are.
+    #[must_use]
+    pub fn programs(&self) -> usize {
+        self.parts.programs.len()
+    }
+
+    /// Whether they stay attached when this process ends.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        self.parts.programs.are_pinned()
+    }
+
     /// Where outputs mark what they have written, if that is kept.
     #[must_use]
     pub(crate) fn marks(&self) -> Option<Marks> {
