@@ -121,7 +121,7 @@ impl Condition {
     }
 
     /// The booleans in it.
-    pub(crate) fn booleans(&self) -> impl Iterator<Item = BooleanId> {
+    pub fn booleans(&self) -> impl Iterator<Item = BooleanId> {
         self.steps.iter().filter_map(|step| match step {
             Step::Boolean(boolean) => Some(*boolean),
             _ => None,

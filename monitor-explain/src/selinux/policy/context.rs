@@ -301,6 +301,12 @@ impl Policy {
         self.symbols.text(context, self.levels)
     }
 
+    /// Levels as text.
+    #[must_use]
+    pub fn range_text(&self, range: &Range) -> String {
+        self.symbols.range(range)
+    }
+
     /// Whether `context` is valid under this policy.
     ///
     /// # Errors

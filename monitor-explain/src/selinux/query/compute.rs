@@ -3,7 +3,7 @@
 use bitflags::bitflags;
 
 use crate::selinux::policy::{
-    Bitmap, ClassId, Context, OBJECT_ROLE, Policy, RoleAllow, RuleKind, Switches, Term, TypeId, When,
+    Bitmap, ClassId, Context, Policy, RoleAllow, Rule, RuleKind, Switches, Term, TypeId, When,
 };
 
 bitflags! {
@@ -131,7 +131,7 @@ impl Policy {
         class: ClassId,
         source: TypeId,
         target: TypeId,
-        mut see: impl FnMut(&crate::selinux::policy::Rule),
+        mut see: impl FnMut(&Rule),
     ) {
         let set = |type_: TypeId| self.attributes.get(type_.bit() as usize);
         let (Some(sources), Some(targets)) = (set(source), set(target)) else { return };
@@ -182,9 +182,4 @@ pub(super) fn is_on(when: When, switches: &Switches) -> bool {
 /// Whether `bitmap` has the bit of `value`.
 pub(super) fn has(bitmap: &Bitmap, value: u32) -> bool {
     value.checked_sub(1).is_some_and(|bit| bitmap.contains(bit))
-}
-
-/// Whether `context` is that of an object.
-pub(super) fn is_object(context: &Context) -> bool {
-    context.role == OBJECT_ROLE
 }

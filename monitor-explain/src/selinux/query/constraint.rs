@@ -222,8 +222,9 @@ impl Policy {
         stack.pop().unwrap_or_default()
     }
 
-    /// The name of a user, role or type by its bit.
-    pub(crate) fn name_of(&self, attribute: Attribute, bit: u32) -> &str {
+    /// The name of the user, role or type that has this bit in a constraint.
+    #[must_use]
+    pub fn name_of(&self, attribute: Attribute, bit: u32) -> &str {
         use crate::selinux::policy::{RoleId, UserId};
         match attribute {
             Attribute::User => self.symbols.users.name(UserId::of_bit(bit)),

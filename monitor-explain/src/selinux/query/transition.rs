@@ -1,8 +1,8 @@
 //! Labels of new processes and objects.
 
-use super::compute::{has, is_object, is_on};
+use super::compute::{has, is_on};
 use crate::selinux::policy::{
-    ClassId, Context, Invalid, Level, OBJECT_ROLE, Policy, Range, RuleKind, TypeId,
+    ClassId, Context, Invalid, Level, OBJECT_ROLE, Policy, Range, RoleAllow, RoleTransition, RuleKind, TypeId,
 };
 
 /// What a label is computed for.
@@ -126,6 +126,33 @@ impl Policy {
         })
     }
 
+    /// All transitions by file name: source, target, class, name, and the type that the new object gets.
+    pub fn name_transitions(&self) -> impl Iterator<Item = (TypeId, TypeId, ClassId, &[u8], TypeId)> {
+        self.names.iter().flat_map(|((target, class, name), results)| {
+            results.iter().flat_map(move |(sources, gives)| {
+                let sources = sources.iter().map(TypeId::of_bit);
+                sources.map(move |source| (source, *target, *class, &**name, *gives))
+            })
+        })
+    }
+
+    /// Which roles processes may change to.
+    #[must_use]
+    pub fn role_allows(&self) -> &[RoleAllow] {
+        &self.roles.allows
+    }
+
+    /// Which roles processes and objects get.
+    #[must_use]
+    pub fn role_transitions(&self) -> &[RoleTransition] {
+        &self.roles.transitions
+    }
+
+    /// Which levels new processes and objects get: source, target, class, levels.
+    pub fn range_transitions(&self) -> impl Iterator<Item = (TypeId, TypeId, ClassId, &Range)> {
+        self.ranges.iter().map(|((source, target, class), range)| (*source, *target, *class, range))
+    }
+
     /// `mls_compute_sid()` (security/selinux/ss/mls.c).
     fn new_range(
         &self,
@@ -159,12 +186,6 @@ impl Policy {
         } else {
             Range::of_level(&source.range.low)
         }
-    }
-
-    /// Whether the context is that of an object rather than of a process.
-    #[must_use]
-    pub fn is_object(&self, context: &Context) -> bool {
-        is_object(context)
     }
 }
 

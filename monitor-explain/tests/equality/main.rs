@@ -1,0 +1,68 @@
+//! Every answer about a policy is that of libsepol, audit2why and setools.
+//!
+//! The questions are random, with fixed seeds, and half of them are made from rules, as most random ones have the same
+//! answer. Without the other tools, nothing is tested, and that is said.
+
+mod list;
+mod oracle;
+mod policies;
+mod question;
+mod random;
+
+use std::{error::Error, fs, path::Path};
+
+use monitor_explain::selinux::policy::Policy;
+
+use self::{oracle::Oracle, policies::Policies, question::Questions};
+
+type Failure = Box<dyn Error>;
+
+/// How many questions are asked about each small policy, for each kind of question.
+const SMALL: usize = 300;
+
+#[test]
+fn answers_are_those_of_libsepol_and_setools() -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let Some(oracle) = Oracle::find(folder.path())? else { return Ok(()) };
+    let mut failures = Vec::new();
+    for file in Policies::build(folder.path())?.files {
+        if let Err(error) = compare(&oracle, &file) {
+            eprintln!("{}: {error}", file.display());
+            failures.push(error.to_string());
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ").into()) }
+}
+
+fn compare(oracle: &Oracle, file: &Path) -> Result<(), Failure> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let bytes = fs::read(file)?;
+    let policy = Policy::read(&bytes).map_err(|error| format!("{name}: {error}"))?;
+    let mut questions = Questions::new(&policy, &name);
+    questions.ask_all(SMALL);
+    let answers = oracle.ask(file, &questions.asked)?;
+    let mut differing = 0;
+    for ((question, expected), answer) in questions.asked.iter().zip(&questions.answers).zip(&answers) {
+        if expected != answer {
+            differing += 1;
+            if differing <= 5 {
+                eprintln!("{name}: {question}\n  denyd:  {}\n  others: {}", short(expected), short(answer));
+            }
+        }
+    }
+    if answers.len() != questions.asked.len() {
+        return Err(
+            format!("{name}: {} answers to {} questions", answers.len(), questions.asked.len()).into()
+        );
+    }
+    if differing != 0 {
+        return Err(format!("{name}: {differing} of {} answers differ", answers.len()).into());
+    }
+    eprintln!("{name}: equal: {}", questions.summary());
+    Ok(())
+}
+
+/// The first of what differs may be far into a list.
+fn short(text: &str) -> String {
+    text.chars().take(2000).collect()
+}
