@@ -1,5 +1,7 @@
 //! All of a policy as text, as `oracle.py` lists it from setools.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use monitor_explain::selinux::{
     policy::{Context, Policy, TypeId, Unknown},
     query::{Found, INITIAL_SIDS, Wanted},
@@ -92,17 +94,16 @@ pub(crate) fn labels(policy: &Policy) -> String {
     for (name, interface, packets) in &labels.interfaces {
         lines.push(format!("netif {name} {} {}", text(interface), text(packets)));
     }
-    let length = |mask: &[u8]| mask.iter().map(|octet| octet.count_ones()).sum::<u32>();
     for (address, mask, context) in &labels.nodes {
-        lines.push(format!("node {}/{} {}", std::net::Ipv4Addr::from(*address), length(mask), text(context)));
+        lines.push(format!("node {}/{} {}", Ipv4Addr::from(*address), Ipv4Addr::from(*mask), text(context)));
     }
     for (address, mask, context) in &labels.nodes_v6 {
-        lines.push(format!("node {}/{} {}", std::net::Ipv6Addr::from(*address), length(mask), text(context)));
+        lines.push(format!("node {}/{} {}", Ipv6Addr::from(*address), Ipv6Addr::from(*mask), text(context)));
     }
     for (prefix, first, last, context) in &labels.partition_keys {
         let mut octets = [0; 16];
         octets[..8].copy_from_slice(prefix);
-        let prefix = std::net::Ipv6Addr::from(octets);
+        let prefix = Ipv6Addr::from(octets);
         lines.push(format!("pkey {prefix} {first} {last} {}", text(context)));
     }
     for (device, port, context) in &labels.end_ports {

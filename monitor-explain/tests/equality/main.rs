@@ -18,14 +18,18 @@ use self::{oracle::Oracle, policies::Policies, question::Questions};
 type Failure = Box<dyn Error>;
 
 /// How many questions are asked about each small policy, for each kind of question.
-const SMALL: usize = 300;
+const SMALL: usize = 10_000;
 
 #[test]
 fn answers_are_those_of_libsepol_and_setools() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let Some(oracle) = Oracle::find(folder.path())? else { return Ok(()) };
     let mut failures = Vec::new();
+    let only = std::env::var("POLICY").unwrap_or_default();
     for file in Policies::build(folder.path())?.files {
+        if !file.to_string_lossy().contains(&only) {
+            continue;
+        }
         if let Err(error) = compare(&oracle, &file) {
             eprintln!("{}: {error}", file.display());
             failures.push(error.to_string());
@@ -36,14 +40,18 @@ fn answers_are_those_of_libsepol_and_setools() -> Result<(), Failure> {
 
 fn compare(oracle: &Oracle, file: &Path) -> Result<(), Failure> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let start = std::time::Instant::now();
     let bytes = fs::read(file)?;
     let policy = Policy::read(&bytes).map_err(|error| format!("{name}: {error}"))?;
-    let mut questions = Questions::new(&policy, &name);
+    let mut questions = Questions::new(&policy, &name, !oracle.fears_depth());
     questions.ask_all(SMALL);
+    eprintln!("{name}: {} questions in {:?}", questions.asked.len(), start.elapsed());
     let answers = oracle.ask(file, &questions.asked)?;
-    let mut differing = 0;
+    let (mut differing, mut unread) = (0, 0);
     for ((question, expected), answer) in questions.asked.iter().zip(&questions.answers).zip(&answers) {
-        if expected != answer {
+        if answer == "unread" {
+            unread += 1;
+        } else if expected != answer {
             differing += 1;
             if differing <= 5 {
                 eprintln!("{name}: {question}\n  denyd:  {}\n  others: {}", short(expected), short(answer));
@@ -58,11 +66,14 @@ fn compare(oracle: &Oracle, file: &Path) -> Result<(), Failure> {
     if differing != 0 {
         return Err(format!("{name}: {differing} of {} answers differ", answers.len()).into());
     }
-    eprintln!("{name}: equal: {}", questions.summary());
+    eprintln!("{name}: equal, in {:?}: {}", start.elapsed(), questions.summary());
+    if unread != 0 {
+        eprintln!("{name}: {unread} of them not compared: the tool for them can't read this version");
+    }
     Ok(())
 }
 
 /// The first of what differs may be far into a list.
 fn short(text: &str) -> String {
-    text.chars().take(2000).collect()
+    text.chars().take(20_000).collect()
 }

@@ -11,6 +11,8 @@ use crate::{list, random::Random};
 
 pub(crate) struct Questions<'p> {
     policy: &'p Policy,
+    /// Whether to ask about types whose bounds are bounded.
+    deep: bool,
     random: Random,
     rules: Vec<Found<'p>>,
     users: Vec<&'p str>,
@@ -31,10 +33,11 @@ struct Access {
 }
 
 impl<'p> Questions<'p> {
-    pub(crate) fn new(policy: &'p Policy, name: &str) -> Self {
+    pub(crate) fn new(policy: &'p Policy, name: &str, deep: bool) -> Self {
         let symbols = &policy.symbols;
         Self {
             policy,
+            deep,
             random: Random::new(name.bytes().fold(7, |seed, byte| seed.wrapping_mul(31) + u64::from(byte))),
             rules: policy.search(Wanted::default()),
             users: symbols.users.iter().map(|(name, _)| name).collect(),
@@ -71,8 +74,8 @@ impl<'p> Questions<'p> {
         for _ in 0..count / 5 {
             self.change();
         }
-        for _ in 0..if large { 20 } else { count / 5 } {
-            self.pairs();
+        for _ in 0..count / 10 {
+            self.pairs(!large);
         }
         for _ in 0..if large { 40 } else { count / 10 } {
             self.search();
@@ -146,6 +149,15 @@ impl<'p> Questions<'p> {
     }
 
     fn access(&mut self) -> Access {
+        loop {
+            let access = self.any_access();
+            if self.deep || !self.is_deep(&access) {
+                return access;
+            }
+        }
+    }
+
+    fn any_access(&mut self) -> Access {
         let policy = self.policy;
         let rule = self.random.pick(&self.rules).copied().filter(|_| self.random.chance(75));
         let (source, target, class, mut permissions) = if let Some(found) = rule {
@@ -183,6 +195,14 @@ impl<'p> Questions<'p> {
             }
         }
         Access { source, target, class, permissions: chosen }
+    }
+
+    /// Whether the type that bounds the source's is bounded itself.
+    fn is_deep(&self, access: &Access) -> bool {
+        let types = &self.policy.symbols.types;
+        let bounds = |type_| types.get(type_).and_then(|type_| type_.bounds);
+        let source = access.source.split(':').nth(2).and_then(|name| self.policy.type_(name));
+        source.and_then(bounds).and_then(bounds).is_some()
     }
 
     fn known(&self, access: &Access) -> Result<(Context, Context, ClassId, u32), &'static str> {
@@ -325,12 +345,28 @@ impl<'p> Questions<'p> {
         texts.join(",")
     }
 
-    fn pairs(&mut self) {
+    /// Pairs: of all booleans, or of those that denyd names and some others.
+    fn pairs(&mut self, all: bool) {
         let access = self.access();
         let Ok((source, target, class, bits)) = self.known(&access) else { return };
+        let booleans = &self.policy.symbols.booleans;
         let answer = self.flips(&source, &target, class, bits, 2);
+        let mut paired = "all".to_owned();
+        if !all {
+            let names: Vec<&str> = booleans.iter().map(|(name, _)| name).collect();
+            let named = self.policy.flips(&source, &target, class, bits).flips;
+            let named =
+                named.iter().flat_map(|flip| &flip.booleans).map(|(boolean, _)| booleans.name(*boolean));
+            let mut some: Vec<&str> = named.collect();
+            some.truncate(20);
+            if self.policy.flips(&source, &target, class, bits).flips.len() > 10 {
+                return;
+            }
+            some.extend((0..10).filter_map(|_| self.random.pick(&names).copied()));
+            paired = some.join(",");
+        }
         let Access { source, target, class, permissions } = &access;
-        self.add("flips", &[source, target, class, &permissions.join(","), "pairs"], answer);
+        self.add("flips", &[source, target, class, &permissions.join(","), &paired], answer);
     }
 
     fn context(&mut self) {
@@ -431,7 +467,9 @@ impl<'p> Questions<'p> {
                 let mut path =
                     some.map_or("/".into(), |some| String::from_utf8_lossy(&some.path).into_owned());
                 let more = ["", "", "x", "/y", "/sys/kernel"];
+                // The kernel takes two slashes at the beginning for one; libsepol doesn't.
                 path.push_str(self.random.pick(&more).copied().unwrap_or_default());
+                path = path.replace("//", "/");
                 let class = if self.random.chance(50) { "file" } else { "dir" };
                 let Some(of) = policy.class(class) else { return };
                 let answer = text(policy.path(system, path.as_bytes(), of));
@@ -469,8 +507,11 @@ impl<'p> Questions<'p> {
         let access = self.access();
         let type_of = |text: &str| text.split(':').nth(2).unwrap_or_default().to_owned();
         let (mut source, mut target) = (type_of(&access.source), type_of(&access.target));
-        let attributes: Vec<&str> =
-            policy.symbols.types.iter().filter(|(_, type_)| type_.attribute).map(|(name, _)| name).collect();
+        // setools takes an attribute that no type has for none at all.
+        let used = |id| policy.types_with(id).next().is_some();
+        let types = policy.symbols.types.iter();
+        let attributes = types.filter(|(_, type_)| type_.attribute && used(type_.id));
+        let attributes: Vec<&str> = attributes.map(|(name, _)| name).collect();
         for side in [&mut source, &mut target] {
             match self.random.below(4) {
                 0 => side.clear(),

@@ -33,7 +33,13 @@ class NoAnswer(Exception):
     pass
 
 
+# A `sidtab_t`, which is smaller.
+table = ctypes.create_string_buffer(4096)
 handle, policy = ctypes.c_void_p(sepol.sepol_handle_create()), ctypes.c_void_p()
+
+
+class Unread(Exception):
+    """This tool can't read policies of this version."""
 
 
 def load(path):
@@ -50,6 +56,9 @@ def load(path):
     if sepol.sepol_policydb_read(policy, opened) != 0:
         sys.exit(f"libsepol cannot read {path} again")
     sepol.sepol_set_policydb(policy)
+    # The numbers of initial SIDs have to be taken before others are given.
+    sepol.policydb_load_isids(policy, table)
+    sepol.sepol_set_sidtab(table)
     sepol.sepol_msg_set_callback(handle, None, None)
 
 
@@ -146,8 +155,8 @@ def reasons(source, target, number, requested):
     return reason.value
 
 
-def flips(source, target, class_name, permissions, pairs):
-    """The booleans that allow it when they are flipped: alone, or else (if asked for) in pairs."""
+def flips(source, target, class_name, permissions, paired):
+    """The booleans that allow it when they are flipped: alone, or else in pairs, of all or of those given."""
     source, target, number = sid(source), sid(target), class_of(class_name)
     requested = vector(number, permissions)
     if reasons(source, target, number, requested) == 0:
@@ -159,7 +168,8 @@ def flips(source, target, class_name, permissions, pairs):
         if reasons(source, target, number, requested) == 0:
             found.append(f"{name}={value}")
         flip(name)
-    if pairs == "pairs" and not found:
+    if not found:
+        names = names if paired == "all" else sorted(set(paired.split(",")))
         for place, first in enumerate(names):
             one = flip(first)
             for second in names[place + 1:]:
@@ -221,7 +231,10 @@ def why(path, source, target, class_name, permissions):
     global why_ready
     from selinux import audit2why
     if not why_ready:
-        audit2why.init(path)
+        try:
+            audit2why.init(path)
+        except ValueError:
+            raise Unread from None
         why_ready = True
     code, more = audit2why.analyze(source, target, class_name, permissions.split(","))
     names = {value: key for key, value in vars(audit2why).items() if isinstance(value, int)}
@@ -236,7 +249,10 @@ def setools_of(path):
     global setools_policy
     if setools_policy is None:
         import setools
-        setools_policy = setools.SELinuxPolicy(path)
+        try:
+            setools_policy = setools.SELinuxPolicy(path)
+        except Exception:  # Its own, which depends on its version.
+            raise Unread from None
     return setools_policy
 
 
@@ -311,8 +327,8 @@ def labels(path):
     for interface in policy.netifcons():
         lines.append(f"netif {interface.netif} {interface.context} {interface.packet}")
     for node in policy.nodecons():
-        lines.append(f"node {node.network.with_netmask if hasattr(node.network, 'with_netmask') else node.network}"
-                     f" {node.context}")
+        network = node.network
+        lines.append(f"node {network.network_address}/{network.netmask} {node.context}")
     for key in policy.ibpkeycons():
         lines.append(f"pkey {key.subnet_prefix} {key.pkeys.low} {key.pkeys.high} {key.context}")
     for port in policy.ibendportcons():
@@ -360,6 +376,8 @@ def main():
                 answer = of_path[verb](path, *words)
         except NoAnswer as error:
             answer = f"no {error}"
+        except Unread:
+            answer = "unread"
         print(answer, file=answers)
     answers.flush()
 
