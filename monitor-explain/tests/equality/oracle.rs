@@ -56,14 +56,15 @@ impl Oracle {
         Ok(Some(Self { python, library: given.unwrap_or(built), folder: folder.to_owned() }))
     }
 
-    /// Whether libsepol crashes where types that bound others are bounded themselves, and may do more than they should
-    /// (before 3.5).
-    pub(crate) fn fears_depth(&self) -> bool {
+    /// Whether libsepol and audit2why may be asked about types whose bounds are bounded themselves. Before 3.5, they
+    /// crash where such may do more than they should.
+    pub(crate) fn depth(&self) -> (bool, bool) {
         let version = Command::new("dpkg-query").args(["-W", "-f", "${Version}", "libsepol-dev"]).output();
         let version =
             version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let mut parts = version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
-        env::var_os("LIBSEPOL").is_none() && (parts.next(), parts.next()) < (Some(3), Some(5))
+        let new = (parts.next(), parts.next()) >= (Some(3), Some(5));
+        (new || env::var_os("LIBSEPOL").is_some(), new)
     }
 
     /// The answers to `questions` about the policy `file`.

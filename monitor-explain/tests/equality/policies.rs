@@ -11,11 +11,6 @@ use crate::{Failure, oracle};
 /// Where Debian's package builds its policy.
 const DEBIAN: &str = "/etc/selinux/default/policy";
 
-/// What only version 34 has.
-const CONDITIONAL: &str = "(booleanif six
-    (true (allowx d_t dev_t (ioctl chr_file (0x7777))) (dontauditx b_t dev_t (ioctl chr_file (range 0x100 0x3ff))))
-    (false (allowx e_t dev_t (ioctl chr_file (range 0x6000 0x60ff)))))";
-
 pub(crate) struct Policies {
     pub(crate) files: Vec<PathBuf>,
 }
@@ -28,26 +23,25 @@ impl Policies {
         let guests = crates.join("../tests/policy/selinux.cil");
         // Older versions have no extended permissions, and older compilers don't write the newest ones.
         let plain = without(&rich, &["allowx ", "auditx "], &folder.join("plain.cil"))?;
-        let conditional = folder.join("conditional.cil");
-        fs::write(&conditional, format!("{}\n{CONDITIONAL}\n", fs::read_to_string(&rich)?))?;
+        let newest = crates.join("tests/policies/newest.cil");
+        let conditional = without(&newest, &["typeneveraudit"], &folder.join("conditional.cil"))?;
         for version in 24..=35 {
-            let source = match version {
-                ..30 => &plain,
-                30..34 => &rich,
-                _ => &conditional,
+            let policy = match version {
+                ..30 => secilc(folder, "rich", &[&plain], version, &[]),
+                30..34 => secilc(folder, "rich", &[&rich], version, &[]),
+                34 => secilc(folder, "rich", &[&*rich, &*conditional], version, &[]),
+                _ => secilc(folder, "rich", &[&*rich, &*newest], version, &[]),
             };
-            let newest = version > 33;
-            let policy = secilc(folder, "rich", source, version, &[]);
-            if newest && policy.is_err() {
+            if version > 33 && policy.is_err() {
                 eprintln!("secilc writes no policies of version {version}: not compared");
                 continue;
             }
             files.push(policy?);
             if version >= 30 {
-                files.push(secilc(folder, "guests", &guests, version, &[])?);
+                files.push(secilc(folder, "guests", &[&guests], version, &[])?);
             }
         }
-        files.push(secilc(folder, "without-levels", &rich, 33, &["-M", "false"])?);
+        files.push(secilc(folder, "without-levels", &[&rich], 33, &["-M", "false"])?);
         let debian =
             fs::read_dir(DEBIAN).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
         let Some(debian) = debian.max() else {
@@ -76,7 +70,13 @@ fn without(source: &Path, words: &[&str], to: &Path) -> Result<PathBuf, Failure>
     Ok(to.to_owned())
 }
 
-fn secilc(folder: &Path, name: &str, source: &Path, version: u32, more: &[&str]) -> Result<PathBuf, Failure> {
+fn secilc(
+    folder: &Path,
+    name: &str,
+    sources: &[&Path],
+    version: u32,
+    more: &[&str],
+) -> Result<PathBuf, Failure> {
     let policy = folder.join(format!("{name}.{version}"));
     // `-N`: types that may do more than those that bound them are wanted here.
     let mut command = oracle::command(&secilc_command())?;
@@ -84,7 +84,7 @@ fn secilc(folder: &Path, name: &str, source: &Path, version: u32, more: &[&str])
         .args(["-N", "-f", "/dev/null", "-c", &version.to_string(), "-o"])
         .arg(&policy)
         .args(more)
-        .arg(source);
+        .args(sources);
     run(&mut command)?;
     Ok(policy)
 }

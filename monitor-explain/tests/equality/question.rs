@@ -13,6 +13,8 @@ pub(crate) struct Questions<'p> {
     policy: &'p Policy,
     /// Whether to ask about types whose bounds are bounded.
     deep: bool,
+    /// The same for audit2why, which has a libsepol of its own.
+    deep_why: bool,
     random: Random,
     rules: Vec<Found<'p>>,
     users: Vec<&'p str>,
@@ -33,11 +35,12 @@ struct Access {
 }
 
 impl<'p> Questions<'p> {
-    pub(crate) fn new(policy: &'p Policy, name: &str, deep: bool) -> Self {
+    pub(crate) fn new(policy: &'p Policy, name: &str, (deep, deep_why): (bool, bool)) -> Self {
         let symbols = &policy.symbols;
         Self {
             policy,
             deep,
+            deep_why,
             random: Random::new(name.bytes().fold(7, |seed, byte| seed.wrapping_mul(31) + u64::from(byte))),
             rules: policy.search(Wanted::default()),
             users: symbols.users.iter().map(|(name, _)| name).collect(),
@@ -149,9 +152,14 @@ impl<'p> Questions<'p> {
     }
 
     fn access(&mut self) -> Access {
+        let deep = self.deep;
+        self.access_if(deep)
+    }
+
+    fn access_if(&mut self, deep: bool) -> Access {
         loop {
             let access = self.any_access();
-            if self.deep || !self.is_deep(&access) {
+            if deep || !self.is_deep(&access) {
                 return access;
             }
         }
@@ -297,7 +305,8 @@ impl<'p> Questions<'p> {
     }
 
     fn why(&mut self) {
-        let access = self.access();
+        let deep = self.deep_why;
+        let access = self.access_if(deep);
         let answer = match self.known(&access) {
             Ok((source, target, class, bits)) => {
                 let decision = self.policy.decide(&source, &target, class);

@@ -335,7 +335,8 @@ def labels(path):
         lines.append(f"endport {port.name} {port.port} {port.context}")
     for initial in policy.initialsids():
         lines.append(f"sid {initial} {initial.context}")
-    return "\v".join(sorted(lines))
+    # setools puts blanks around the dash of a range.
+    return "\v".join(sorted(line.replace(" - ", "-") for line in lines))
 
 
 def roles(path):
