@@ -29,7 +29,7 @@ pub use self::{
     labels::{FileSystem, Labels, PathLabel, Port},
     rules::{Extended, ExtendedSet, Rule, RuleKind, Rules},
     symbols::{Boolean, Category, Class, Common, Role, Sensitivity, Symbols, Type, User},
-    table::Table,
+    table::{Id, Table},
     transition::{RoleAllow, RoleTransition},
 };
 pub(crate) use self::{
@@ -46,7 +46,7 @@ pub const VERSIONS: RangeInclusive<u32> = 24..=35;
 /// How deep types may be bounded (`POLICYDB_BOUNDS_MAXDEPTH`, security/selinux/ss/policydb.h).
 const BOUNDS: usize = 4;
 
-/// Names of the policy capabilities (security/selinux/include/policycap_names.h), by their bits.
+/// Names of the policy capabilities (`policycap_names.h`), by their bits.
 const CAPABILITIES: [&str; 12] = [
     "network_peer_controls",
     "open_perms",
@@ -165,12 +165,12 @@ impl Policy {
     /// Whether a boolean is on.
     #[must_use]
     pub fn is_on(&self, boolean: BooleanId) -> bool {
-        self.states.get(boolean.bit() as usize).copied().unwrap_or_default()
+        self.states.get(boolean.place()).copied().unwrap_or_default()
     }
 
     /// Sets a boolean, as `setsebool` would in the kernel (`security_set_bools()`, security/selinux/ss/services.c).
     pub fn set(&mut self, boolean: BooleanId, on: bool) {
-        if let Some(state) = self.states.get_mut(boolean.bit() as usize) {
+        if let Some(state) = self.states.get_mut(boolean.place()) {
             *state = on;
             self.switches = self.evaluate(|boolean| self.is_on(boolean));
         }

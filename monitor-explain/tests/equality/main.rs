@@ -43,7 +43,7 @@ fn compare(oracle: &Oracle, file: &Path) -> Result<(), Failure> {
     let start = std::time::Instant::now();
     let bytes = fs::read(file)?;
     let policy = Policy::read(&bytes).map_err(|error| format!("{name}: {error}"))?;
-    let mut questions = Questions::new(&policy, &name, oracle.depth());
+    let mut questions = Questions::new(&policy, &name, Oracle::depth());
     questions.ask_all(SMALL);
     eprintln!("{name}: {} questions in {:?}", questions.asked.len(), start.elapsed());
     let answers = oracle.ask(file, &questions.asked)?;

@@ -58,7 +58,7 @@ impl Oracle {
 
     /// Whether libsepol and audit2why may be asked about types whose bounds are bounded themselves. Before 3.5, they
     /// crash where such may do more than they should.
-    pub(crate) fn depth(&self) -> (bool, bool) {
+    pub(crate) fn depth() -> (bool, bool) {
         let version = Command::new("dpkg-query").args(["-W", "-f", "${Version}", "libsepol-dev"]).output();
         let version =
             version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();

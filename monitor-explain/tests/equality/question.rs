@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, net::IpAddr};
 
 use monitor_explain::selinux::{
-    policy::{Attribute, ClassId, Context, ContextError, Policy, RuleKind, Term, TypeId},
+    policy::{Attribute, ClassId, Context, Policy, RuleKind, Term, TypeId},
     query::{Decision, Found, Reasons, Side, TransitionKind, Wanted},
 };
 
@@ -394,7 +394,7 @@ impl<'p> Questions<'p> {
         }
         let answer = match self.policy.context(&text) {
             Ok(context) => self.policy.text(&context),
-            Err(ContextError::Form(_)) | Err(_) => "no context".to_owned(),
+            Err(_) => "no context".to_owned(),
         };
         self.add("context", &[&text], answer);
     }
@@ -524,7 +524,7 @@ impl<'p> Questions<'p> {
         for side in [&mut source, &mut target] {
             match self.random.below(4) {
                 0 => side.clear(),
-                1 => *side = self.random.pick(&attributes).copied().unwrap_or_default().to_owned(),
+                1 => self.random.pick(&attributes).copied().unwrap_or_default().clone_into(side),
                 _ => {}
             }
         }

@@ -10,7 +10,7 @@ use super::{
     symbols::Symbols,
 };
 
-/// A sensitivity with categories (`struct mls_level`, security/selinux/ss/mls_types.h).
+/// A sensitivity with categories (`struct mls_level`, `mls_types.h`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Level {
     /// The number of the sensitivity; 0 under a policy without levels.

@@ -12,17 +12,6 @@ macro_rules! ids {
             pub fn value(self) -> u32 {
                 self.0
             }
-
-            /// Its bit in a bitmap.
-            pub(crate) fn bit(self) -> u32 {
-                self.0.saturating_sub(1)
-            }
-
-            /// What has this bit in a bitmap.
-            #[allow(dead_code, reason = "not all of them are looked up by their bits")]
-            pub(crate) fn of_bit(bit: u32) -> Self {
-                Self(bit.saturating_add(1))
-            }
         }
 
         impl super::table::Id for $name {
@@ -50,6 +39,38 @@ ids! {
     LevelId
     /// A category.
     CategoryId
+}
+
+macro_rules! bits {
+    ($($name:ident)*) => {$(
+        impl $name {
+            /// Its bit in a bitmap.
+            pub(crate) fn bit(self) -> u32 {
+                self.0.saturating_sub(1)
+            }
+
+            /// What has this bit in a bitmap.
+            pub(crate) fn of_bit(bit: u32) -> Self {
+                Self(bit.saturating_add(1))
+            }
+        }
+    )*};
+}
+
+bits! { RoleId TypeId CategoryId }
+
+impl UserId {
+    /// The user that has this bit in a bitmap.
+    pub(crate) fn of_bit(bit: u32) -> Self {
+        Self(bit.saturating_add(1))
+    }
+}
+
+impl BooleanId {
+    /// Its place among the booleans.
+    pub(crate) fn place(self) -> usize {
+        self.0.saturating_sub(1) as usize
+    }
 }
 
 /// The role of objects (`OBJECT_R_VAL`, security/selinux/ss/policydb.h).

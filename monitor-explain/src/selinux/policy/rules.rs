@@ -175,7 +175,7 @@ impl Extended {
 /// All rules between types, ordered by class, source and target.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    rules: Vec<Rule>,
+    ordered: Vec<Rule>,
     /// For each class and source that have rules: where they begin.
     starts: Vec<(u16, u16, u32)>,
     extended: Vec<Extended>,
@@ -189,7 +189,7 @@ impl Rules {
         if count == 0 {
             return Err(reader.error(Problem::Missing("rule".to_owned())));
         }
-        rules.rules.reserve_exact(count);
+        rules.ordered.reserve_exact(count);
         for _ in 0..count {
             rules.read_one(reader, symbols, When::ALWAYS)?;
         }
@@ -229,14 +229,14 @@ impl Rules {
         if kind.is_type() && symbols.types.get(TypeId(data)).is_none_or(|type_| type_.attribute) {
             return unknown("type", data);
         }
-        self.rules.push(Rule { class, source, target, kind, when, data });
+        self.ordered.push(Rule { class, source, target, kind, when, data });
         Ok(())
     }
 
     /// Orders the rules, and refuses those that contradict one another, as `avtab_insert()` and `cond_insertf()` do.
     pub(super) fn finish(&mut self, reader: &Reader<'_>, symbols: &Symbols) -> Result<(), PolicyError> {
-        self.rules.sort_by_key(|rule| (rule.key(), rule.when));
-        for same in self.rules.chunk_by(|left, right| left.key() == right.key()) {
+        self.ordered.sort_by_key(|rule| (rule.key(), rule.when));
+        for same in self.ordered.chunk_by(|left, right| left.key() == right.key()) {
             let [first, rest @ ..] = same else { continue };
             let contradiction = match first.kind {
                 kind if kind.is_extended() => false,
@@ -257,9 +257,9 @@ impl Rules {
                 ))));
             }
         }
-        for (place, rule) in self.rules.iter().enumerate() {
-            let same = |last: &&(u16, u16, u32)| (last.0, last.1) == (rule.class, rule.source);
-            if self.starts.last().filter(same).is_none() {
+        for (place, rule) in self.ordered.iter().enumerate() {
+            let same = |last: &(u16, u16, u32)| (last.0, last.1) == (rule.class, rule.source);
+            if !self.starts.last().is_some_and(same) {
                 self.starts.push((rule.class, rule.source, u32::try_from(place).unwrap_or(u32::MAX)));
             }
         }
@@ -275,15 +275,15 @@ impl Rules {
         let Ok(place) = found else { return &[] };
         let start = |place: usize| self.starts.get(place).map(|(_, _, start)| *start as usize);
         let range = Range {
-            start: start(place).unwrap_or(self.rules.len()),
-            end: start(place + 1).unwrap_or(self.rules.len()),
+            start: start(place).unwrap_or(self.ordered.len()),
+            end: start(place + 1).unwrap_or(self.ordered.len()),
         };
-        self.rules.get(range).unwrap_or_default()
+        self.ordered.get(range).unwrap_or_default()
     }
 
     /// All rules.
     pub(crate) fn all(&self) -> &[Rule] {
-        &self.rules
+        &self.ordered
     }
 
     /// The extended permissions of `rule`.

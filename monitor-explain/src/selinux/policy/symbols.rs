@@ -17,13 +17,20 @@ pub struct Common {
     pub(crate) permissions: Vec<Option<Box<str>>>,
 }
 
+impl Common {
+    /// Their names, in the order of their bits.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.permissions.iter().filter_map(Option::as_deref)
+    }
+}
+
 /// A class of objects (`struct class_datum`).
 #[derive(Clone, Debug)]
 pub struct Class {
     /// Its number.
     pub id: ClassId,
     /// The permissions that it shares with others.
-    pub(crate) common: Option<CommonId>,
+    pub common: Option<CommonId>,
     /// All its permissions' names, by their bits.
     pub(crate) permissions: Vec<Option<Box<str>>>,
     /// What must hold for some of its permissions.
@@ -129,7 +136,8 @@ pub struct Category {
 /// All that a policy names.
 #[derive(Clone, Debug)]
 pub struct Symbols {
-    pub(crate) commons: Table<CommonId, Common>,
+    /// Permissions that classes share.
+    pub commons: Table<CommonId, Common>,
     /// The classes.
     pub classes: Table<ClassId, Class>,
     /// The roles.

@@ -5,7 +5,8 @@ use std::{collections::HashMap, marker::PhantomData};
 use super::{Part, PolicyError, Problem, bitmap::Bitmap, reader::Reader};
 
 /// The number of something.
-pub(super) trait Id: Copy {
+pub trait Id: Copy {
+    /// It.
     fn value(self) -> u32;
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::compute::is_on;
-use crate::selinux::policy::{BooleanId, ClassId, Context, Policy, RuleKind, Switches, TypeId};
+use crate::selinux::policy::{BooleanId, ClassId, Condition, Context, Policy, RuleKind, Switches, TypeId};
 
 /// How many booleans are tried in pairs at most. More than a handful are never concerned, but by a policy that was
 /// made to keep its reader busy.
@@ -80,7 +80,7 @@ impl Policy {
             pair = bounds(source).map(|source| (source, bounds(target).unwrap_or(target)));
         }
         let conditions = places.iter().filter_map(|place| self.conditions.get(*place));
-        conditions.flat_map(|condition| condition.booleans()).collect()
+        conditions.flat_map(Condition::booleans).collect()
     }
 
     /// What the conditions are when `booleans` are flipped.

@@ -16,15 +16,13 @@ pub enum Operation {
 /// (`struct extended_perms_decision`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExtendedDecision {
-    /// Whether the two have rules of extended permissions at all. If not, the permission alone decides.
-    pub ruled: bool,
     /// Whether a rule allows the operation.
     pub rule_allows: bool,
     /// Whether it is logged though allowed.
     pub auditallow: bool,
     /// Whether it is not logged though refused.
     pub dontaudit: bool,
-    /// The rules of extended permissions between the two that hold.
+    /// The rules of extended permissions between the two that hold. If there are none, the permission alone decides.
     pub rules: Vec<Rule>,
 }
 
@@ -32,7 +30,7 @@ impl ExtendedDecision {
     /// Whether extended permissions leave the operation to the permission.
     #[must_use]
     pub fn allows(&self) -> bool {
-        !self.ruled || self.rule_allows
+        self.rules.is_empty() || self.rule_allows
     }
 }
 
@@ -52,7 +50,6 @@ impl Policy {
             if !rule.kind.is_extended() || !is_on(rule.when, &self.switches) {
                 return;
             }
-            decision.ruled = true;
             decision.rules.push(*rule);
             if !self.is_about(rule, operation) {
                 return;

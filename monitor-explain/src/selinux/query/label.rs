@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::selinux::policy::{ClassId, Context, Policy};
 
-/// Names of the kernel's initial SIDs (security/selinux/include/initial_sid_to_string.h), by their numbers.
+/// Names of the kernel's initial SIDs (`initial_sid_to_string.h`), by their numbers.
 pub const INITIAL_SIDS: [&str; 28] = [
     "null",
     "kernel",
