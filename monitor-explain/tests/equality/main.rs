@@ -48,13 +48,15 @@ fn compare(oracle: &Oracle, file: &Path) -> Result<(), Failure> {
     eprintln!("{name}: {} questions in {:?}", questions.asked.len(), start.elapsed());
     let answers = oracle.ask(file, &questions.asked)?;
     let (mut differing, mut unread) = (0, 0);
-    for ((question, expected), answer) in questions.asked.iter().zip(&questions.answers).zip(&answers) {
+    let asked = questions.asked.clone();
+    for ((question, expected), answer) in asked.iter().zip(questions.answers.clone()).zip(&answers) {
         if answer == "unread" {
             unread += 1;
-        } else if expected != answer {
+            questions.forget(question);
+        } else if expected != *answer {
             differing += 1;
             if differing <= 5 {
-                eprintln!("{name}: {question}\n  denyd:  {}\n  others: {}", short(expected), short(answer));
+                eprintln!("{name}: {question}\n  denyd:  {}\n  others: {}", short(&expected), short(answer));
             }
         }
     }
@@ -68,7 +70,7 @@ fn compare(oracle: &Oracle, file: &Path) -> Result<(), Failure> {
     }
     eprintln!("{name}: equal, in {:?}: {}", start.elapsed(), questions.summary());
     if unread != 0 {
-        eprintln!("{name}: {unread} of them not compared: the tool for them can't read this version");
+        eprintln!("{name}: {unread} more not compared: the tool for them can't read this version");
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, net::IpAddr};
 
 use monitor_explain::selinux::{
     policy::{Attribute, ClassId, Context, Policy, RuleKind, Term, TypeId},
-    query::{Decision, Found, Reasons, Side, TransitionKind, Wanted},
+    query::{Decision, Found, Operation, Reasons, Side, TransitionKind, Wanted},
 };
 
 use crate::{list, random::Random};
@@ -17,6 +17,8 @@ pub(crate) struct Questions<'p> {
     deep_why: bool,
     random: Random,
     rules: Vec<Found<'p>>,
+    extended: Vec<Found<'p>>,
+    names: Vec<(TypeId, TypeId, ClassId, &'p [u8], TypeId)>,
     users: Vec<&'p str>,
     roles: Vec<&'p str>,
     types: Vec<&'p str>,
@@ -25,6 +27,10 @@ pub(crate) struct Questions<'p> {
     pub(crate) answers: Vec<String>,
     kinds: BTreeMap<String, usize>,
 }
+
+/// The kinds of rules about extended permissions.
+const EXTENDED: [RuleKind; 3] =
+    [RuleKind::AllowExtended, RuleKind::AuditAllowExtended, RuleKind::DontAuditExtended];
 
 /// A question about permissions.
 struct Access {
@@ -43,6 +49,8 @@ impl<'p> Questions<'p> {
             deep_why,
             random: Random::new(name.bytes().fold(7, |seed, byte| seed.wrapping_mul(31) + u64::from(byte))),
             rules: policy.search(Wanted::default()),
+            extended: policy.search(Wanted { kinds: &EXTENDED, ..Wanted::default() }),
+            names: policy.name_transitions().collect(),
             users: symbols.users.iter().map(|(name, _)| name).collect(),
             roles: symbols.roles.iter().map(|(name, _)| name).collect(),
             types: symbols.types.iter().filter(|(_, type_)| !type_.attribute).map(|(name, _)| name).collect(),
@@ -59,8 +67,19 @@ impl<'p> Questions<'p> {
         *self.kinds.entry(kind.to_owned()).or_default() += 1;
     }
 
+    /// A question has no answer to compare.
+    pub(crate) fn forget(&mut self, question: &str) {
+        let kind = question.split('\t').next().unwrap_or_default();
+        self.kinds.entry(kind.to_owned()).and_modify(|count| *count -= 1);
+    }
+
     pub(crate) fn summary(&self) -> String {
-        let kinds: Vec<String> = self.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let kinds: Vec<String> = self
+            .kinds
+            .iter()
+            .filter(|(_, count)| **count > 0)
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
         kinds.join(", ")
     }
 
@@ -73,6 +92,8 @@ impl<'p> Questions<'p> {
             self.context();
             self.transition();
             self.label();
+            self.ioctl();
+            self.name();
         }
         for _ in 0..count / 5 {
             self.change();
@@ -503,6 +524,61 @@ impl<'p> Questions<'p> {
                 self.add("label", &["netif", name], text(policy.interface(name).context));
             }
         }
+    }
+
+    /// Two types, mostly those of a rule of these kinds, and the class.
+    fn of_rule(&mut self, rules: &[Found<'p>]) -> (&'p str, &'p str, ClassId) {
+        let policy = self.policy;
+        let rule = self.random.pick(rules).copied().or_else(|| self.random.pick(&self.rules).copied());
+        let class = rule.map(|found| found.rule.class()).or_else(|| policy.class("file"));
+        let mut side = |type_: Option<TypeId>| match type_ {
+            Some(type_) if self.random.chance(80) => self.member(type_),
+            _ => self.random.pick(&self.types).copied().unwrap_or_default(),
+        };
+        let source = side(rule.map(|found| found.rule.source()));
+        let target = side(rule.map(|found| found.rule.target()));
+        (source, target, class.unwrap_or_else(|| unreachable!("all policies have files")))
+    }
+
+    fn ioctl(&mut self) {
+        let policy = self.policy;
+        let rules = self.extended.clone();
+        let (source, target, class) = self.of_rule(&rules);
+        let ranges = self.random.pick(&rules).map(|found| policy.operations(&found.rule)).unwrap_or_default();
+        let (first, last) = self.random.pick(&ranges).copied().unwrap_or((0, u16::MAX));
+        let number = usize::from(first) + self.random.below(usize::from(last - first) + 2);
+        let number = u16::try_from(number).unwrap_or(u16::MAX);
+        let context = |type_: &str| {
+            let mut context = policy.initial("unlabeled")?.clone();
+            context.type_ = policy.type_(type_)?;
+            Some(context)
+        };
+        let (Some(from), Some(to)) = (context(source), context(target)) else { return };
+        let decision = policy.decide_extended(&from, &to, class, Operation::Ioctl(number));
+        let flags =
+            [!decision.rules.is_empty(), decision.rule_allows, decision.auditallow, decision.dontaudit];
+        let answer = flags.map(|flag| u8::from(flag).to_string()).join(" ");
+        let class = policy.symbols.classes.name(class);
+        self.add("ioctl", &[source, target, class, &format!("{number:x}")], answer);
+    }
+
+    fn name(&mut self) {
+        let policy = self.policy;
+        let types = &policy.symbols.types;
+        let Some((source, target, class, file, _)) = self.random.pick(&self.names).copied() else { return };
+        let mut pick = |type_: TypeId| {
+            if self.random.chance(85) {
+                types.name(type_)
+            } else {
+                self.random.pick(&self.types).copied().unwrap_or_default()
+            }
+        };
+        let (source, target) = (pick(source), pick(target));
+        let file = if self.random.chance(95) { file } else { b"no such name" };
+        let (Some(from), Some(to)) = (policy.type_(source), policy.type_(target)) else { return };
+        let answer = policy.type_by_name(from, to, class, file).map_or("none", |gives| types.name(gives));
+        let (class, file) = (policy.symbols.classes.name(class), String::from_utf8_lossy(file).into_owned());
+        self.add("name", &[source, target, class, &file], answer.to_owned());
     }
 
     fn search(&mut self) {

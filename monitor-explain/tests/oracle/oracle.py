@@ -8,6 +8,7 @@ libsepol.so.2 hides some functions.
 """
 
 import ctypes
+import functools
 import ipaddress
 import os
 import socket
@@ -223,19 +224,20 @@ def context(text):
     return text_of(sid(text))
 
 
-why_ready = False
+why_ready = None
 
 
 def why(path, source, target, class_name, permissions):
     """The code of audit2why, and the booleans that it names."""
     global why_ready
     from selinux import audit2why
-    if not why_ready:
+    if why_ready is None:
         try:
-            audit2why.init(path)
-        except ValueError:
-            raise Unread from None
-        why_ready = True
+            why_ready = audit2why.init(path) == 0
+        except (ValueError, SystemError):
+            why_ready = False
+    if not why_ready:
+        raise Unread
     code, more = audit2why.analyze(source, target, class_name, permissions.split(","))
     names = {value: key for key, value in vars(audit2why).items() if isinstance(value, int)}
     booleans = ",".join(sorted(f"{name}={value}" for name, value in more)) if names[code] == "BOOLEAN" else ""
@@ -252,19 +254,63 @@ def setools_of(path):
         try:
             setools_policy = setools.SELinuxPolicy(path)
         except Exception:  # Its own, which depends on its version.
-            raise Unread from None
+            setools_policy = False
+    if not setools_policy:
+        raise Unread
     return setools_policy
+
+
+@functools.cache
+def rules_of_operations(path):
+    return [(rule, {str(one) for one in rule.source.expand()}, {str(one) for one in rule.target.expand()})
+            for rule in setools_of(path).terules() if rule.extended]
+
+
+def holds(rule):
+    """Whether a rule holds, as the policy's booleans are."""
+    from setools.exception import RuleNotConditional
+    try:
+        condition = rule.conditional
+        states = {str(boolean): boolean.state for boolean in condition.booleans}
+        return condition.evaluate(**states) == rule.conditional_block
+    except RuleNotConditional:
+        return True
+
+
+def ioctl(path, source, target, class_name, number):
+    """Whether rules of extended permissions exist, allow it, log it, keep it from the log."""
+    number = int(number, 16)
+    found = [rule for rule, sources, targets in rules_of_operations(path)
+             if source in sources and target in targets and str(rule.tclass) == class_name and holds(rule)]
+    kinds = {str(rule.ruletype) for rule in found if number in rule.perms}
+    flags = [bool(found), "allowxperm" in kinds, "auditallowxperm" in kinds, "dontauditxperm" in kinds]
+    return " ".join(str(int(flag)) for flag in flags)
+
+
+@functools.cache
+def rules_by_name(path):
+    found = {}
+    for rule in setools_of(path).terules():
+        if type(rule).__name__ == "FileNameTERule":
+            for source in rule.source.expand():
+                for target in rule.target.expand():
+                    found[str(source), str(target), str(rule.tclass), str(rule.filename)] = str(rule.default)
+    return found
+
+
+def name(path, source, target, class_name, file_name):
+    """The type of a new object by its name."""
+    return rules_by_name(path).get((source, target, class_name, file_name), "none")
 
 
 def rule_text(rule):
     """A rule in a form that depends on no version of setools."""
     from setools.exception import RuleNotConditional, RuleUseError
     kind = str(rule.ruletype)
-    name = getattr(rule, "filename", None) if kind == "type_transition" else None
     try:
-        what = str(name) + " " + str(rule.default) if type(rule).__name__ == "FileNameTERule" else str(rule.default)
+        what = str(rule.default)
         if type(rule).__name__ == "FileNameTERule":
-            kind = "name_transition"
+            kind, what = "name_transition", f"{rule.filename} {what}"
     except RuleUseError:
         what = "operations " + " ".join(f"{number:x}" for number in sorted(rule.perms)) \
             if rule.extended else " ".join(sorted(rule.perms))
@@ -367,7 +413,7 @@ def main():
     of_context = {"decide": decide, "transition": transition, "change": change, "context": context, "flips": flips,
                   "label": label}
     of_path = {"why": why, "rules": rules, "search": search, "attributes": attributes, "labels": labels,
-               "roles": roles, "capabilities": capabilities}
+               "roles": roles, "capabilities": capabilities, "ioctl": ioctl, "name": name}
     for line in sys.stdin:
         verb, *words = line.rstrip("\n").split("\t")
         try:

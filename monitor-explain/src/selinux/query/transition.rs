@@ -67,7 +67,9 @@ impl Policy {
             type_ = gives;
         }
         if kind == TransitionKind::New {
-            if let Some(gives) = name.and_then(|name| self.by_name(source.type_, target.type_, class, name)) {
+            if let Some(gives) =
+                name.and_then(|name| self.type_by_name(source.type_, target.type_, class, name))
+            {
                 type_ = gives;
             }
             let rule = self
@@ -107,7 +109,14 @@ impl Policy {
     }
 
     /// The type that a new object of this name gets (`filename_compute_type()`).
-    fn by_name(&self, source: TypeId, target: TypeId, class: ClassId, name: &[u8]) -> Option<TypeId> {
+    #[must_use]
+    pub fn type_by_name(
+        &self,
+        source: TypeId,
+        target: TypeId,
+        class: ClassId,
+        name: &[u8],
+    ) -> Option<TypeId> {
         let results = self.names.get(&(target, class, name.into()))?;
         results.iter().find(|(sources, _)| has(sources, source.value())).map(|(_, gives)| *gives)
     }
