@@ -4,7 +4,7 @@ use std::{error::Error, fs, path::Path};
 
 use monitor_explain::selinux::{
     policy::{Attribute, Context, ContextError, Policy, RuleKind, Unknown},
-    query::{Answer, Cause, Operation, QuestionError, Side, TransitionKind, Wanted},
+    query::{Answer, Cause, Found, Operation, QuestionError, Side, TransitionKind, Violation, Wanted},
 };
 
 type Failure = Box<dyn Error>;
@@ -36,7 +36,7 @@ fn a_rule_allows() -> Result<(), Failure> {
     let answer = ask(&policy, "sys:sys_r:init_t:s0", "sys:object_r:file_t:s0", "file", "read")?;
     assert!(matches!(answer.cause, Cause::Allowed));
     let rules = policy.allowers(&answer.source, &answer.target, answer.class, answer.permission);
-    let texts: Vec<String> = rules.iter().map(|rule| rule.text()).collect();
+    let texts: Vec<String> = rules.iter().map(Found::text).collect();
     assert_eq!(
         texts,
         ["allow trusted file_type:file { read write create getattr open relabelfrom relabelto };"]
@@ -73,12 +73,12 @@ fn constraints_forbid() -> Result<(), Failure> {
     let Cause::Constraints(violations) = &answer.cause else { return Err("no constraint".into()) };
     let texts: Vec<String> = violations.iter().map(|one| policy.constraint_text(one.constraint)).collect();
     assert_eq!(texts, ["((l1 domby l2) and (h1 dom l2))"]);
-    let differing: Vec<Vec<Attribute>> = violations.iter().map(|one| one.differing()).collect();
+    let differing: Vec<Vec<Attribute>> = violations.iter().map(Violation::differing).collect();
     assert_eq!(differing, [[Attribute::Level]]);
 
     let answer = ask(&policy, "sys:sys_r:init_t:s0", "alice:object_r:file_t:s0", "file", "relabelto")?;
     let Cause::Constraints(violations) = &answer.cause else { return Err("no constraint".into()) };
-    assert_eq!(violations.iter().map(|one| one.differing()).collect::<Vec<_>>(), [[Attribute::User]]);
+    assert_eq!(violations.iter().map(Violation::differing).collect::<Vec<_>>(), [[Attribute::User]]);
     assert_eq!(policy.constraint_text(violations[0].constraint), "(u1 == u2)");
     Ok(())
 }
@@ -113,7 +113,7 @@ fn refusals_are_silent_or_permitted() -> Result<(), Failure> {
     assert!(silent.silent && !silent.permissive);
     let rules = policy.silencers(&silent.source, &silent.target, silent.class, silent.permission);
     assert_eq!(
-        rules.iter().map(|rule| rule.text()).collect::<Vec<_>>(),
+        rules.iter().map(Found::text).collect::<Vec<_>>(),
         ["dontaudit c_t file_type:file { write open };"]
     );
     assert!(!ask("bob:bob_r:c_t:s0", "execute")?.silent);
@@ -181,7 +181,7 @@ fn extended_permissions_decide() -> Result<(), Failure> {
             ..Wanted::default()
         })
         .iter()
-        .map(|found| found.text())
+        .map(Found::text)
         .collect();
     assert_eq!(
         texts,
