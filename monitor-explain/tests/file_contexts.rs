@@ -83,8 +83,8 @@ fn compare(file: &Path, paths: usize) -> Result<usize, Failure> {
         }
     }
     let questions = tempfile::NamedTempFile::new()?;
-    let lines: String = asked.iter().map(|(mode, path)| format!("{mode}\t{path}\n")).collect();
-    fs::write(questions.path(), lines)?;
+    let lines: Vec<String> = asked.iter().map(|(mode, path)| format!("{mode}\t{path}\n")).collect();
+    fs::write(questions.path(), lines.concat())?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/labels.py");
     let output = Command::new("/usr/bin/python3")
         .arg(script)

@@ -83,22 +83,25 @@ impl<'p> Questions<'p> {
         kinds.join(", ")
     }
 
-    pub(crate) fn ask_all(&mut self, count: usize) {
+    /// Asks `count` questions of most kinds, and `slow` of those that take audit2why long.
+    pub(crate) fn ask_all(&mut self, count: usize, slow: usize) {
         // Tools go through all of a large policy, or all booleans, for each question of some kinds.
         let large = self.rules.len() > 10_000;
         for _ in 0..count {
             self.decide();
-            self.why();
             self.context();
             self.transition();
             self.label();
             self.ioctl();
             self.name();
         }
+        for _ in 0..slow {
+            self.why();
+        }
         for _ in 0..count / 5 {
             self.change();
         }
-        for _ in 0..count / 10 {
+        for _ in 0..slow / 10 {
             self.pairs(!large);
         }
         for _ in 0..if large { 40 } else { count / 10 } {
