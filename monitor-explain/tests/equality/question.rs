@@ -104,7 +104,7 @@ impl<'p> Questions<'p> {
         for _ in 0..slow / 10 {
             self.pairs(!large);
         }
-        for _ in 0..if large { 40 } else { count / 10 } {
+        for _ in 0..if large { 20 } else { count / 10 } {
             self.search();
         }
         let policy = self.policy;
