@@ -47,7 +47,7 @@ pub const VERSIONS: RangeInclusive<u32> = 24..=35;
 const BOUNDS: usize = 4;
 
 /// Names of the policy capabilities (`policycap_names.h`), by their bits.
-const CAPABILITIES: [&str; 12] = [
+const CAPABILITIES: [&str; 15] = [
     "network_peer_controls",
     "open_perms",
     "extended_socket_class",
@@ -60,6 +60,9 @@ const CAPABILITIES: [&str; 12] = [
     "netlink_xperm",
     "netif_wildcard",
     "genfs_seclabel_wildcard",
+    "functionfs_seclabel",
+    "memfd_class",
+    "bpf_token_perms",
 ];
 
 /// What the kernel does about a class or permission that the policy doesn't know.
@@ -236,6 +239,12 @@ impl Policy {
     #[must_use]
     pub fn is_never_audited(&self, type_: TypeId) -> bool {
         self.never_audited.contains(type_.0)
+    }
+
+    /// Whether it has the policy capability of this name.
+    #[must_use]
+    pub fn has_capability(&self, name: &str) -> bool {
+        CAPABILITIES.iter().zip(0..).any(|(known, bit)| *known == name && self.capabilities.contains(bit))
     }
 
     /// The names of the policy capabilities; of those that have none here, their numbers.

@@ -73,7 +73,10 @@ impl Policy {
     /// The label of a network interface (`security_netif_sid()`).
     #[must_use]
     pub fn interface(&self, name: &str) -> LabelOf<'_> {
-        let found = self.labels.interfaces.iter().find(|(known, ..)| **known == *name);
+        let wildcards = self.has_capability("netif_wildcard");
+        let matches =
+            |known: &str| if wildcards { fits(known.as_bytes(), name.as_bytes()) } else { known == name };
+        let found = self.labels.interfaces.iter().find(|(known, ..)| matches(known));
         self.or_initial(found.map(|(_, context, _)| context), "netif")
     }
 
@@ -107,9 +110,13 @@ impl Policy {
         let slashes = path.iter().take_while(|byte| **byte == b'/').count();
         let path = path.get(slashes.saturating_sub(1)..)?;
         let labels = self.labels.paths.get(file_system)?;
-        let found = labels
-            .iter()
-            .find(|label| label.class.is_none_or(|only| only == class) && path.starts_with(&label.path));
+        let wildcards = self.has_capability("genfs_seclabel_wildcard");
+        let matches = |beginning: &[u8]| {
+            // The kernel puts `*` behind patterns, so that they are beginnings, too.
+            if wildcards { fits(&[beginning, b"*"].concat(), path) } else { path.starts_with(beginning) }
+        };
+        let found =
+            labels.iter().find(|label| label.class.is_none_or(|only| only == class) && matches(&label.path));
         found.map(|label| &label.context)
     }
 
@@ -122,5 +129,56 @@ impl Policy {
         }
         let directory = self.class("dir")?;
         self.path(name, b"/", directory).map(|context| (None, context))
+    }
+}
+
+/// Whether `text` fits `pattern`, in which `?` is any byte and `*` any bytes (`match_wildcard()`, lib/parser.c).
+fn fits(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at, mut place) = (0, 0);
+    // Where the last `*` is, and how far it reaches.
+    let mut star = None;
+    while let Some(byte) = text.get(place) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, place));
+                at += 1;
+            }
+            Some(known) if known == byte || *known == b'?' => {
+                at += 1;
+                place += 1;
+            }
+            _ => {
+                let Some((before, reach)) = star else { return false };
+                star = Some((before, reach + 1));
+                at = before + 1;
+                place = reach + 1;
+            }
+        }
+    }
+    pattern.get(at..).is_none_or(|rest| rest.iter().all(|byte| *byte == b'*'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn wildcards_fit() {
+        for (pattern, text, expected) in [
+            ("eth0", "eth0", true),
+            ("eth0", "eth01", false),
+            ("eth?", "eth1", true),
+            ("eth?", "eth", false),
+            ("eth*", "eth", true),
+            ("*", "", true),
+            ("", "", true),
+            ("", "a", false),
+            ("/a/*/b*", "/a/x/y/bc", true),
+            ("/a/*/b*", "/a/x/y/c", false),
+            ("*ab", "aab", true),
+            ("a*b?c", "axxbxbyc", true),
+        ] {
+            assert_eq!(fits(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
+        }
     }
 }
