@@ -43,8 +43,8 @@ const GUEST_PACKAGES: [&str; 13] = [
     "zstd",
 ];
 
-/// What `monitor-explain` is compared with: compilers of policies, what reads them otherwise, and a real policy.
-const POLICY_PACKAGES: [&str; 7] = [
+/// What `monitor-explain` is compared with: compilers of policies, what reads them otherwise, and real policies.
+const POLICY_PACKAGES: [&str; 8] = [
     "checkpolicy",
     "libsepol-dev",
     "policycoreutils",
@@ -52,6 +52,7 @@ const POLICY_PACKAGES: [&str; 7] = [
     "python3-setools",
     "secilc",
     "selinux-policy-default",
+    "selinux-policy-mls",
 ];
 
 /// What building the full userland's image needs.

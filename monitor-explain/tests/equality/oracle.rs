@@ -10,8 +10,8 @@ use std::{
 use crate::{Failure, policies};
 
 /// What the comparison needs.
-const PACKAGES: &str =
-    "gcc libsepol-dev python3-selinux python3-setools secilc checkpolicy selinux-policy-default";
+const PACKAGES: &str = "gcc libsepol-dev python3-selinux python3-setools secilc checkpolicy selinux-policy-default \
+     selinux-policy-mls";
 
 /// The other tools. `PYTHON` and `LIBSEPOL` name others than the system's: a command, and a library made of all of
 /// libsepol.a.

@@ -8,8 +8,8 @@ use std::{
 
 use crate::{Failure, oracle};
 
-/// Where Debian's package builds its policy.
-const DEBIAN: &str = "/etc/selinux/default/policy";
+/// Where Debian's packages build their policies.
+const DEBIAN: &str = "/etc/selinux";
 
 pub(crate) struct Policies {
     pub(crate) files: Vec<PathBuf>,
@@ -42,18 +42,27 @@ impl Policies {
             }
         }
         files.push(secilc(folder, "without-levels", &[&rich], 33, &["-M", "false"])?);
-        let debian =
-            fs::read_dir(DEBIAN).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
-        let Some(debian) = debian.max() else {
-            eprintln!("Debian's policy is not there: as root, semodule -n -s default -B");
-            return Ok(Self { files });
-        };
-        for version in [24, 26, 29, 30] {
-            files.push(checkpolicy(folder, "debian", &debian, version)?);
+        for kind in ["default", "mls"] {
+            let Some(policy) = debian(kind) else {
+                eprintln!("Debian's policy is not there: as root, apt-get install selinux-policy-{kind}");
+                continue;
+            };
+            let name = format!("debian-{kind}");
+            for version in if kind == "default" { [24, 26, 29, 30].as_slice() } else { &[28] } {
+                files.push(checkpolicy(folder, &name, &policy, *version)?);
+            }
+            let copy = folder.join(&name).with_extension(policy.extension().unwrap_or_default());
+            fs::copy(policy, &copy)?;
+            files.push(copy);
         }
-        files.push(debian);
         Ok(Self { files })
     }
+}
+
+/// The newest policy that Debian's package has built.
+fn debian(kind: &str) -> Option<PathBuf> {
+    let folder = Path::new(DEBIAN).join(kind).join("policy");
+    fs::read_dir(folder).ok()?.filter_map(Result::ok).map(|entry| entry.path()).max()
 }
 
 /// The compiler: `SECILC` names another than the system's.
