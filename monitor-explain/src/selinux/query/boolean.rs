@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use super::compute::is_on;
 use crate::selinux::policy::{BooleanId, ClassId, Condition, Context, Policy, RuleKind, Switches, TypeId};
 
-/// How many booleans are tried in pairs at most. More than a handful are never concerned, but by a policy that was
-/// made to keep its reader busy.
+/// How many booleans are tried at most. More than a handful are never concerned, but by a policy that was made to keep
+/// its reader busy.
+const TRIED: usize = 1024;
+
+/// How many are tried in pairs at most.
 const PAIRED: usize = 64;
 
 /// Booleans that, set otherwise, allow what is refused.
@@ -25,7 +28,7 @@ pub struct Flip {
 pub struct Flips {
     /// Booleans that do alone; else pairs of which neither does alone. The fewest opened rules come first.
     pub flips: Vec<Flip>,
-    /// Whether there are so many booleans that not all pairs were tried.
+    /// Whether there are so many booleans that not all, or not all pairs, were tried.
     pub incomplete: bool,
 }
 
@@ -50,12 +53,13 @@ impl Policy {
                 found.flips.push(self.flip(booleans, &switches));
             }
         };
-        for boolean in &concerned {
+        found.incomplete = concerned.len() > TRIED;
+        for boolean in concerned.iter().take(TRIED) {
             try_with(&mut found, &[*boolean]);
         }
         if found.flips.is_empty() {
             let paired: Vec<BooleanId> = concerned.iter().copied().take(PAIRED).collect();
-            found.incomplete = paired.len() < concerned.len();
+            found.incomplete |= paired.len() < concerned.len();
             for (place, first) in paired.iter().enumerate() {
                 for second in paired.iter().skip(place + 1) {
                     try_with(&mut found, &[*first, *second]);
