@@ -48,8 +48,8 @@ impl Policies {
                 continue;
             };
             let name = format!("debian-{kind}");
-            for version in if kind == "default" { [24, 26, 29, 30].as_slice() } else { &[28] } {
-                files.push(checkpolicy(folder, &name, &policy, *version)?);
+            for version in [24, 30] {
+                files.push(checkpolicy(folder, &name, &policy, version)?);
             }
             let copy = folder.join(&name).with_extension(policy.extension().unwrap_or_default());
             fs::copy(policy, &copy)?;
