@@ -1,8 +1,8 @@
 //! Which label a policy wants a file to have, by its path (`file_contexts`), as libselinux finds it.
 //!
 //! Of the specifications that match, the last one counts; those without a pattern come after all others, and those of
-//! `.homedirs` and `.local` after the policy's own. This is the order of libselinux up to 3.7 (`label_file.c`); since
-//! 3.8, it asks those of the deepest directory first.
+//! `.homedirs` and `.local` after the policy's own. So do all versions of libselinux from 3.4 to 3.11 (`label_file.c`),
+//! as long as the kind of the file is known; if not, those since 3.8 may prefer a pattern for all kinds.
 
 mod specification;
 mod substitution;
