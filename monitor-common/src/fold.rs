@@ -49,6 +49,25 @@ pub const MASKED_WORDS: usize = MASKED / 8;
 /// labels, paths and names, which all do.
 pub const MASKS: [[u64; MASKED_WORDS]; ROWS] = masks();
 
+/// Where a key has its source's number.
+const SOURCE_SHIFT: u32 = 56;
+/// The bits of that number.
+const SOURCE_MASK: u64 = 0x7f;
+
+/// The key of a source's denial of this hash. Never 0.
+#[must_use]
+pub const fn key(source: SourceId, hash: u64) -> u64 {
+    let hash = hash & !(SOURCE_MASK << SOURCE_SHIFT);
+    hash | (source as u64) << SOURCE_SHIFT | 1 << 63
+}
+
+/// The source of a key.
+#[must_use]
+pub fn source(key: u64) -> Option<SourceId> {
+    let number = key >> SOURCE_SHIFT & SOURCE_MASK;
+    SourceId::ALL.into_iter().find(|source| *source as u64 == number)
+}
+
 /// Whether denials of this source are folded. A change of a policy is no repeat of another.
 #[must_use]
 pub const fn folds(source: SourceId) -> bool {

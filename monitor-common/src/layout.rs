@@ -441,6 +441,18 @@ layout! {
     landlock_hierarchy_id = Member("landlock_hierarchy", "id");
     landlock_blockers_access = Member("landlock_blockers", "access");
     landlock_blockers_type = Member("landlock_blockers", "type");
+    landlock_told_request = Argument("landlock_trace_denial", "request");
+    landlock_told_denier = Argument("landlock_trace_denial", "youngest_denied");
+    landlock_told_missing = Argument("landlock_trace_denial", "missing");
+    landlock_told_same_exec = Argument("landlock_trace_denial", "same_exec");
+    landlock_told_logged = Argument("landlock_trace_denial", "logged");
+    landlock_told_net = Member("landlock_request", "trace_net");
+    landlock_told_ptrace = Member("landlock_request", "trace_ptrace");
+    landlock_told_signal = Member("landlock_request", "trace_signal");
+    landlock_told_net_address = Member("landlock_net_trace", "address");
+    landlock_told_net_len = Member("landlock_net_trace", "addrlen");
+    landlock_told_tracer = Member("landlock_ptrace_trace", "tracer");
+    landlock_told_signal_number = Member("landlock_signal_trace", "signal");
 }
 
 macro_rules! settings {

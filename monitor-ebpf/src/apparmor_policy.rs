@@ -8,9 +8,9 @@ use core::ffi::c_void;
 
 use aya_ebpf::{
     helpers::generated,
-    macros::{fentry, fexit, map},
+    macros::{fentry, fexit, kprobe, map},
     maps::{Array, HashMap},
-    programs::{FEntryContext, FExitContext},
+    programs::{FEntryContext, FExitContext, ProbeContext},
 };
 use monitor_common::{
     ApparmorPolicy, ParameterId, SourceId,
@@ -21,9 +21,9 @@ use monitor_common::{
 use crate::{
     finish, label,
     layout::layout,
-    memory::{Address, argument_word, follow, member},
+    memory::{Address, Arguments, follow, member},
     output::{BYTES_MAX, Record, count, masked},
-    task,
+    probe, task,
 };
 
 /// Bytes of a profile's name that are taken, with the NUL.
@@ -71,33 +71,66 @@ fn this_task() -> u64 {
 /// `static void __add_profile(struct list_head *list, struct aa_profile *profile)` (security/apparmor/policy.c).
 #[fentry(function = "__add_profile")]
 pub fn apparmor_policy_added(context: FEntryContext) -> i32 {
-    let profile = argument_word(&context, 1);
+    added(context.word(1));
+    0
+}
+
+/// As [`apparmor_policy_added`], without being preempted.
+#[kprobe(function = "__add_profile")]
+pub fn apparmor_policy_added_kprobe(context: ProbeContext) -> u32 {
+    added(context.word(1));
+    0
+}
+
+#[inline(always)]
+fn added(profile: Address) {
     if !is_learning(profile) {
         note(ApparmorPolicy::NONE, mode(profile), profile);
     }
-    0
 }
 
 /// `void __aafs_profile_migrate_dents(struct aa_profile *old, struct aa_profile *new)` (security/apparmor/apparmorfs.c),
 /// which each replacement of a profile calls.
 #[fentry(function = "__aafs_profile_migrate_dents")]
 pub fn apparmor_policy_replaced(context: FEntryContext) -> i32 {
-    let new = argument_word(&context, 1);
-    note(mode(argument_word(&context, 0)), mode(new), new);
+    replaced(context.word(0), context.word(1));
     0
+}
+
+/// As [`apparmor_policy_replaced`], without being preempted.
+#[kprobe(function = "__aafs_profile_migrate_dents")]
+pub fn apparmor_policy_replaced_kprobe(context: ProbeContext) -> u32 {
+    replaced(context.word(0), context.word(1));
+    0
+}
+
+#[inline(always)]
+fn replaced(old: Address, new: Address) {
+    note(mode(old), mode(new), new);
 }
 
 /// `void __aafs_profile_rmdir(struct aa_profile *profile)` (security/apparmor/apparmorfs.c), which each removal calls.
 #[fentry(function = "__aafs_profile_rmdir")]
 pub fn apparmor_policy_removed(context: FEntryContext) -> i32 {
-    let profile = argument_word(&context, 0);
+    removed(context.word(0));
+    0
+}
+
+/// As [`apparmor_policy_removed`], without being preempted.
+#[kprobe(function = "__aafs_profile_rmdir")]
+pub fn apparmor_policy_removed_kprobe(context: ProbeContext) -> u32 {
+    removed(context.word(0));
+    0
+}
+
+#[inline(always)]
+fn removed(profile: Address) {
     let list = profile + u64::from(layout!(policy_profile_list));
     // One that could not be loaded is cleared away, too, but was never in the list.
     let is_listed = follow(list, 0) != list;
     if is_listed && !is_learning(profile) {
         note(mode(profile), ApparmorPolicy::NONE, profile);
     }
-    0
 }
 
 #[inline(always)]
@@ -203,22 +236,47 @@ unsafe fn read_name(to: *mut u8, max: u32, from: Address) -> u64 {
 /// `ssize_t aa_replace_profiles(struct aa_ns *policy_ns, struct aa_label *label, ...)` (security/apparmor/policy.c).
 #[fexit(function = "aa_replace_profiles")]
 pub fn apparmor_policy_written(context: FExitContext) -> i32 {
-    changed(argument_word(&context, layout!(aa_replace_profiles_label)));
+    changed(context.word(layout!(aa_replace_profiles_label)));
     0
+}
+
+/// As [`apparmor_policy_written`], without being preempted.
+#[kprobe(function = "aa_replace_profiles")]
+pub fn apparmor_policy_written_session(context: ProbeContext) -> u32 {
+    let label = |context: &ProbeContext| Some(context.word(layout!(aa_replace_profiles_label)));
+    probe::both(&context, label, |_context, label| changed(label))
 }
 
 /// `ssize_t aa_remove_profiles(struct aa_ns *policy_ns, struct aa_label *subj, ...)` (security/apparmor/policy.c).
 #[fexit(function = "aa_remove_profiles")]
 pub fn apparmor_policy_erased(context: FExitContext) -> i32 {
-    changed(argument_word(&context, layout!(aa_remove_profiles_subject)));
+    changed(context.word(layout!(aa_remove_profiles_subject)));
     0
+}
+
+/// As [`apparmor_policy_erased`], without being preempted.
+#[kprobe(function = "aa_remove_profiles")]
+pub fn apparmor_policy_erased_session(context: ProbeContext) -> u32 {
+    let label = |context: &ProbeContext| Some(context.word(layout!(aa_remove_profiles_subject)));
+    probe::both(&context, label, |_context, label| changed(label))
 }
 
 /// `void __aa_remove_ns(struct aa_ns *ns)` (`security/apparmor/policy_ns.c`): with a namespace go its profiles.
 #[fexit(function = "__aa_remove_ns")]
 pub fn apparmor_policy_namespace(_context: FExitContext) -> i32 {
-    changed(label::label(task::acting_credentials(task::current())));
+    changed(own_label());
     0
+}
+
+/// As [`apparmor_policy_namespace`], without being preempted.
+#[kprobe(function = "__aa_remove_ns")]
+pub fn apparmor_policy_namespace_session(context: ProbeContext) -> u32 {
+    probe::both(&context, |_context| Some(0), |_context, _kept| changed(own_label()))
+}
+
+#[inline(always)]
+fn own_label() -> Address {
+    label::label(task::acting_credentials(task::current()))
 }
 
 /// Makes a record of what the task has changed, if it has changed anything.
@@ -248,56 +306,83 @@ fn changed(subject: Address) {
 /// profiles.
 #[fentry(function = "param_set_mode")]
 pub fn apparmor_policy_mode(context: FEntryContext) -> i32 {
-    will_be_set(argument_word(&context, 1))
+    will_be_set(context.word(1));
+    0
 }
 
 /// The end of what [`apparmor_policy_mode`] is the start of.
 #[fexit(function = "param_set_mode")]
 pub fn apparmor_policy_mode_set(context: FExitContext) -> i32 {
-    was_set(ParameterId::Mode, argument_word(&context, 1))
+    was_set(ParameterId::Mode, context.word(1));
+    0
+}
+
+/// As [`apparmor_policy_mode`] and [`apparmor_policy_mode_set`], without being preempted.
+#[kprobe(function = "param_set_mode")]
+pub fn apparmor_policy_mode_session(context: ProbeContext) -> u32 {
+    is_set(ParameterId::Mode, &context)
 }
 
 /// `static int param_set_audit(const char *val, const struct kernel_param *kp)` (security/apparmor/lsm.c): what all profiles
 /// log.
 #[fentry(function = "param_set_audit")]
 pub fn apparmor_policy_audit(context: FEntryContext) -> i32 {
-    will_be_set(argument_word(&context, 1))
+    will_be_set(context.word(1));
+    0
 }
 
 /// The end of what [`apparmor_policy_audit`] is the start of.
 #[fexit(function = "param_set_audit")]
 pub fn apparmor_policy_audit_set(context: FExitContext) -> i32 {
-    was_set(ParameterId::Audit, argument_word(&context, 1))
+    was_set(ParameterId::Audit, context.word(1));
+    0
+}
+
+/// As [`apparmor_policy_audit`] and [`apparmor_policy_audit_set`], without being preempted.
+#[kprobe(function = "param_set_audit")]
+pub fn apparmor_policy_audit_session(context: ProbeContext) -> u32 {
+    is_set(ParameterId::Audit, &context)
+}
+
+#[inline(always)]
+fn is_set(id: ParameterId, context: &ProbeContext) -> u32 {
+    probe::both(
+        context,
+        |context| {
+            let parameter = context.word(1);
+            will_be_set(parameter);
+            Some(parameter)
+        },
+        |_context, parameter| was_set(id, parameter),
+    )
 }
 
 /// Remembers what a `struct kernel_param` is.
 #[inline(always)]
-fn will_be_set(parameter: Address) -> i32 {
+fn will_be_set(parameter: Address) {
     if let Ok(value) = member::<u32>(follow(parameter, layout!(policy_parameter_value)), 0) {
         let _full = PARAMETERS.insert(this_task(), value, 0);
     }
-    0
 }
 
 /// Makes a record if it is something else now.
 #[inline(always)]
-fn was_set(id: ParameterId, parameter: Address) -> i32 {
+fn was_set(id: ParameterId, parameter: Address) {
     let task = this_task();
     // SAFETY: an element of the map, which only this task uses.
-    let Some(&before) = (unsafe { PARAMETERS.get(task) }) else { return 0 };
+    let Some(&before) = (unsafe { PARAMETERS.get(task) }) else { return };
     let _gone = PARAMETERS.remove(task);
     let after = follow(follow(parameter, layout!(policy_parameter_value)), 0) as u32;
     if before == after {
-        return 0;
+        return;
     }
-    let Some(mut record) = Record::reserve::<ApparmorPolicy>(SourceId::ApparmorPolicy) else { return 0 };
+    let Some(mut record) = Record::reserve::<ApparmorPolicy>(SourceId::ApparmorPolicy) else { return };
     task::describe(&mut record);
     let body = record.body::<ApparmorPolicy>();
     body.parameter = id as u32;
     body.before = before;
     body.after = after;
     body.audit_all = layout!(policy_audit_all);
-    label::subject_label(&mut record, label::label(task::acting_credentials(task::current())));
+    label::subject_label(&mut record, own_label());
     finish::submit(record);
-    0
 }

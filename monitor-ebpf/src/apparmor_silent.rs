@@ -6,7 +6,6 @@
 //! audited source's: where the decision doesn't show whether it was, a [`Mark`] does.
 
 use aya_ebpf::{
-    EbpfContext as _,
     helpers::generated,
     macros::{fentry, fexit, kprobe, kretprobe, map},
     maps::HashMap,
@@ -51,6 +50,10 @@ enum Mark {
 #[map]
 static MARKS: HashMap<u64, u8> = HashMap::with_max_entries(4096, 0);
 
+/// What is kept of functions that decide, while they run: of a task, by the function.
+#[map]
+static DECIDING: HashMap<u64, [u64; 4]> = HashMap::with_max_entries(4096, 0);
+
 /// The arguments of `aa_audit_file` in words, while it runs with an error.
 #[map]
 static FILES: HashMap<u64, File> = HashMap::with_max_entries(4096, 0);
@@ -72,6 +75,51 @@ impl Mark {
     fn take(self) -> bool {
         MARKS.remove(self.key()).is_ok()
     }
+}
+
+/// A function that decides.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+enum Deciding {
+    /// `aa_check_perms`.
+    Check = 1,
+    /// `aa_audit`.
+    Audit = 2,
+}
+
+impl Deciding {
+    #[inline(always)]
+    fn key(self) -> u64 {
+        this_task() | (self as u64) << 32
+    }
+
+    /// Keeps what its end needs, and says whether there was room, as [`probe::both`] wants.
+    #[inline(always)]
+    fn keep(self, words: [u64; 4]) -> Option<u64> {
+        if DECIDING.insert(self.key(), words, 0).is_err() {
+            unreadable();
+            return None;
+        }
+        Some(0)
+    }
+
+    /// What was kept; it is no longer.
+    #[inline(always)]
+    fn take(self) -> Option<[u64; 4]> {
+        // SAFETY: the element is this task's, and no other task's program removes it.
+        let Some(&words) = (unsafe { DECIDING.get(self.key()) }) else {
+            unreadable();
+            return None;
+        };
+        let _gone = DECIDING.remove(self.key());
+        Some(words)
+    }
+}
+
+#[inline(always)]
+fn unreadable() {
+    count(SourceId::ApparmorSilent, Counter::Seen);
+    count(SourceId::ApparmorSilent, Counter::Unreadable);
 }
 
 #[inline(always)]
@@ -178,7 +226,7 @@ pub fn apparmor_silent_file_session(context: ProbeContext) -> u32 {
     probe::both(
         &context,
         |context| keep_file(context).then_some(0),
-        |context, _| file_ends(RetProbeContext::new(context.as_ptr()).ret::<i32>()),
+        |context, _| file_ends(probe::returned(context)),
     )
 }
 
@@ -198,8 +246,7 @@ fn keep_file(context: &ProbeContext) -> bool {
     let file = File::of(|index| context.word(index));
     let kept = FILES.insert(this_task(), file, 0).is_ok();
     if !kept {
-        count(SourceId::ApparmorSilent, Counter::Seen);
-        count(SourceId::ApparmorSilent, Counter::Unreadable);
+        unreadable();
     }
     kept
 }
@@ -247,29 +294,72 @@ fn file_refused(file: &File) {
 pub fn apparmor_silent_check(context: FExitContext) -> i32 {
     let at = |index| argument_word(&context, index);
     let error = at(5) as i32;
-    let (profile, perms, request, data) = (at(0), at(1), at(2) as u32, at(3));
-    // Without the data nothing is logged, but nothing is refused either: somebody only wants to know.
-    if error == 0 || data == 0 {
-        return 0;
+    if error != 0
+        && let Some(check) = Check::silent(at)
+    {
+        check.refused(error);
     }
-    let allowed = follow(perms, layout!(aa_perms_allow)) as u32;
-    let denied = request & (!allowed | follow(perms, layout!(aa_perms_deny)) as u32);
-    if denied & !(follow(perms, layout!(aa_perms_quiet)) as u32) != 0 {
-        return 0;
-    }
-    let (data, details) = both(data);
-    // Where capabilities are decided here, `aa_capable` comes after it.
-    if follow(data, layout!(audit_data_type)) as u8 == ObjectKind::Capability as u8 {
-        Mark::Capability.set();
-    }
-    let Some(mut record) = reserve(0, error) else { return 0 };
-    let body = record.body::<Apparmor>();
-    body.requested = request;
-    body.denied = denied;
-    label::subject_profile(&mut record, profile);
-    apparmor::describe(&mut record, data, details);
-    finish::submit(record);
     0
+}
+
+/// As [`apparmor_silent_check`], without being preempted.
+#[kprobe(function = "aa_check_perms")]
+pub fn apparmor_silent_check_session(context: ProbeContext) -> u32 {
+    probe::both(
+        &context,
+        |context| {
+            let Check { profile, data, request, denied } = Check::silent(|index| context.word(index))?;
+            Deciding::Check.keep([profile, data, request.into(), denied.into()])
+        },
+        |context, _| {
+            let error = probe::returned(context);
+            if let Some([profile, data, request, denied]) = Deciding::Check.take()
+                && error != 0
+            {
+                Check { profile, data, request: request as u32, denied: denied as u32 }.refused(error);
+            }
+        },
+    )
+}
+
+/// What `aa_check_perms` was asked.
+struct Check {
+    profile: Address,
+    data: Address,
+    request: u32,
+    denied: u32,
+}
+
+impl Check {
+    /// By the arguments; `None` if it is allowed or logged.
+    #[inline(always)]
+    fn silent(at: impl Fn(u32) -> u64) -> Option<Self> {
+        let (profile, perms, request, data) = (at(0), at(1), at(2) as u32, at(3));
+        // Without the data nothing is logged, but nothing is refused either: somebody only wants to know.
+        if data == 0 {
+            return None;
+        }
+        let allowed = follow(perms, layout!(aa_perms_allow)) as u32;
+        let denied = request & (!allowed | follow(perms, layout!(aa_perms_deny)) as u32);
+        let logged = denied & !(follow(perms, layout!(aa_perms_quiet)) as u32);
+        (denied != 0 && logged == 0).then_some(Self { profile, data, request, denied })
+    }
+
+    #[inline(always)]
+    fn refused(&self, error: i32) {
+        let (data, details) = both(self.data);
+        // Where capabilities are decided here, `aa_capable` comes after it.
+        if follow(data, layout!(audit_data_type)) as u8 == ObjectKind::Capability as u8 {
+            Mark::Capability.set();
+        }
+        let Some(mut record) = reserve(0, error) else { return };
+        let body = record.body::<Apparmor>();
+        body.requested = self.request;
+        body.denied = self.denied;
+        label::subject_profile(&mut record, self.profile);
+        apparmor::describe(&mut record, data, details);
+        finish::submit(record);
+    }
 }
 
 /// `int aa_audit(int type, struct aa_profile *profile, struct apparmor_audit_data *ad, ...)`
@@ -279,25 +369,56 @@ pub fn apparmor_silent_check(context: FExitContext) -> i32 {
 pub fn apparmor_silent_mode(context: FExitContext) -> i32 {
     let at = |index| argument_word(&context, index);
     let error = at(4) as i32;
-    if error == 0 {
-        return 0;
+    if error != 0 && !is_others(at(2)) {
+        kept_out(at(1), at(2), error);
     }
-    let (data, details) = both(at(2));
+    0
+}
+
+/// As [`apparmor_silent_mode`], without being preempted.
+#[kprobe(function = "aa_audit")]
+pub fn apparmor_silent_mode_session(context: ProbeContext) -> u32 {
+    probe::both(
+        &context,
+        |context| {
+            let (profile, data) = (context.word(1), context.word(2));
+            if is_others(data) { None } else { Deciding::Audit.keep([profile, data, 0, 0]) }
+        },
+        |context, _| {
+            let error = probe::returned(context);
+            if let Some([profile, data, ..]) = Deciding::Audit.take()
+                && error != 0
+            {
+                kept_out(profile, data, error);
+            }
+        },
+    )
+}
+
+/// Whether another program sees what `aa_audit` decides.
+#[inline(always)]
+fn is_others(data: Address) -> bool {
+    let (data, details) = both(data);
     let object = follow(data, layout!(audit_data_type)) as u8;
-    let is_others = object == ObjectKind::Task as u8
+    object == ObjectKind::Task as u8
         || object == ObjectKind::Capability as u8
-        || mounts_have_hooks() && is_mount(details);
+        || mounts_have_hooks() && is_mount(details)
+}
+
+/// Reports what `aa_audit` has refused, unless it has logged it.
+#[inline(always)]
+fn kept_out(profile: Address, data: Address, error: i32) {
+    let (data, details) = both(data);
     // Logging sets the type.
-    if is_others || follow(details, layout!(apparmor_type)) as u32 != 0 {
-        return 0;
+    if follow(details, layout!(apparmor_type)) as u32 != 0 {
+        return;
     }
-    let Some(mut record) = reserve(0, error) else { return 0 };
+    let Some(mut record) = reserve(0, error) else { return };
     record.read_body::<Apparmor, _>(|body| &mut body.requested, details, layout!(apparmor_request));
     record.read_body::<Apparmor, _>(|body| &mut body.denied, details, layout!(apparmor_denied));
-    label::subject_profile(&mut record, at(1));
+    label::subject_profile(&mut record, profile);
     apparmor::describe(&mut record, data, details);
     finish::submit(record);
-    0
 }
 
 /// The `common_audit_data` and the `apparmor_audit_data`, of which functions take the one before 6.7 and the other since.
@@ -316,17 +437,26 @@ fn both(data: Address) -> (Address, Address) {
 pub fn apparmor_silent_capable(context: FExitContext) -> i32 {
     let at = |index| argument_word(&context, index);
     let error = at(layout!(aa_capable_arguments)) as i32;
-    if error == 0 || Mark::Capability.take() || at(layout!(aa_capable_options)) & CAP_OPT_NOAUDIT != 0 {
-        return 0;
+    if error != 0 {
+        let only_asks = at(layout!(aa_capable_options)) & CAP_OPT_NOAUDIT != 0;
+        incapable(at(layout!(aa_capable_label)), at(layout!(aa_capable_capability)) as u32, only_asks, error);
     }
-    let Some(mut record) = reserve(AA_CLASS_CAP, error) else { return 0 };
+    0
+}
+
+/// Reports a capability that a label doesn't have, unless that was logged or somebody only asks.
+#[inline(always)]
+fn incapable(label: Address, capability: u32, only_asks: bool, error: i32) {
+    if Mark::Capability.take() || only_asks {
+        return;
+    }
+    let Some(mut record) = reserve(AA_CLASS_CAP, error) else { return };
     let object = &mut record.body::<Apparmor>().object;
     object.kind = ObjectKind::Capability as u8;
-    object.number = at(layout!(aa_capable_capability)) as u32;
-    label::subject_label(&mut record, at(layout!(aa_capable_label)));
+    object.number = capability;
+    label::subject_label(&mut record, label);
     record.literal(ChunkKind::Operation, *b"capable");
     finish::submit(record);
-    0
 }
 
 /// `static int apparmor_sb_mount(const char *dev_name, const struct path *path, const char *type, unsigned long flags,

@@ -4,16 +4,19 @@
 //! programs at its exit, which see what they returned. Which hooks have programs, user space finds out: a hook gets one
 //! of the programs here, which are all the same. They run at each call of the hook, also an allowed one.
 
-use aya_ebpf::{macros::fexit, programs::FExitContext};
+use aya_ebpf::{
+    macros::{fexit, kprobe},
+    programs::{FExitContext, ProbeContext},
+};
 use monitor_common::{BPF_LSM_SLOTS, BpfLsm, HookArgument, HookCall, ObjectKind, SourceId};
 
 use crate::{
     finish, label,
     layout::{known, layout},
-    memory::{Address, argument_word, follow},
+    memory::{Address, Arguments as _, follow},
     object,
     output::Record,
-    task,
+    probe, task,
 };
 
 /// How the hooks are called; set by user space before load.
@@ -22,13 +25,24 @@ static HOOKS: [HookCall; BPF_LSM_SLOTS] =
     [HookCall { arguments: 0, object: 0, kind: 0, reserved: 0 }; BPF_LSM_SLOTS];
 
 macro_rules! slots {
-    ($($name:ident = $slot:literal,)+) => {
+    ($($name:ident, $session:ident = $slot:literal,)+) => {
         $(
             /// One of the programs: the end of a hook.
             #[fexit]
             pub fn $name(context: FExitContext) -> i32 {
-                ended::<$slot>(&context);
+                let HookCall { arguments, object, .. } = hook($slot);
+                ended($slot, context.word(arguments) as i32, context.word(object));
                 0
+            }
+
+            /// As the one before, without being preempted.
+            #[kprobe]
+            pub fn $session(context: ProbeContext) -> u32 {
+                probe::both(
+                    &context,
+                    |context| Some(context.word(hook($slot).object)),
+                    |context, object| ended($slot, probe::returned(context), object),
+                )
             }
         )+
 
@@ -37,24 +51,26 @@ macro_rules! slots {
 }
 
 slots! {
-    bpf_lsm_0 = 0,
-    bpf_lsm_1 = 1,
-    bpf_lsm_2 = 2,
-    bpf_lsm_3 = 3,
-    bpf_lsm_4 = 4,
-    bpf_lsm_5 = 5,
-    bpf_lsm_6 = 6,
-    bpf_lsm_7 = 7,
+    bpf_lsm_0, bpf_lsm_0_session = 0,
+    bpf_lsm_1, bpf_lsm_1_session = 1,
+    bpf_lsm_2, bpf_lsm_2_session = 2,
+    bpf_lsm_3, bpf_lsm_3_session = 3,
+    bpf_lsm_4, bpf_lsm_4_session = 4,
+    bpf_lsm_5, bpf_lsm_5_session = 5,
+    bpf_lsm_6, bpf_lsm_6_session = 6,
+    bpf_lsm_7, bpf_lsm_7_session = 7,
 }
 
 #[inline(always)]
-fn ended<const SLOT: usize>(context: &FExitContext) {
+fn hook(slot: usize) -> HookCall {
     // SAFETY: a reference to a static is valid; volatile because user space changes the value before load.
-    let hook = unsafe { core::ptr::read_volatile(&raw const HOOKS[SLOT]) };
-    let error = argument_word(context, hook.arguments) as i32;
+    unsafe { core::ptr::read_volatile(&raw const HOOKS[slot]) }
+}
+
+#[inline(always)]
+fn ended(slot: usize, error: i32, object: Address) {
     if error < 0 {
-        let object = argument_word(context, hook.object);
-        refused(SLOT as u32, error, hook.kind, object);
+        refused(slot as u32, error, hook(slot).kind, object);
     }
 }
 

@@ -170,8 +170,8 @@ fn key(record: &mut Record) -> u64 {
     let masks = masked::<{ ROWS - 1 }>(record.source() as u64) * MASKED_WORDS;
     let mut hashing = Hashing { record, masks, index: zero(), words, hash };
     repeat((RECORD_SIZE / 8) as u32, &mut hashing);
-    // A zero would mean that nothing is folded.
-    mix(hashing.hash, secret) | 1 << 63
+    let hash = mix(hashing.hash, secret);
+    monitor_common::fold::key(hashing.record.source(), hash)
 }
 
 #[inline(always)]

@@ -1,6 +1,7 @@
 //! Landlock: its denials, also those that its domains' flags keep out of the log.
 //!
-//! From 7.3 on there are tracepoints that say all; from 6.15 on `landlock_log_denial` is called for each denial.
+//! From 6.15 on `landlock_log_denial` is called for each denial. From 7.3 on it tells `landlock_trace_denial` all that it
+//! found out, whether or not that has somebody to tell it on to, by tracepoints.
 
 use aya_ebpf::{
     EbpfContext,
@@ -25,6 +26,61 @@ use crate::{
 const LAYERS: u32 = 16;
 /// Access rights of one kind, at most (security/landlock/access.h).
 const ACCESS_BITS: u32 = 17;
+
+/// `void landlock_trace_denial(const struct landlock_request *request, const struct landlock_hierarchy *youngest_denied,
+/// access_mask_t missing, bool same_exec, bool logged)` (security/landlock/trace.c, 7.3).
+#[kprobe(function = "landlock_trace_denial")]
+pub fn landlock_told(context: ProbeContext) -> u32 {
+    let request = context.word(layout!(landlock_told_request));
+    let kind = follow(request, layout!(landlock_request_type)) as u32;
+    let same_exec = context.word(layout!(landlock_told_same_exec)) & 0xff;
+    let logged = context.word(layout!(landlock_told_logged)) & 0xff;
+    if let Some(mut record) = told(kind, same_exec, logged) {
+        let blocked = context.word(layout!(landlock_told_missing)) & 0xffff_ffff;
+        record.body::<Landlock>().blocked = blocked;
+        asked_for(&mut record, request, kind, blocked);
+        submit(record, context.word(layout!(landlock_told_denier)));
+    }
+    0
+}
+
+/// Fills in the object of a request, as the tracepoints have it.
+#[inline(always)]
+fn asked_for(record: &mut Record, request: Address, kind: u32, blocked: u64) {
+    let is = |wanted: LandlockRequest| kind == wanted as u32;
+    let audit = request + u64::from(layout!(landlock_request_audit));
+    if is(LandlockRequest::NetAccess) || is(LandlockRequest::ScopeAbstractUnixSocket) {
+        record.object::<Landlock>().kind = ObjectKind::Net as u8;
+        let net = follow(audit, layout!(audit_data_union));
+        object::socket::<Landlock>(record, follow(net, layout!(net_audit_sock)));
+        if is(LandlockRequest::NetAccess) {
+            let net = follow(request, layout!(landlock_told_net));
+            let len = follow(net, layout!(landlock_told_net_len)) as u32;
+            address(record, follow(net, layout!(landlock_told_net_address)), len, blocked);
+        }
+        return;
+    }
+    if is(LandlockRequest::Ptrace) {
+        let trace = follow(request, layout!(landlock_told_ptrace));
+        if follow(trace, layout!(landlock_told_tracer)) != task::current() {
+            record.set(Flags::NOT_SUBJECT);
+        }
+    }
+    object::describe::<Landlock>(record, audit, false);
+    if is(LandlockRequest::ScopeSignal) {
+        let trace = follow(request, layout!(landlock_told_signal));
+        record.object::<Landlock>().number = follow(trace, layout!(landlock_told_signal_number)) as u32;
+    }
+}
+
+/// Fills in the address that a socket was to be bound or connected to.
+#[inline(always)]
+fn address(record: &mut Record, address: Address, len: u32, blocked: u64) {
+    if address != 0 && len >= 8 {
+        // Bind accesses are the even bits (`LANDLOCK_ACCESS_NET_BIND_TCP` is 1 << 0), connects and sends the odd.
+        object::socket_address::<Landlock>(record, address, len, blocked & 0b0101 != 0);
+    }
+}
 
 /// `landlock_deny_access_fs(hierarchy, same_exec, logged, blockers, path, pathname)`
 /// (include/trace/events/landlock.h, 7.3).
@@ -53,11 +109,7 @@ pub fn landlock_access_net(context: BtfTracePointContext) -> i32 {
         body.blocked = blocked;
         body.object.kind = ObjectKind::Net as u8;
         object::socket::<Landlock>(&mut record, word_of(&context, 4));
-        let (address, len) = (word_of(&context, 6), word_of(&context, 7) as u32);
-        if address != 0 && len >= 8 {
-            // Bind accesses are the even bits (`LANDLOCK_ACCESS_NET_BIND_TCP` is 1 << 0), connects and sends the odd.
-            object::socket_address::<Landlock>(&mut record, address, len, blocked & 0b0101 != 0);
-        }
+        address(&mut record, word_of(&context, 6), word_of(&context, 7) as u32, blocked);
         submit(record, word_of(&context, 0));
     }
     0
@@ -122,7 +174,12 @@ fn reserve() -> Option<Record> {
 /// Reserves a record and fills in what the first three arguments say, which all tracepoints share.
 #[inline(always)]
 fn traced(request: LandlockRequest, context: &BtfTracePointContext) -> Option<Record> {
-    let (same_exec, logged) = (word_of(context, 1) & 0xff, word_of(context, 2) & 0xff);
+    told(request as u32, word_of(context, 1) & 0xff, word_of(context, 2) & 0xff)
+}
+
+/// Reserves a record of a denial of which the kernel tells all.
+#[inline(always)]
+fn told(request: u32, same_exec: u64, logged: u64) -> Option<Record> {
     if logged == 0 && setting!(silent) == 0 {
         count(SourceId::Landlock, Counter::Skipped);
         return None;
@@ -132,7 +189,7 @@ fn traced(request: LandlockRequest, context: &BtfTracePointContext) -> Option<Re
         record.set(Flags::SILENT);
     }
     let body: &mut Landlock = record.body();
-    body.request = request as u32;
+    body.request = request;
     body.same_exec = same_exec as u32;
     body.logged = logged as u32;
     body.domain_is_exact = 1;

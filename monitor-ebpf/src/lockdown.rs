@@ -3,14 +3,17 @@
 //! The kernel has no function that only a refusal reaches, so this source's program also runs when what is asked for is
 //! allowed. It is therefore not among the default sources.
 
-use aya_ebpf::{macros::fexit, programs::FExitContext};
+use aya_ebpf::{
+    macros::{fexit, kprobe},
+    programs::{FExitContext, ProbeContext},
+};
 use monitor_common::{Lockdown, SourceId, counter::Counter};
 
 use crate::{
     finish, label,
-    memory::{Fault, argument},
+    memory::{Arguments as _, Fault, argument},
     output::{Record, count},
-    task,
+    probe, task,
 };
 
 /// `int lockdown_is_locked_down(enum lockdown_reason what)` (security/lockdown/lockdown.c).
@@ -21,6 +24,21 @@ pub fn lockdown_fexit(context: FExitContext) -> i32 {
         refused(argument(&context, 0), argument(&context, 1));
     }
     0
+}
+
+/// As [`lockdown_fexit`], without being preempted.
+#[kprobe(function = "lockdown_is_locked_down")]
+pub fn lockdown_session(context: ProbeContext) -> u32 {
+    probe::both(
+        &context,
+        |context| Some(context.word(0)),
+        |context, reason| {
+            let error = probe::returned(context);
+            if error != 0 {
+                refused(Ok(reason), Ok(error as u64));
+            }
+        },
+    )
 }
 
 #[inline(always)]

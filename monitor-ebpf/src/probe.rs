@@ -1,6 +1,9 @@
 //! Programs that run at a function's entry and at its exit, without being preempted (`kprobe.session`).
 
-use aya_ebpf::{EbpfContext as _, programs::ProbeContext};
+use aya_ebpf::{
+    EbpfContext as _,
+    programs::{ProbeContext, RetProbeContext},
+};
 use monitor_common::kfunc::{SESSION_COOKIE, SESSION_IS_RETURN};
 
 use crate::memory::Address;
@@ -33,6 +36,27 @@ pub fn both(
     // SAFETY: as above.
     unsafe { *kept = word };
     RUN_AT_EXIT
+}
+
+/// What the function returns, at the exit.
+#[inline(always)]
+pub fn returned(context: &ProbeContext) -> i32 {
+    RetProbeContext::new(context.as_ptr()).ret()
+}
+
+/// Bits of an address: each of the kernel's begins with a byte of ones, also where there are five levels of page tables.
+const ADDRESS: u64 = u64::MAX >> 8;
+
+/// One of the kernel's addresses and a byte, as the word that [`both`] keeps.
+#[inline(always)]
+pub fn pack(address: Address, byte: u8) -> u64 {
+    address & ADDRESS | u64::from(byte) << 56
+}
+
+/// What [`pack`] made one word of.
+#[inline(always)]
+pub fn unpack(word: u64) -> (Address, u8) {
+    (word | !ADDRESS, (word >> 56) as u8)
 }
 
 /// Whether this is the exit: `bool bpf_session_is_return([void *ctx])` (`kernel/trace/bpf_trace.c`).

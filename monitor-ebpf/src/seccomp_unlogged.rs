@@ -5,9 +5,9 @@
 
 use aya_ebpf::{
     helpers::generated,
-    macros::{fentry, fexit, map},
+    macros::{fentry, fexit, kprobe, map},
     maps::LruHashMap,
-    programs::{FEntryContext, FExitContext},
+    programs::{FEntryContext, FExitContext, ProbeContext},
 };
 use monitor_common::{Flags, SeccompAction, SeccompCall, SeccompUnlogged, SeccompWay, SourceId};
 
@@ -16,6 +16,7 @@ use crate::{
     layout::layout,
     memory::{Address, Arguments, follow},
     output::Record,
+    probe,
     repeat::{Next, Step, repeat},
     seccomp, task,
 };
@@ -74,37 +75,83 @@ fn thread() -> u64 {
 /// `void audit_seccomp(unsigned long syscall, long signr, int code)` (kernel/auditsc.c): the kernel logs this one.
 #[fentry(function = "audit_seccomp")]
 pub fn seccomp_unlogged_but_logged(context: FEntryContext) -> i32 {
+    logged(&context);
+    0
+}
+
+/// As [`seccomp_unlogged_but_logged`], without being preempted.
+#[kprobe(function = "audit_seccomp")]
+pub fn seccomp_unlogged_but_logged_kprobe(context: ProbeContext) -> u32 {
+    logged(&context);
+    0
+}
+
+#[inline(always)]
+fn logged(arguments: &impl Arguments) {
     // A call that only is logged goes on.
-    if context.word(2) as u32 != SeccompAction::Log as u32 {
+    if arguments.word(2) as u32 != SeccompAction::Log as u32 {
         note(TOLD);
     }
-    0
 }
 
 /// `int force_sig_seccomp(int syscall, int reason, bool force_coredump)` (kernel/signal.c). It comes before a trap is
 /// logged, and after a kill is.
 #[fentry(function = "force_sig_seccomp")]
 pub fn seccomp_unlogged_signal(context: FEntryContext) -> i32 {
+    signalled(&context);
+    0
+}
+
+/// As [`seccomp_unlogged_signal`], without being preempted.
+#[kprobe(function = "force_sig_seccomp")]
+pub fn seccomp_unlogged_signal_kprobe(context: ProbeContext) -> u32 {
+    signalled(&context);
+    0
+}
+
+#[inline(always)]
+fn signalled(arguments: &impl Arguments) {
     if noted() != TOLD {
-        let kills = context.word(2) & 0xff != 0;
+        let kills = arguments.word(2) & 0xff != 0;
         note(if kills { SeccompWay::Killed as u64 } else { SeccompWay::Trapped as u64 });
     }
-    0
 }
 
 /// `__seccomp_filter(int this_syscall, ...)` (kernel/seccomp.c): the last parameter says whether it is asked again for a
 /// call that a tracer has changed. It returns -1 if the call is refused, or, from 7.3 on, false.
 #[fexit(function = "__seccomp_filter")]
 pub fn seccomp_unlogged_fexit(context: FExitContext) -> i32 {
-    let arguments = layout!(seccomp_filter_arguments);
-    let returned = context.word(arguments);
-    let refused =
-        if layout!(seccomp_filter_return_size) == 1 { returned as u8 == 0 } else { returned as i32 != 0 };
-    if refused {
-        let again = context.word(arguments.wrapping_sub(1)) & 0xff != 0;
-        unlogged(context.word(0), again);
+    if is_refused(context.word(layout!(seccomp_filter_arguments))) {
+        unlogged(context.word(0), is_again(&context));
     }
     0
+}
+
+/// As [`seccomp_unlogged_fexit`], without being preempted.
+#[kprobe(function = "__seccomp_filter")]
+pub fn seccomp_unlogged_session(context: ProbeContext) -> u32 {
+    const AGAIN: u64 = 1 << 32;
+    probe::both(
+        &context,
+        |context| Some(context.word(0) & (AGAIN - 1) | if is_again(context) { AGAIN } else { 0 }),
+        |context, kept| {
+            if is_refused(probe::returned(context) as u64) {
+                unlogged(kept & (AGAIN - 1), kept & AGAIN != 0);
+            }
+        },
+    )
+}
+
+/// Whether `__seccomp_filter` is asked once more, by its last argument.
+#[inline(always)]
+fn is_again(arguments: &impl Arguments) -> bool {
+    arguments.word(layout!(seccomp_filter_arguments).wrapping_sub(1)) & 0xff != 0
+}
+
+/// Whether it refuses, by what it returns.
+#[inline(always)]
+fn is_refused(returned: u64) -> bool {
+    if layout!(seccomp_filter_return_size) == 1 { returned as u8 == 0 } else { returned as i32 != 0 }
 }
 
 #[inline(always)]

@@ -14,9 +14,9 @@ use monitor_common::{SourceId, Userspace, chunk::ChunkKind};
 use crate::{
     finish, label,
     layout::{known, layout},
-    memory::{Address, Arguments as _, argument_word, follow, word},
+    memory::{Address, Arguments, argument_word, follow, word},
     output::Record,
-    task, userspace,
+    probe, task, userspace,
 };
 
 const SOURCE: SourceId = SourceId::SelinuxError;
@@ -73,22 +73,45 @@ fn refused(text: Address, len: u64) {
 /// `struct selinux_state *` before them).
 #[fexit(function = "security_bounded_transition")]
 pub fn selinux_error_bounds(context: FExitContext) -> i32 {
-    if !known!(bounded_old_sid, bounded_new_sid, bounded_arguments) {
-        return 0;
+    if known!(bounded_old_sid, bounded_new_sid, bounded_arguments) {
+        let [old, new] = sids(&context);
+        bounds_decided(old, new, argument_word(&context, layout!(bounded_arguments)) as i32);
     }
+    0
+}
+
+/// As [`selinux_error_bounds`], without being preempted.
+#[kprobe(function = "security_bounded_transition")]
+pub fn selinux_error_bounds_session(context: ProbeContext) -> u32 {
+    probe::both(
+        &context,
+        |context| {
+            let [old, new] = sids(context);
+            Some(u64::from(old) << 32 | u64::from(new))
+        },
+        |context, kept| bounds_decided((kept >> 32) as u32, kept as u32, probe::returned(context)),
+    )
+}
+
+/// Those of the two labels of `security_bounded_transition`.
+#[inline(always)]
+fn sids(arguments: &impl Arguments) -> [u32; 2] {
+    [layout!(bounded_old_sid), layout!(bounded_new_sid)].map(|place| arguments.word(place) as u32)
+}
+
+/// Reports a bounded transition that was refused, unless audit's record of it is reported already.
+#[inline(always)]
+fn bounds_decided(old: u32, new: u32, result: i32) {
     let written = WRITTEN.remove(this_thread()).is_ok();
-    let result = argument_word(&context, layout!(bounded_arguments)) as i32;
     if written || result == 0 {
-        return 0;
+        return;
     }
-    let Some(mut record) = Record::reserve::<Userspace>(SOURCE) else { return 0 };
+    let Some(mut record) = Record::reserve::<Userspace>(SOURCE) else { return };
     task::describe(&mut record);
-    let sid = |place| argument_word(&context, place) as u32;
-    label::context(&mut record, ChunkKind::SubjectContext, sid(layout!(bounded_old_sid)));
-    label::context(&mut record, ChunkKind::ObjectContext, sid(layout!(bounded_new_sid)));
+    label::context(&mut record, ChunkKind::SubjectContext, old);
+    label::context(&mut record, ChunkKind::ObjectContext, new);
     label::task(&mut record);
     finish::submit(record);
-    0
 }
 
 #[inline(always)]

@@ -15,6 +15,7 @@ use crate::{
     layout::{layout, setting},
     memory::{Address, Arguments, follow, word},
     output::{Record, count},
+    probe,
     repeat::{Next, Step, repeat},
     task,
 };
@@ -81,7 +82,14 @@ pub fn selinux_policy_in_force_fentry(context: FEntryContext) -> i32 {
     0
 }
 
-/// As [`selinux_policy_in_force_fentry`], where the kernel refuses trampolines.
+/// As [`selinux_policy_in_force_fentry`], without being preempted.
+#[kprobe(function = "selinux_status_update_policyload")]
+pub fn selinux_policy_in_force_beside(context: ProbeContext) -> u32 {
+    in_force(&context, false);
+    0
+}
+
+/// As [`selinux_policy_in_force_fentry`], where the end of the system call is not watched.
 #[kprobe(function = "selinux_status_update_policyload")]
 pub fn selinux_policy_in_force_kprobe(context: ProbeContext) -> u32 {
     in_force(&context, true);
@@ -92,12 +100,24 @@ pub fn selinux_policy_in_force_kprobe(context: ProbeContext) -> u32 {
 /// (security/selinux/selinuxfs.c).
 #[fexit(function = "sel_write_load")]
 pub fn selinux_policy_loaded_fexit(_context: FExitContext) -> i32 {
-    let Some(noted) = NOTED.get(0) else { return 0 };
+    loaded();
+    0
+}
+
+/// As [`selinux_policy_loaded_fexit`], without being preempted.
+#[kprobe(function = "sel_write_load")]
+pub fn selinux_policy_loaded_session(context: ProbeContext) -> u32 {
+    probe::both(&context, |_context| Some(0), |_context, _kept| loaded())
+}
+
+/// Reports a load that was noted, if the policy is in force.
+#[inline(always)]
+fn loaded() {
+    let Some(noted) = NOTED.get(0) else { return };
     if noted.change == PolicyChange::Load as u32 && noted.after != 0 {
         report(noted.change, noted.before, noted.after);
         note(0, 0);
     }
-    0
 }
 
 /// `void selinux_status_update_setenforce(bool enforcing)` (security/selinux/status.c): called only if that is new.

@@ -10,7 +10,7 @@ use aya_ebpf::{
     helpers::generated,
     macros::{fexit, kprobe, map},
     maps::LruHashMap,
-    programs::{FExitContext, ProbeContext, RetProbeContext},
+    programs::{FExitContext, ProbeContext},
 };
 use monitor_common::{Flags, Selinux, SourceId, counter::Counter};
 
@@ -127,7 +127,7 @@ pub fn selinux_silent_beside_session(context: ProbeContext) -> u32 {
             Some(u64::from(within_inode_permission(context)))
         },
         |context, within| {
-            let result = RetProbeContext::new(context.as_ptr()).ret::<i32>();
+            let result = probe::returned(context);
             if result != 0 && within != 0 {
                 return;
             }
@@ -145,7 +145,7 @@ pub fn selinux_silent_inode_session(context: ProbeContext) -> u32 {
         &context,
         |context| Some(inode_and_mask(context.word(0), context.word(1))),
         |context, kept| {
-            if RetProbeContext::new(context.as_ptr()).ret::<i32>() == -EACCES {
+            if probe::returned(context) == -EACCES {
                 let access = (kept >> 63) << MAY_ACCESS_BIT;
                 refused_inode(kept & !LOW | 1 << 63, (kept & LOW | access) as u32);
             }

@@ -2,7 +2,10 @@
 //! (dbus-daemon, systemd, the X server). They tell audit, as a message of type `USER_AVC`, and here it passes the
 //! kernel.
 
-use aya_ebpf::{EbpfContext, macros::fexit, programs::FExitContext};
+use aya_ebpf::{
+    macros::{fexit, kprobe},
+    programs::{FExitContext, ProbeContext},
+};
 use monitor_common::{
     SourceId, Userspace,
     chunk::{ChunkKind, FLAG_CUT},
@@ -11,8 +14,9 @@ use monitor_common::{
 
 use crate::{
     finish, label,
-    memory::{Address, word},
+    memory::{Address, Arguments as _, argument_word, word},
     output::{BYTES_MAX, Record, count},
+    probe,
     repeat::{Next, Step, repeat},
     task,
 };
@@ -32,44 +36,81 @@ const WORD_WITHIN: u32 = 48;
 /// writes: `avc:  denied  { send_msg } for ...`.
 #[fexit(function = "audit_receive_msg")]
 pub fn selinux_userspace(context: FExitContext) -> i32 {
-    if let Some(text) = user_avc(SourceId::SelinuxUserspace, &context) {
-        let mut search = Search { at: text, found: 0 };
-        repeat(WORD_WITHIN, &mut search);
-        take(SourceId::SelinuxUserspace, text, search.found);
-    }
+    by_trampoline(SourceId::SelinuxUserspace, &context, selinux);
     0
+}
+
+/// As [`selinux_userspace`], without being preempted.
+#[kprobe(function = "audit_receive_msg")]
+pub fn selinux_userspace_session(context: ProbeContext) -> u32 {
+    by_session(SourceId::SelinuxUserspace, &context, selinux)
+}
+
+#[inline(always)]
+fn selinux(text: Address) {
+    let mut search = Search { at: text, found: 0 };
+    repeat(WORD_WITHIN, &mut search);
+    take(SourceId::SelinuxUserspace, text, search.found);
 }
 
 /// As [`selinux_userspace`], by what dbus-daemon writes where it asks AppArmor: `apparmor="DENIED" ...`.
 #[fexit(function = "audit_receive_msg")]
 pub fn apparmor_userspace(context: FExitContext) -> i32 {
-    if let Some(text) = user_avc(SourceId::ApparmorUserspace, &context) {
-        let (first, second) = (word(text), word(text + 8));
-        let told = second == u64::from_ne_bytes(*b"=\"DENIED") || second == u64::from_ne_bytes(*b"=\"ALLOWE");
-        let found = first == u64::from_ne_bytes(*b"apparmor") && told;
-        take(SourceId::ApparmorUserspace, text, u64::from(found));
-    }
+    by_trampoline(SourceId::ApparmorUserspace, &context, apparmor);
     0
 }
 
-/// Where the text of a message of this type is. `None` for another message, and one that the kernel did not take: its
-/// sender may not write to audit.
-#[inline(always)]
-fn user_avc(source: SourceId, context: &FExitContext) -> Option<Address> {
-    let header = argument(context, 1);
-    // The context of an fexit: three arguments, then the return value.
-    let error = argument(context, 3) as i32;
-    if word(header + NLMSG_TYPE) & 0xffff != USER_AVC || error != 0 {
-        count(source, Counter::Skipped);
-        return None;
-    }
-    Some(header + NLMSG_DATA)
+/// As [`apparmor_userspace`], without being preempted.
+#[kprobe(function = "audit_receive_msg")]
+pub fn apparmor_userspace_session(context: ProbeContext) -> u32 {
+    by_session(SourceId::ApparmorUserspace, &context, apparmor)
 }
 
-/// An argument. The context can always be read.
 #[inline(always)]
-fn argument(context: &FExitContext, index: u64) -> u64 {
-    word(context.as_ptr() as Address + index * 8)
+fn apparmor(text: Address) {
+    let (first, second) = (word(text), word(text + 8));
+    let told = second == u64::from_ne_bytes(*b"=\"DENIED") || second == u64::from_ne_bytes(*b"=\"ALLOWE");
+    let found = first == u64::from_ne_bytes(*b"apparmor") && told;
+    take(SourceId::ApparmorUserspace, text, u64::from(found));
+}
+
+#[inline(always)]
+fn by_trampoline(source: SourceId, context: &FExitContext, take: impl FnOnce(Address)) {
+    let header = argument_word(context, 1);
+    // The context of an fexit: three arguments, then the return value.
+    ended(source, header, is_user_avc(header), argument_word(context, 3) as i32, take);
+}
+
+#[inline(always)]
+fn by_session(source: SourceId, context: &ProbeContext, take: impl FnOnce(Address)) -> u32 {
+    probe::both(
+        context,
+        |context| {
+            let header = context.word(1);
+            if is_user_avc(header) {
+                return Some(header);
+            }
+            count(source, Counter::Skipped);
+            None
+        },
+        |context, header| ended(source, header, true, probe::returned(context), take),
+    )
+}
+
+/// Whether a message is of this type.
+#[inline(always)]
+fn is_user_avc(header: Address) -> bool {
+    word(header + NLMSG_TYPE) & 0xffff == USER_AVC
+}
+
+/// Takes the text of a message of this type, unless the kernel did not take it: its sender may not write to audit.
+#[inline(always)]
+fn ended(source: SourceId, header: Address, is_user_avc: bool, error: i32, take: impl FnOnce(Address)) {
+    if is_user_avc && error == 0 {
+        take(header + NLMSG_DATA);
+    } else {
+        count(source, Counter::Skipped);
+    }
 }
 
 /// Takes a message, if it reports a denial (1) and not of a grant or of the manager itself (0).

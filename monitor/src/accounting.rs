@@ -11,11 +11,13 @@ use std::{
 };
 
 use monitor_common::SourceId;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::source;
 
 /// What the kernel counted for one source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
 pub struct KernelCounts {
     /// Denials that reached the programs.
     pub seen: u64,
@@ -35,6 +37,23 @@ pub struct KernelCounts {
     pub read_faults: u64,
 }
 
+impl KernelCounts {
+    /// Both together.
+    #[must_use]
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        Self {
+            seen: self.seen.wrapping_add(other.seen),
+            ring_full: self.ring_full.wrapping_add(other.ring_full),
+            unreadable: self.unreadable.wrapping_add(other.unreadable),
+            no_buffer: self.no_buffer.wrapping_add(other.no_buffer),
+            unfolded: self.unfolded.wrapping_add(other.unfolded),
+            recursion_misses: self.recursion_misses.wrapping_add(other.recursion_misses),
+            cut: self.cut.wrapping_add(other.cut),
+            read_faults: self.read_faults.wrapping_add(other.read_faults),
+        }
+    }
+}
+
 /// What user space counted for one source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -46,28 +65,49 @@ pub struct Tally {
     pub undecodable: u64,
     /// Denials of denyd's own, which are not handed on: an output that is refused something would feed itself.
     pub own: u64,
+    /// Denials that a killed denyd had taken and that are no longer there.
+    pub restart: u64,
 }
+
+/// What user space counts of a source's denials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Count {
+    Emitted = 0,
+    Folded = 1,
+    Undecodable = 2,
+    Own = 3,
+    Restart = 4,
+}
+
+/// How many there are.
+const COUNTS: usize = 5;
 
 /// What user space counts for all sources: the pipeline counts, anyone may read.
 #[derive(Debug, Default)]
 pub struct Tallies {
-    emitted: [AtomicU64; SourceId::ALL.len()],
-    folded: [AtomicU64; SourceId::ALL.len()],
-    undecodable: [AtomicU64; SourceId::ALL.len()],
-    own: [AtomicU64; SourceId::ALL.len()],
+    counts: [[AtomicU64; SourceId::ALL.len()]; COUNTS],
     unattributed: AtomicU64,
+}
+
+/// All tallies, at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub struct Counted {
+    counts: [[u64; SourceId::ALL.len()]; COUNTS],
+    unattributed: u64,
 }
 
 impl Tallies {
     /// What was counted for one source.
     #[must_use]
     pub fn by_source(&self, source: SourceId) -> Tally {
-        let read = |counts: &[AtomicU64]| counts[source as usize].load(Relaxed);
+        let read = |count: Count| self.counts[count as usize][source as usize].load(Relaxed);
         Tally {
-            emitted: read(&self.emitted),
-            folded: read(&self.folded),
-            undecodable: read(&self.undecodable),
-            own: read(&self.own),
+            emitted: read(Count::Emitted),
+            folded: read(Count::Folded),
+            undecodable: read(Count::Undecodable),
+            own: read(Count::Own),
+            restart: read(Count::Restart),
         }
     }
 
@@ -77,22 +117,53 @@ impl Tallies {
         self.unattributed.load(Relaxed)
     }
 
+    /// All of it, now.
+    pub(crate) fn counted(&self) -> Counted {
+        let read =
+            |counts: &[AtomicU64; SourceId::ALL.len()]| counts.each_ref().map(|count| count.load(Relaxed));
+        Counted { counts: self.counts.each_ref().map(read), unattributed: self.unattributed() }
+    }
+
+    /// Goes on from what another process had counted.
+    pub(crate) fn go_on_from(&self, counted: &Counted) {
+        for (counts, before) in self.counts.iter().zip(&counted.counts) {
+            for (count, before) in counts.iter().zip(before) {
+                count.store(*before, Relaxed);
+            }
+        }
+        self.unattributed.store(counted.unattributed, Relaxed);
+    }
+
     pub(crate) fn emitted(&self, source: SourceId) {
-        self.emitted[source as usize].fetch_add(1, Relaxed);
+        self.add(Count::Emitted, source, 1);
     }
 
     pub(crate) fn folded(&self, source: SourceId, count: u64) {
-        self.folded[source as usize].fetch_add(count, Relaxed);
+        self.add(Count::Folded, source, count);
     }
 
     pub(crate) fn own(&self, source: SourceId, count: u64) {
-        self.own[source as usize].fetch_add(count, Relaxed);
+        self.add(Count::Own, source, count);
     }
 
     pub(crate) fn undecodable(&self, source: Option<SourceId>, count: u64) {
-        source
-            .map_or(&self.unattributed, |source| &self.undecodable[source as usize])
-            .fetch_add(count, Relaxed);
+        self.add_if_known(Count::Undecodable, source, count);
+    }
+
+    /// Counts denials that a killed denyd had taken and that nobody has any more.
+    pub(crate) fn lost_by_restart(&self, source: Option<SourceId>, count: u64) {
+        self.add_if_known(Count::Restart, source, count);
+    }
+
+    fn add_if_known(&self, what: Count, source: Option<SourceId>, count: u64) {
+        match source {
+            Some(source) => self.add(what, source, count),
+            None => _ = self.unattributed.fetch_add(count, Relaxed),
+        }
+    }
+
+    fn add(&self, what: Count, source: SourceId, count: u64) {
+        self.counts[what as usize][source as usize].fetch_add(count, Relaxed);
     }
 }
 
@@ -109,12 +180,14 @@ pub enum Loss {
     Recursion,
     /// The record could not be decoded.
     Undecodable,
+    /// A denyd that was killed had taken the record, and it is no longer there.
+    Restart,
 }
 
 impl Loss {
     /// Every one.
-    pub const ALL: [Self; 5] =
-        [Self::RingFull, Self::Unreadable, Self::NoBuffer, Self::Recursion, Self::Undecodable];
+    pub const ALL: [Self; 6] =
+        [Self::RingFull, Self::Unreadable, Self::NoBuffer, Self::Recursion, Self::Undecodable, Self::Restart];
 
     /// Its name, as summaries and metrics write it.
     #[must_use]
@@ -125,6 +198,7 @@ impl Loss {
             Self::NoBuffer => "no_buffer",
             Self::Recursion => "recursion",
             Self::Undecodable => "undecodable",
+            Self::Restart => "restart",
         }
     }
 }
@@ -153,6 +227,8 @@ pub struct Account {
     pub cut: u64,
     /// Events of which a part could not be read.
     pub read_faults: u64,
+    /// Whether programs go on, so that what is neither is on its way.
+    pub goes_on: bool,
 }
 
 impl Account {
@@ -175,12 +251,20 @@ impl Account {
                 (Loss::NoBuffer, kernel.no_buffer),
                 (Loss::Recursion, missed),
                 (Loss::Undecodable, user.undecodable),
+                (Loss::Restart, user.restart),
             ],
             unexamined,
             unfolded: kernel.unfolded,
             cut: kernel.cut,
             read_faults: kernel.read_faults,
+            goes_on: false,
         }
+    }
+
+    /// The same, of programs that go on.
+    #[must_use]
+    pub fn that_goes_on(self) -> Self {
+        Self { goes_on: true, ..self }
     }
 
     /// All losses.
@@ -210,7 +294,7 @@ impl fmt::Display for Account {
         write_lost(f, self.lost.iter().map(|&(loss, count)| (loss.name(), count)))?;
         for (name, count) in [
             ("denyd's own", self.own.into()),
-            ("unaccounted for", self.difference()),
+            (if self.goes_on { "waiting" } else { "unaccounted for" }, self.difference()),
             ("not examined", self.unexamined.into()),
             ("not folded", self.unfolded.into()),
             ("cut", self.cut.into()),
@@ -294,10 +378,11 @@ mod tests {
             undecodable in 0..u64::from(u32::MAX),
             own in 0..u64::from(u32::MAX),
             folded in 0..u64::from(u32::MAX),
+            restart in 0..u64::from(u32::MAX),
         ) {
-            let seen = emitted + folded + ring_full + unreadable + undecodable + own;
+            let seen = emitted + folded + ring_full + unreadable + undecodable + own + restart;
             let kernel = kernel(seen, ring_full, unreadable, recursion);
-            let account = Account::new(SourceId::Apparmor, &kernel, &Tally { emitted, folded, undecodable, own });
+            let account = Account::new(SourceId::Apparmor, &kernel, &Tally { emitted, folded, undecodable, own, restart });
             prop_assert_eq!(account.difference(), 0);
             prop_assert_eq!(account.seen, account.emitted + account.folded + account.own + account.lost_in_all());
         }

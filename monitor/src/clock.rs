@@ -62,6 +62,12 @@ impl Clock {
         self.boot.saturating_add(duration(clock_gettime(ClockId::Boottime))).unwrap_or(Timestamp::MAX)
     }
 
+    /// Nanoseconds since boot (`CLOCK_BOOTTIME`).
+    #[must_use]
+    pub fn since_boot() -> u64 {
+        u64::try_from(duration(clock_gettime(ClockId::Boottime)).as_nanos()).unwrap_or(0)
+    }
+
     /// The time of day of a time since boot (`CLOCK_BOOTTIME`) in nanoseconds.
     #[must_use]
     pub fn time_of_day(&self, since_boot: u64) -> Timestamp {

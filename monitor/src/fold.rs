@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use monitor_common::Head;
+use monitor_common::{Head, SourceId};
 use tokio::time::Instant;
 
 /// How denials are folded.
@@ -41,6 +41,9 @@ pub trait Slots {
 
     /// Ends the counting of this key, and gives what was counted, if anything was.
     fn close(&mut self, key: u64) -> Option<Repeats>;
+
+    /// The keys that have a slot now. Slots whose counting was ended by a process that is gone are freed.
+    fn keys(&mut self) -> Vec<u64>;
 }
 
 /// The denials whose repeats are counted now.
@@ -56,7 +59,18 @@ pub(crate) struct Folding {
 struct Open {
     key: u64,
     until: Instant,
+    number: u64,
     record: Box<[u8]>,
+}
+
+/// A denial that was repeated.
+pub(crate) struct Repeated {
+    /// The number of its record.
+    pub number: u64,
+    /// Its record.
+    pub record: Box<[u8]>,
+    /// What was counted.
+    pub repeats: Repeats,
 }
 
 impl Folding {
@@ -64,12 +78,32 @@ impl Folding {
         Self { slots: Box::new(slots), window, open: VecDeque::new(), keys: HashSet::new() }
     }
 
-    /// Keeps a record whose repeats are counted. There are as many as slots at most.
-    pub(crate) fn take(&mut self, record: &[u8], now: Instant) {
+    /// Keeps a record whose repeats are counted, of this number. There are as many as slots at most.
+    pub(crate) fn take(&mut self, record: &[u8], number: u64, now: Instant) {
         let key = key(record);
         if key != 0 && self.slots.has(key) && self.keys.insert(key) {
-            self.open.push_back(Open { key, until: now + self.window, record: record.into() });
+            self.open.push_back(Open { key, until: now + self.window, number, record: record.into() });
         }
+    }
+
+    /// The number of the oldest record whose repeats are counted.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.open.front().map(|open| open.number)
+    }
+
+    /// The keys that have a slot now.
+    pub(crate) fn slots(&mut self) -> Vec<u64> {
+        self.slots.keys()
+    }
+
+    /// Frees those of these slots whose records nobody has, and gives what was counted in each, with its source.
+    pub(crate) fn free(&mut self, keys: Vec<u64>) -> Vec<(Option<SourceId>, u64)> {
+        let unknown = keys.into_iter().filter(|key| !self.keys.contains(key));
+        let counts = unknown.filter_map(|key| {
+            let repeats = self.slots.close(key)?;
+            Some((monitor_common::fold::source(key), repeats.count))
+        });
+        counts.collect()
     }
 
     /// When the next window ends.
@@ -77,21 +111,20 @@ impl Folding {
         self.open.front().map(|open| open.until)
     }
 
-    /// The next record whose window ended by this time and that was repeated, and its repeats.
-    pub(crate) fn next_repeated(&mut self, now: Instant) -> Option<(Box<[u8]>, Repeats)> {
-        while let Some(Open { key, record, .. }) = self.open.pop_front_if(|open| open.until <= now) {
-            if let Some(repeats) = self.close(key) {
-                return Some((record, repeats));
-            }
-        }
-        None
+    /// The next denial whose window ended by this time and that was repeated.
+    pub(crate) fn next_repeated(&mut self, now: Instant) -> Option<Repeated> {
+        self.next_repeated_if(|open| open.until <= now)
     }
 
     /// As [`Self::next_repeated`], whenever the window would end.
-    pub(crate) fn last_repeated(&mut self) -> Option<(Box<[u8]>, Repeats)> {
-        while let Some(Open { key, record, .. }) = self.open.pop_front() {
+    pub(crate) fn last_repeated(&mut self) -> Option<Repeated> {
+        self.next_repeated_if(|_open| true)
+    }
+
+    fn next_repeated_if(&mut self, ended: impl Fn(&Open) -> bool) -> Option<Repeated> {
+        while let Some(Open { key, number, record, .. }) = self.open.pop_front_if(|open| ended(open)) {
             if let Some(repeats) = self.close(key) {
-                return Some((record, repeats));
+                return Some(Repeated { number, record, repeats });
             }
         }
         None
@@ -104,7 +137,7 @@ impl Folding {
 }
 
 /// What a record has in common with its repeats; 0 if they are not folded.
-fn key(record: &[u8]) -> u64 {
+pub(crate) fn key(record: &[u8]) -> u64 {
     let bytes = record.get(offset_of!(Head, fold)..).and_then(|rest| rest.first_chunk());
     bytes.map_or(0, |bytes| u64::from_ne_bytes(*bytes))
 }

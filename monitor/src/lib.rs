@@ -7,8 +7,10 @@ pub mod clock;
 mod config;
 pub mod enrich;
 pub mod fold;
+pub mod guard;
 mod heap;
 pub mod kernel;
+pub mod ledger;
 mod live;
 #[cfg(feature = "metrics")]
 pub mod metrics;
@@ -25,4 +27,5 @@ pub mod tail;
 #[cfg(feature = "top")]
 mod top;
 
+pub use config::check as check_configuration;
 pub use monitor_event::{event, filter, format, text};

@@ -11,8 +11,9 @@ use crate::{
     clock::Clock,
     enrich::{self, Enricher, hold::Hold},
     event::{Event, Module},
-    fold::{Folding, Repeats, Slots},
+    fold::{Folding, Repeated, Repeats, Slots},
     format,
+    guard::{Again, Guard},
     output::Hub,
     record,
     source::{self, Tables},
@@ -25,6 +26,18 @@ const BATCH: usize = 256;
 /// It bounds both the wake-ups, to 100 a second, and what a denial waits, which is nothing where they are few.
 const PACE: Duration = Duration::from_millis(10);
 
+/// Batches that are handled when a pipeline ends, at most.
+const LAST_BATCHES: usize = 4096;
+
+/// How long after a batch to look whether the outputs have written it.
+const COMMIT: Duration = Duration::from_millis(50);
+
+/// Bytes that a record takes in the ring buffer: those of its header, too, and a multiple of 8 (`bpf_ringbuf_output`,
+/// kernel/bpf/ringbuf.c).
+fn ring_len(record: &[u8]) -> u64 {
+    (record.len() as u64 + 8).next_multiple_of(8)
+}
+
 /// Where records come from: the ring buffer, or a test.
 pub trait Records {
     /// Waits until there may be a record.
@@ -32,6 +45,12 @@ pub trait Records {
 
     /// The next record's bytes, if there is one; they are given back to the ring buffer when dropped.
     fn next(&mut self) -> Option<impl Deref<Target = [u8]>>;
+
+    /// Where the next record stands in the ring buffer, in bytes that only grow; 0 where that is not known, and no pipeline
+    /// goes on from another.
+    fn position(&self) -> u64 {
+        0
+    }
 }
 
 impl<R: Records> Records for &mut R {
@@ -41,6 +60,10 @@ impl<R: Records> Records for &mut R {
 
     fn next(&mut self) -> Option<impl Deref<Target = [u8]>> {
         R::next(self)
+    }
+
+    fn position(&self) -> u64 {
+        R::position(self)
     }
 }
 
@@ -74,6 +97,12 @@ struct Handler {
     enricher: Enricher,
     hold: Hold,
     folding: Option<Folding>,
+    /// What lets another pipeline go on where this one is killed.
+    guard: Option<Box<Guard>>,
+    /// When to look whether the outputs have written what they were handed.
+    commit_at: Option<Instant>,
+    /// Slots that another pipeline has left, until the records that it left are handled.
+    left_slots: Vec<u64>,
     hub: Hub,
     observer: Option<Box<dyn Observe>>,
     tallies: Arc<Tallies>,
@@ -117,6 +146,8 @@ pub struct Done {
     pub tallies: Arc<Tallies>,
     /// What became of the questions for names, by what they were about.
     pub names: Vec<(&'static str, enrich::Counts)>,
+    /// What is still to be committed, when the outputs have written what they were handed.
+    pub guard: Option<Box<Guard>>,
 }
 
 impl<R: Records> Pipeline<R> {
@@ -127,6 +158,9 @@ impl<R: Records> Pipeline<R> {
             enricher,
             hold: Hold::default(),
             folding: None,
+            guard: None,
+            commit_at: None,
+            left_slots: Vec::new(),
             hub,
             observer: None,
             tallies: Arc::default(),
@@ -149,6 +183,22 @@ impl<R: Records> Pipeline<R> {
         self
     }
 
+    /// The same, which goes on where another was killed, and keeps what lets yet another go on. Must be called after
+    /// [`Self::folding`].
+    #[must_use]
+    pub fn guarded_by(mut self, guard: Guard) -> Self {
+        self.handler.tallies.go_on_from(guard.counted());
+        self.handler.tallies.lost_by_restart(None, guard.gone());
+        self.handler.left_slots = self.handler.folding.as_mut().map(Folding::slots).unwrap_or_default();
+        self.handler.guard = Some(Box::new(guard));
+        self
+    }
+
+    /// What lets another go on.
+    pub(crate) fn guard(&self) -> Option<&Guard> {
+        self.handler.guard.as_deref()
+    }
+
     /// What is counted, by source, while it runs.
     #[must_use]
     pub fn tallies(&self) -> Arc<Tallies> {
@@ -160,6 +210,13 @@ impl<R: Records> Pipeline<R> {
         let mut stop = std::pin::pin!(stop);
         let mut woken: Option<Instant> = None;
         loop {
+            while self.batch() == BATCH {
+                tokio::select! {
+                    biased;
+                    stopped = &mut stop => return End::Stopped(stopped),
+                    () = tokio::task::yield_now() => {}
+                }
+            }
             let until = self.handler.until();
             tokio::select! {
                 biased;
@@ -174,13 +231,6 @@ impl<R: Records> Pipeline<R> {
                         return End::Stopped(stopped);
                     }
                     woken = Some(Instant::now());
-                }
-            }
-            while self.batch() == BATCH {
-                tokio::select! {
-                    biased;
-                    stopped = &mut stop => return End::Stopped(stopped),
-                    () = tokio::task::yield_now() => {}
                 }
             }
         }
@@ -208,9 +258,12 @@ impl<R: Records> Pipeline<R> {
     /// Handles the records that are there, when no more can come; lets events wait for their names as long as they may,
     /// closes the outputs' queues, and gives what was counted.
     pub async fn finish(mut self) -> Done {
-        while self.batch() > 0 {}
+        // Where the programs stay attached, more may come for ever.
+        let mut batches = 0;
+        while self.batch() > 0 && batches < LAST_BATCHES {
+            batches += 1;
+        }
         let mut handler = self.handler;
-        handler.end_windows();
         loop {
             handler.release(Instant::now());
             handler.hub.flush();
@@ -220,24 +273,35 @@ impl<R: Records> Pipeline<R> {
             let until = handler.hold.until(&handler.enricher);
             handler.enricher.progress(until).await;
         }
-        Done { tallies: handler.tallies, names: handler.enricher.counts().collect() }
+        handler.end_windows();
+        handler.hub.flush();
+        handler.mark();
+        Done { tallies: handler.tallies, names: handler.enricher.counts().collect(), guard: handler.guard }
     }
 
     /// Lets events go on whose names have come or are late, handles up to [`BATCH`] records, and says how many.
     fn batch(&mut self) -> usize {
         let now = Instant::now();
-        self.handler.tables.clock.follow();
-        self.handler.go_on();
+        let Self { records, handler } = self;
+        handler.tables.clock.follow();
+        handler.go_on();
         let mut count = 0;
-        while count < BATCH
-            && let Some(record) = self.records.next()
-        {
-            self.handler.take(&record, now);
+        while count < BATCH && handler.take_left(now) {
             count += 1;
         }
-        self.handler.hub.flush();
-        if let Some(observer) = &self.handler.observer {
-            observer.held(self.handler.hold.len());
+        while count < BATCH {
+            let at = records.position();
+            let Some(record) = records.next() else {
+                handler.free_left_slots();
+                break;
+            };
+            handler.take_new(&record, at, now);
+            count += 1;
+        }
+        handler.hub.flush();
+        handler.mark();
+        if let Some(observer) = &handler.observer {
+            observer.held(handler.hold.len());
         }
         count
     }
@@ -249,25 +313,115 @@ impl Handler {
         let now = Instant::now();
         self.enricher.take_answers();
         self.release(now);
-        while let Some((record, repeats)) =
-            self.folding.as_mut().and_then(|folding| folding.next_repeated(now))
+        self.report_due(now);
+        while self.may_report_repeats()
+            && let Some(repeated) = self.folding.as_mut().and_then(|folding| folding.next_repeated(now))
         {
-            self.send_repeats(&record, &repeats, now);
+            self.report_repeats(&repeated, now);
         }
         self.hub.flush();
+        self.mark();
+    }
+
+    /// Whether counts of repeats can be reported: not before those that were left.
+    fn may_report_repeats(&self) -> bool {
+        !self.guard.as_deref().is_some_and(Guard::is_due)
+    }
+
+    /// Notes what is certain, and what will be.
+    fn mark(&mut self) {
+        let Some(guard) = &mut self.guard else { return };
+        let open = self.folding.as_ref().and_then(Folding::oldest);
+        guard.mark(self.hub.handed(), &self.tallies.counted(), open);
+        guard.commit();
+        guard.listener().listen();
+        self.commit_at = guard.is_waiting().then(|| Instant::now() + COMMIT);
+    }
+
+    /// Takes a record again that another pipeline had taken, if there is one.
+    fn take_left(&mut self, now: Instant) -> bool {
+        let Some(guard) = &mut self.guard else { return false };
+        let Some(Again { number, record, settled }) = guard.next_left() else { return false };
+        if settled {
+            if let Some(folding) = &mut self.folding {
+                folding.take(&record, number, now);
+            }
+        } else {
+            self.take(&record, number, now);
+        }
+        true
+    }
+
+    /// Takes a record from this place of the ring buffer, if it was not taken before.
+    fn take_new(&mut self, record: &[u8], at: u64, now: Instant) {
+        let mut number = 0;
+        if let Some(guard) = &mut self.guard {
+            if guard.has_taken(at) {
+                return;
+            }
+            number = guard.take(record, at + ring_len(record));
+        }
+        self.take(record, number, now);
+    }
+
+    /// Frees the slots that another pipeline has left and whose records are no longer there, so that nobody would report
+    /// what they count.
+    fn free_left_slots(&mut self) {
+        let keys = std::mem::take(&mut self.left_slots);
+        if let Some(folding) = &mut self.folding {
+            for (source, count) in folding.free(keys) {
+                self.tallies.lost_by_restart(source, count);
+            }
+        }
+    }
+
+    /// Reports the repeats that another pipeline had counted, and whose turn it is.
+    fn report_due(&mut self, now: Instant) {
+        while let Some((record, repeats)) = self.guard.as_deref_mut().and_then(Guard::next_due) {
+            match record {
+                Some(record) => self.send_repeats(&record, &repeats, now),
+                None => self.tallies.lost_by_restart(None, repeats.count),
+            }
+            self.settled_repeats();
+        }
+    }
+
+    fn report_repeats(&mut self, repeated: &Repeated, now: Instant) {
+        let Repeated { number, record, repeats } = repeated;
+        if let Some(guard) = &mut self.guard {
+            guard.note(*number, repeats);
+        }
+        self.send_repeats(record, repeats, now);
+        self.settled_repeats();
+    }
+
+    fn settled_repeats(&mut self) {
+        if let Some(guard) = &mut self.guard {
+            guard.settle_repeats();
+        }
+    }
+
+    fn settled(&mut self) {
+        if let Some(guard) = &mut self.guard {
+            guard.settle();
+        }
     }
 
     /// When something is due, whatever comes: a name, or the end of a window.
     fn until(&self) -> Option<Instant> {
         let held = self.hold.until(&self.enricher);
         let folded = self.folding.as_ref().and_then(Folding::until);
-        held.into_iter().chain(folded).min()
+        held.into_iter().chain(folded).chain(self.commit_at).min()
     }
 
     /// Reports all repeats that were counted, since no more are.
     fn end_windows(&mut self) {
-        while let Some((record, repeats)) = self.folding.as_mut().and_then(Folding::last_repeated) {
-            self.send_repeats(&record, &repeats, Instant::now());
+        let now = Instant::now();
+        self.report_due(now);
+        while self.may_report_repeats()
+            && let Some(repeated) = self.folding.as_mut().and_then(Folding::last_repeated)
+        {
+            self.report_repeats(&repeated, now);
         }
     }
 
@@ -294,16 +448,18 @@ impl Handler {
 
     /// Turns a record into an event, which goes on at once if it needs no name that is still to come, and if none waits
     /// before it.
-    fn take(&mut self, record: &[u8], now: Instant) {
-        let Self { tables, enricher, hold, folding, hub, observer, tallies, own } = self;
+    fn take(&mut self, record: &[u8], number: u64, now: Instant) {
+        self.report_due(now);
+        let Self { tables, enricher, hold, folding, hub, observer, tallies, own, .. } = self;
         if let Some(folding) = folding {
-            folding.take(record, now);
+            folding.take(record, number, now);
         }
+        let waiting = hold.len();
+        let in_turn = hold.is_empty();
         match (record::source_of(record), source::decode(record, tables)) {
-            (Some(source), Ok(event)) if own.is(&event) => tallies.own(source, 1),
-            (Some(source), Ok(event)) => enrich::located(event, |event| {
+            (Some(source), Ok(event)) if !own.is(&event) => enrich::located(event, |event| {
                 let wanted = enricher.want(&event, now);
-                if wanted.is_empty() && hold.is_empty() {
+                if wanted.is_empty() && in_turn {
                     send(
                         event,
                         enricher,
@@ -316,6 +472,9 @@ impl Handler {
                     hold.push(record, wanted);
                 }
             }),
+            // All are counted in the order in which they came.
+            _ if !in_turn => hold.push(record, Vec::new()),
+            (Some(source), Ok(_own)) => tallies.own(source, 1),
             (source, Err(error)) => {
                 tracing::debug!(?source, %error, "a record could not be decoded");
                 tallies.undecodable(source, 1);
@@ -323,7 +482,10 @@ impl Handler {
             // A record that decodes has a source.
             (None, Ok(_)) => tallies.undecodable(None, 1),
         }
-        if hold.is_full() {
+        if hold.len() == waiting {
+            self.settled();
+        }
+        if self.hold.is_full() {
             self.release_first(now);
             self.release(now);
         }
@@ -345,16 +507,18 @@ impl Handler {
 
     /// Sends an event that waited.
     fn send_held(&mut self, record: &[u8], now: Instant) {
-        let Self { tables, enricher, hub, observer, tallies, .. } = self;
+        self.report_due(now);
+        let Self { tables, enricher, hub, observer, tallies, own, .. } = self;
         match (record::source_of(record), source::decode(record, tables)) {
+            (Some(source), Ok(event)) if own.is(&event) => tallies.own(source, 1),
             (Some(source), Ok(event)) => {
                 let observer = observer.as_deref_mut().map(|observer| (observer, &tables.clock));
                 enrich::located(event, |event| send(event, enricher, now, hub, observer));
                 tallies.emitted(source);
             }
-            // It was decoded once, so it is again.
             (source, _) => tallies.undecodable(source, 1),
         }
+        self.settled();
     }
 }
 

@@ -25,12 +25,13 @@ impl Watchdog {
         Self(watchdog)
     }
 
-    /// Reports that denyd is alive whenever it is due, for ever.
-    pub(crate) async fn feed(&mut self) {
+    /// Reports that denyd is alive whenever it is due, to whom else it may concern, too, for ever.
+    pub(crate) async fn feed(&mut self, alive: impl Fn()) {
         let Some(watchdog) = &mut self.0 else { return pending().await };
         loop {
             watchdog.tick().await;
             tell(&[NotifyState::Watchdog]);
+            alive();
         }
     }
 }

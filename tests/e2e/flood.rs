@@ -1,10 +1,15 @@
 //! Floods of denials: what many processes are refused again and again is accounted for to one, with folding and without.
+//!
+//! On one processor the kernel preempts a process within its denial, so that another's comes in the middle of it.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use libtest_mimic::Trial;
 use serde_json::Value;
-use tests::actor::flood::{Flooded, QUIET_UID};
+use tests::{
+    actor::flood::{Flooded, QUIET_UID},
+    case::Version,
+};
 use xtask::vm;
 
 use crate::{
@@ -22,7 +27,7 @@ struct Flood {
     unfolded: bool,
 }
 
-const FLOODS: [Flood; 4] = [
+static FLOODS: [Flood; 4] = [
     Flood {
         name: "as_fast_as_it_can_with_folding",
         options: "",
@@ -49,16 +54,54 @@ const FLOODS: [Flood; 4] = [
     },
 ];
 
-/// The modules that refuse, and the processors of each guest.
-const GUESTS: [(vm::Module, &str, u32); 2] =
-    [(vm::Module::Selinux, "selinux", 1), (vm::Module::Apparmor, "apparmor", 2)];
+/// Floods of what one module refuses.
+struct Refuser {
+    source: &'static str,
+    in_force: vm::Module,
+    processors: u32,
+    /// The first kernel on which none of it is lost.
+    since: Version,
+    floods: &'static [Flood],
+}
+
+static REFUSERS: [Refuser; 4] = [
+    Refuser {
+        source: "selinux",
+        in_force: vm::Module::Selinux,
+        processors: 1,
+        since: Version::OLDEST,
+        floods: &FLOODS,
+    },
+    Refuser {
+        source: "apparmor",
+        in_force: vm::Module::Apparmor,
+        processors: 2,
+        since: Version::OLDEST,
+        floods: &FLOODS,
+    },
+    Refuser {
+        source: "landlock",
+        in_force: vm::Module::None,
+        processors: 1,
+        since: Version { major: 6, minor: 15 },
+        floods: FLOODS.split_at(2).0,
+    },
+    Refuser {
+        source: "capability",
+        in_force: vm::Module::None,
+        processors: 1,
+        since: Version { major: 6, minor: 14 },
+        floods: FLOODS.split_at(2).0,
+    },
+];
 
 /// A guest for each kernel and module.
 pub(crate) fn plan(plan: &mut Plan) {
-    for (kernel, _) in KERNELS {
-        for (module, source, processors) in GUESTS {
+    for (kernel, version) in KERNELS {
+        for refuser in REFUSERS.iter().filter(|refuser| version >= refuser.since) {
+            let &Refuser { source, in_force, processors, floods, .. } = refuser;
             let guest = Booted::new(format!("{kernel}-{source}-flood"), move || {
-                boot(&guest_with_policy(kernel, module)?.processors(processors), &script(source))
+                boot(&guest_with_policy(kernel, in_force)?.processors(processors), &script(source, floods))
             });
             let trial = |flood: &'static Flood| {
                 let guest = Arc::clone(&guest);
@@ -66,13 +109,13 @@ pub(crate) fn plan(plan: &mut Plan) {
                     Ok(judge(guest.outcome()?, flood, source)?)
                 })
             };
-            plan.add_guest(&guest, FLOODS.iter().map(trial).collect());
+            plan.add_guest(&guest, floods.iter().map(trial).collect());
         }
     }
 }
 
 /// For each flood, prints its name, what was done, denyd's events, and what denyd said.
-fn script(source: &str) -> String {
+fn script(source: &str, floods: &[Flood]) -> String {
     let part = |Flood { name, options, extent, .. }: &Flood| {
         format!(
             "rm -f said; mkfifo said; denyd run --source {source} {options} >events 2>said & pid=$!\n\
@@ -81,7 +124,7 @@ fn script(source: &str) -> String {
              kill -TERM $pid; wait $pid; echo '--- events'; cat events; echo '--- said'; cat <&3; exec 3<&-\n"
         )
     };
-    FLOODS.iter().fold("cd /run\n".to_owned(), |script, flood| script + &part(flood))
+    floods.iter().fold("cd /run\n".to_owned(), |script, flood| script + &part(flood))
 }
 
 fn judge(output: &str, flood: &Flood, source: &str) -> Result<(), String> {

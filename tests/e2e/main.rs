@@ -3,6 +3,7 @@
 //! One guest runs all cases of a group; a filter boots only the guests that it needs (see [`plan`]).
 
 mod accounted;
+mod attached;
 mod command_line;
 mod confined;
 mod flood;
@@ -13,6 +14,7 @@ mod identity;
 mod layout;
 mod plan;
 mod privileges;
+mod restart;
 mod schema;
 mod selftest;
 mod service;
@@ -54,9 +56,11 @@ fn main() -> ExitCode {
     let finds = || Ok(accounted::finds_inventions()?);
     plan.add([Trial::test("accounted/a_value_that_nothing_accounts_for_is_found", finds)]);
     plan.add(layout::trials());
+    attached::plan(&mut plan);
     flood::plan(&mut plan);
     service::plan(&mut plan);
     privileges::plan(&mut plan);
+    restart::plan(&mut plan);
     selftest::plan(&mut plan);
     for (kernel, version) in KERNELS {
         for stage in &STAGES {

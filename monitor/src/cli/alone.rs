@@ -184,6 +184,7 @@ fn watch(task: &Task) -> Result<(), Failure> {
             stack: false,
             ring_size: Config::default().ring_size,
             fold: None,
+            pins: None,
         })?;
         // Before any thread is started.
         serve(attached.give_up_privileges()?, listener, history).await

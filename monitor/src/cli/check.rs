@@ -49,6 +49,7 @@ impl Check {
             stack: false,
             ring_size: RING_MIN,
             fold: Fold::default().options(),
+            pins: None,
         };
         match kernel::attach(&options) {
             Ok(attached) => self.print(attached.report()),

@@ -27,12 +27,15 @@ use crate::metrics::{
 };
 use crate::{
     checkpoint::{Gate, checkpoint},
+    clock::Clock,
     config::Config,
     enrich::{Enricher, accounts},
     format::Format,
-    kernel::{Attached, Counters, Parts, ProgramStats, Programs, Report, RingReader},
+    guard::Guard,
+    kernel::{Attached, Counters, Parts, ProgramStats, Programs, Report, Restart, RingReader},
+    ledger::{Left, Listener},
     live::Live,
-    output::{Encoding, Hub, OutputCounts, Outputs, stdout::Outcome},
+    output::{Encoding, Hub, Marked, OutputCounts, Outputs, stdout::Outcome},
     pipeline::{End, Pipeline, Records},
     posture,
     privilege::Unprivileged,
@@ -70,6 +73,8 @@ pub(super) struct Daemon {
     programs: Programs,
     counters: Arc<Counters>,
     pipeline: Pipeline<RingReader>,
+    /// What says that somebody listens, if that is kept.
+    listener: Option<Listener>,
     outputs: Outputs,
     /// Lets those pass who ask for the daemon's state.
     gate: Gate,
@@ -101,20 +106,32 @@ impl Daemon {
         opened: Opened,
     ) -> Result<Self, Failure> {
         tracing::debug!(status = %attached.privileges().status, "privileges are given up");
-        let Parts { reader, counters, slots, facts, report, programs } = attached.into_parts();
+        let marks = attached.marks();
+        let Parts { reader, counters, slots, facts, report, programs, restart } = attached.into_parts();
+        let handed = restart.as_ref().map(|restart| restart.left.handed());
         let mut hub = Hub::default();
-        let mut outputs = Outputs::default();
+        let mut outputs = Outputs::marked(marks, handed);
         outputs.set(&config.outputs, &mut hub)?;
         let enricher = start_enricher(config)?;
         #[cfg(feature = "symbols")]
         let enricher = name_functions(enricher, opened.symbols)?;
         let counters = Arc::new(counters);
         let listed = hub.listed();
-        let lines =
-            opened.tail.map(|tail| (tail, hub.add("tail", &Encoding::Line(Format::Json), None, TAIL_QUEUE)));
+        let lines = opened.tail.map(|tail| {
+            let marked = tail.mark().map(|mark| Marked::new(mark, handed.as_ref()));
+            let lines = hub.add_marked("tail", &Encoding::Line(Format::Json), None, TAIL_QUEUE, marked);
+            (tail, lines)
+        });
         let pipeline = Pipeline::new(reader, facts.tables(), enricher, hub);
         let pipeline = match slots {
             Some(slots) => pipeline.folding(slots, config.fold.window),
+            None => pipeline,
+        };
+        let pipeline = match restart {
+            Some(Restart { ledger, left }) => {
+                tell_of(&left);
+                pipeline.guarded_by(Guard::new(ledger, left))
+            }
             None => pipeline,
         };
         let live = Arc::new(Live {
@@ -128,6 +145,7 @@ impl Daemon {
             posture: Mutex::new(opened.posture),
             denials: OnceLock::new(),
         });
+        let listener = pipeline.guard().map(|guard| guard.listener().clone());
         let (checkpoint, gate) = checkpoint();
         let tail = match lines {
             Some((tail, lines)) => {
@@ -148,6 +166,7 @@ impl Daemon {
             programs,
             counters,
             pipeline,
+            listener,
             outputs,
             gate,
             tail,
@@ -190,11 +209,12 @@ impl Daemon {
     }
 
     async fn until_stopped(&mut self, signals: &mut Signals, watchdog: &mut Watchdog) -> End<Stop> {
+        let alive = || self.listener.iter().for_each(Listener::listen);
         let stop = async {
             tokio::select! {
                 stop = signals.next() => stop,
                 outcome = self.outputs.stdout_ended() => Stop::Stdout(outcome),
-                () = watchdog.feed() => Stop::Signal,
+                () = watchdog.feed(alive) => Stop::Signal,
                 never = self.gate.open() => match never {},
             }
         };
@@ -216,8 +236,9 @@ impl Daemon {
     /// Detaches the programs, reports what they saw by then, and says what became of every event.
     async fn finish(self, end: End<Stop>, mut signals: Signals) -> Result<(), Failure> {
         let Self { report, programs, counters, pipeline, mut outputs, tail, .. } = self;
+        let pinned = programs.are_pinned();
         let misses = detach(programs);
-        let done = pipeline.finish().await;
+        let mut done = pipeline.finish().await;
         let result = match end {
             End::Stopped(Stop::Stdout(outcome)) => {
                 let others = drain(&mut outputs, &mut signals).await;
@@ -232,12 +253,29 @@ impl Daemon {
             let _gone = running.ended.await;
             counts.extend([own].into_iter().chain(running.history).inspect(|counts| counts.end()));
         }
-        summarise(&report, &misses, &counters, &done);
+        if let Some(guard) = &mut done.guard {
+            guard.commit();
+            guard.listener().listen();
+        }
+        summarise(&report, &misses, &counters, &done, pinned);
         for counts in counts {
             say(counts);
         }
+        if pinned {
+            say("the programs stay attached, for the next denyd; `denyd detach` detaches them");
+        }
         result
     }
+}
+
+/// Says how long nobody listened, and what waited meanwhile.
+fn tell_of(left: &Left) {
+    if left.listened == 0 {
+        return;
+    }
+    let nanoseconds = Clock::since_boot().saturating_sub(left.listened);
+    let unheard = Duration::from_millis(nanoseconds / 1_000_000);
+    say(format_args!("taking over from process {}: nobody listened for at most {unheard:?}", left.pid));
 }
 
 /// Has the pipeline's events counted, and serves the metrics.
@@ -344,5 +382,9 @@ impl Records for RingReader {
 
     fn next(&mut self) -> Option<impl Deref<Target = [u8]>> {
         Self::next(self)
+    }
+
+    fn position(&self) -> u64 {
+        Self::position(self)
     }
 }

@@ -43,6 +43,9 @@ pub(super) enum Failure {
     /// Standard output can't be written.
     #[error("cannot write to standard output: {0}: make room there, or send the events elsewhere")]
     Stdout(#[source] io::Error),
+    /// Pins can't be removed.
+    #[error("cannot detach: {0}")]
+    Pins(#[from] crate::kernel::pins::PinError),
     /// Clients can't be served.
     #[error(transparent)]
     Serve(#[from] server::StartError),

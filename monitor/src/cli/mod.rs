@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod config;
 mod daemon;
+mod detach;
 mod failure;
 mod listen;
 mod log;
@@ -38,6 +39,7 @@ Examples:
   denyd run                       print each denial as a JSON line, until Ctrl-C
   denyd run | jq .object.path     print only the path of each object
   denyd status                    enforcement and daemon status
+  denyd detach                    detach what `denyd run` left attached
   denyd schema                    print the JSON Schema of those lines
   denyd config default            print every configuration key, with its meaning
 
@@ -69,6 +71,7 @@ enum Command {
     Config(config::Configuration),
     Status(status::Status),
     Selftest(selftest::Selftest),
+    Detach(detach::Detach),
     Schema(schema::Schema),
     Completions(completions::Completions),
     Man(man::Man),
@@ -103,6 +106,7 @@ impl Command {
             Self::Config(config) => config.run(),
             Self::Status(status) => return status.run(),
             Self::Selftest(selftest) => return selftest.run(),
+            Self::Detach(detach) => detach.run(),
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),
             Self::Man(man) => man.run(),

@@ -17,7 +17,7 @@ use crate::{
     filter::Filter,
     format::Format,
     kernel,
-    output::spec::Spec,
+    output::spec::{Spec, output_id},
     posture,
     tail::server,
 };
@@ -31,6 +31,7 @@ Examples:
   denyd run --filter 'process.comm == \"nginx\" && object.path.startsWith(\"/srv/\")'
                                                only denials of nginx in /srv
   denyd run --no-fold                          every repeat of a denial as an event of its own
+  denyd run --no-pin                           leave nothing in the kernel at the end
   denyd run --runtime-socket cri:/run/containerd/containerd.sock
                                                also names of containers and pods
   denyd run --metrics                          also metrics, on 127.0.0.1:9934
@@ -39,8 +40,8 @@ Examples:
 Options override the configuration (see `denyd config default`). With --format or --filter, events go to standard \
 output only.
 
-On SIGHUP denyd reloads its configuration and reopens its files; the programs stay attached. On SIGINT or SIGTERM it \
-exits, and prints what it saw, emitted and lost on standard error.
+On SIGHUP denyd reloads its configuration and reopens its files. On SIGINT or SIGTERM it exits, and prints what it \
+saw, emitted and lost on standard error. The programs stay attached, for the next denyd: `denyd detach` detaches them.
 
 Exit status:
   0  stopped by SIGINT or SIGTERM
@@ -52,6 +53,7 @@ Exit status:
 /// Run the daemon: report denials to standard output or the configured outputs.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct Run {
     /// Configuration file. [default: /etc/denyd/denyd.toml]
     #[arg(long, value_name = "PATH")]
@@ -87,6 +89,11 @@ pub(super) struct Run {
     #[arg(long, value_enum, value_name = "KEY", hide_possible_values = false, conflicts_with = "no_fold")]
     fold_key: Option<FoldKey>,
 
+    /// Detach the programs when denyd ends. Otherwise they stay attached, and the next `denyd run` reports what was
+    /// refused meanwhile.
+    #[arg(long)]
+    no_pin: bool,
+
     /// Maximum time that an event waits for a name lookup (user, group, container, pod). After that the event is
     /// reported without the name. [default: 100ms]
     #[arg(long, value_name = "TIME", value_parser = config::parse_name_wait)]
@@ -114,6 +121,11 @@ pub(super) struct Run {
     filter: Option<Filter>,
 }
 
+/// The number of the history among the outputs.
+fn history_id() -> u64 {
+    output_id("history", &[])
+}
+
 impl Run {
     /// Watches until told to stop.
     pub(super) fn run(&self) -> Result<(), Failure> {
@@ -137,6 +149,7 @@ impl Run {
         config.fold.enabled &= !self.no_fold;
         config.fold.window = self.fold_window.unwrap_or(config.fold.window);
         config.fold.key = self.fold_key.unwrap_or(config.fold.key);
+        config.pin.enabled &= !self.no_pin;
         config.names.wait = self.name_wait.unwrap_or(config.names.wait);
         if !self.runtime_sockets.is_empty() {
             config.names.runtime_sockets.clone_from(&self.runtime_sockets);
@@ -166,7 +179,13 @@ impl Run {
             stack: config.stack,
             ring_size: config.ring_size,
             fold: config.fold.options(),
+            pins: config.pin.folder(),
         })?;
+        let marks = attached.marks();
+        if let Some(marks) = &marks {
+            marks.retain(&config.outputs.iter().map(Spec::id).chain([history_id()]).collect::<Vec<_>>());
+        }
+        let history = marks.and_then(|marks| marks.output(history_id()));
         // What is only read later, and can only be opened now.
         let opened = Opened {
             #[cfg(feature = "symbols")]
@@ -176,12 +195,15 @@ impl Run {
             posture: posture::Watch::open(),
             programs: attached.program_stats(),
             // Its folders may be root's. Without it, denials are reported all the same.
-            tail: config.tail.serve.then(|| server::open(&config.tail.options())).transpose().unwrap_or_else(
-                |error| {
+            tail: config
+                .tail
+                .serve
+                .then(|| server::open(&config.tail.options(), history))
+                .transpose()
+                .unwrap_or_else(|error| {
                     tracing::error!(%error, "event socket unavailable: `denyd tail` and `denyd top` will not work");
                     None
-                },
-            ),
+                }),
         };
         // Before any thread is started, and before anything is read that others can write.
         let attached = attached.give_up_privileges()?;

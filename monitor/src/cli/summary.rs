@@ -12,17 +12,19 @@ use crate::{
     source,
 };
 
-/// Says where every denial of the attached sources went.
+/// Says where every denial of the attached sources went; if programs are pinned, they go on.
 pub(super) fn summarise(
     report: &Report,
     misses: &[u64; SourceId::ALL.len()],
     counters: &Counters,
     done: &Done,
+    pinned: bool,
 ) {
-    let Done { tallies, names } = done;
+    let Done { tallies, names, .. } = done;
     for source in watched(report) {
         let kernel = counters.by_source(source, misses[source as usize]);
-        say(Account::new(source, &kernel, &tallies.by_source(source)));
+        let account = Account::new(source, &kernel, &tallies.by_source(source));
+        say(if pinned { account.that_goes_on() } else { account });
     }
     if tallies.unattributed() != 0 {
         say(format_args!("{} records were too damaged to tell their source", tallies.unattributed()));

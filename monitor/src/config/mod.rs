@@ -12,7 +12,11 @@ mod sources;
 mod value;
 mod wait;
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::Deserialize;
 
@@ -22,7 +26,9 @@ pub(crate) use self::{
     sources::{Choice, chosen},
     wait::{fold as parse_fold_window, name as parse_name_wait},
 };
-use crate::{enrich::runtime::Socket, fold::FoldOptions, output::spec::Spec, tail::settings::Settings};
+use crate::{
+    enrich::runtime::Socket, fold::FoldOptions, kernel::pins, output::spec::Spec, tail::settings::Settings,
+};
 
 /// Where the configuration is, unless the command line says otherwise. It need not be there.
 pub(crate) const DEFAULT_PATH: &str = "/etc/denyd/denyd.toml";
@@ -49,6 +55,8 @@ pub(crate) struct Config {
     pub ring_size: u32,
     /// Repeats of denials.
     pub fold: Fold,
+    /// What stays in the kernel when denyd ends.
+    pub pin: Pin,
     /// Names of users, groups, containers and pods.
     pub names: Names,
     /// The endpoint for Prometheus.
@@ -101,6 +109,30 @@ impl Default for Fold {
     }
 }
 
+/// What stays in the kernel when denyd ends.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Pin {
+    /// Whether programs stay attached.
+    pub enabled: bool,
+    /// The folder of their pins, in a BPF file system.
+    pub folder: PathBuf,
+}
+
+impl Pin {
+    /// Where to pin, if anything is.
+    #[must_use]
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        self.enabled.then(|| self.folder.clone())
+    }
+}
+
+impl Default for Pin {
+    fn default() -> Self {
+        Self { enabled: true, folder: PathBuf::from(pins::DEFAULT_FOLDER) }
+    }
+}
+
 /// Names of users, groups, containers and pods.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -121,6 +153,7 @@ impl Default for Config {
             stack: false,
             ring_size: 8 << 20,
             fold: Fold::default(),
+            pin: Pin::default(),
             names: Names::default(),
             metrics: metrics::Config::default(),
             tail: Settings::default(),
@@ -168,6 +201,7 @@ impl Config {
             ("stack", self.stack != other.stack),
             ("ring_size", self.ring_size != other.ring_size),
             ("fold", self.fold != other.fold),
+            ("pin", self.pin != other.pin),
             ("names.wait", self.names.wait != other.names.wait),
             ("metrics", self.metrics != other.metrics),
             ("tail", self.tail != other.tail),
@@ -177,6 +211,15 @@ impl Config {
         .filter_map(|(key, differs)| differs.then_some(key))
         .collect()
     }
+}
+
+/// Whether this is the text of a configuration, as `denyd config check` would find it.
+///
+/// # Errors
+///
+/// If it is not: where, and what is wrong.
+pub fn check(text: &str) -> Result<(), impl std::error::Error + use<>> {
+    Config::parse(text, Path::new(DEFAULT_PATH)).map(drop)
 }
 
 fn text_of(path: &Path) -> io::Result<String> {

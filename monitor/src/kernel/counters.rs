@@ -13,13 +13,15 @@ use monitor_common::{
 };
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-use crate::accounting::KernelCounts;
+use crate::{accounting::KernelCounts, ledger::CountsBefore};
 
 /// The counters of every CPU.
 pub struct Counters {
     values: NonNull<AtomicU64>,
     bytes: usize,
     cpus: usize,
+    /// What was counted before these counters were there.
+    before: CountsBefore,
 }
 
 // SAFETY: the memory is only read, through atomics, and unmapped only on drop.
@@ -35,13 +37,19 @@ impl Counters {
         let memory =
             unsafe { mmap(std::ptr::null_mut(), bytes, ProtFlags::READ, MapFlags::SHARED, map.as_fd(), 0) }?;
         let values = NonNull::new(memory.cast()).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Self { values, bytes, cpus })
+        Ok(Self { values, bytes, cpus, before: CountsBefore::default() })
+    }
+
+    /// The same, after this was counted.
+    pub(super) fn after(mut self, before: &CountsBefore) -> Self {
+        self.before = *before;
+        self
     }
 
     /// Everything that is counted of one source, whose programs the kernel skipped so often.
     #[must_use]
     pub fn by_source(&self, source: SourceId, recursion_misses: u64) -> KernelCounts {
-        KernelCounts {
+        let counts = KernelCounts {
             seen: self.get(source, Counter::Seen),
             ring_full: self.get(source, Counter::RingFull),
             unreadable: self.get(source, Counter::Unreadable),
@@ -50,7 +58,8 @@ impl Counters {
             recursion_misses,
             cut: self.get(source, Counter::Cut),
             read_faults: self.get(source, Counter::ReadFault),
-        }
+        };
+        counts.plus(&self.before[source as usize])
     }
 
     /// One counter of one source, all CPUs together.

@@ -13,18 +13,24 @@ mod lsm_hooks;
 mod memory;
 mod modules;
 mod object;
+pub mod pins;
 mod plan;
 mod probes;
 mod program_log;
 mod program_stats;
 mod report;
+mod restart;
 mod ring;
 mod session;
 mod slots;
 mod symbols;
 pub mod types;
 
-use std::{io, os::fd::AsFd as _};
+use std::{
+    io,
+    os::fd::AsFd as _,
+    path::{Path, PathBuf},
+};
 
 use aya::{Btf, Ebpf, EbpfError, maps::Map};
 use monitor_common::SourceId;
@@ -41,10 +47,17 @@ pub use self::{
     slots::SharedSlots,
     types::{KernelTypes, TypesError},
 };
-use self::{failure::AttachError, plan::Kernel, session::AttachedProgram};
+use self::{
+    failure::AttachError,
+    pins::Pins,
+    plan::Kernel,
+    restart::{Others, TakenOver},
+    session::AttachedProgram,
+};
 use crate::{
     fold::FoldOptions,
     heap,
+    ledger::{Ledger, Left, Marks},
     privilege::{self, PrivilegeError, Privileged, Unprivileged},
     source::{self, Hook, Source},
 };
@@ -62,6 +75,8 @@ pub struct Options {
     pub ring_size: u32,
     /// How denials are folded, if they are.
     pub fold: Option<FoldOptions>,
+    /// Where programs and maps are pinned, so that they outlive this process; `None`: they don't.
+    pub pins: Option<PathBuf>,
 }
 
 /// The programs, attached; they are detached when this is dropped. `P` says what privileges the process has: only
@@ -106,6 +121,14 @@ pub struct Parts {
     pub report: Report,
     /// The programs themselves.
     pub programs: Programs,
+    /// What goes on from where another process stood, if programs are pinned.
+    pub(crate) restart: Option<Restart>,
+}
+
+/// The ledger, and what another process has left in it.
+pub(crate) struct Restart {
+    pub ledger: Ledger,
+    pub left: Left,
 }
 
 impl<P> Attached<P> {
@@ -113,6 +136,12 @@ impl<P> Attached<P> {
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.parts.report
+    }
+
+    /// Where outputs mark what they have written, if that is kept.
+    #[must_use]
+    pub(crate) fn marks(&self) -> Option<Marks> {
+        self.parts.restart.as_ref().map(|restart| restart.ledger.marks())
     }
 
     /// What the programs cost.
@@ -258,26 +287,63 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
     object::resolve_calls(&mut object, |name| types.function_id(name));
     let calls: Vec<_> = hooks.iter().map(|hook| hook.call).collect();
     let sizes = session::Sizes { ring: options.ring_size, slots: fold.map_or(1, |fold| fold.slots), cpus };
-    let mut ebpf = session::load(object.as_bytes(), &btf, &layout, &settings, &calls, sizes)?;
+    let pins = options.pins.as_deref().and_then(|folder| open_pins(folder, &mut notes));
+    let identity = restart::identity(object.as_bytes(), &layout, &settings, &calls, sizes, options, &modules);
     let functions = hooks.iter().map(|hook| hook.function).collect();
     let kernel = Kernel { targets: types, layout, settings, modules, hooks: functions };
-    let mut sources = Vec::new();
-    let mut attached = Vec::new();
-    for source in &source::ALL {
-        let (report, programs) = attach_source(&mut ebpf, object.as_bytes(), &btf, &kernel, source, options);
-        sources.push(report);
-        attached.extend(programs);
-    }
     facts.bpf_lsm = hooks.into_iter().map(|hook| hook.watched).collect();
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    let report = Report { kernel: release, modules: kernel.modules, sources, notes };
+    let mut report = Report { kernel: release, modules: kernel.modules.clone(), sources: Vec::new(), notes };
+    if let Some(set) = pins.as_ref().and_then(|pins| pins.find(&identity)) {
+        match restart::take_over(&set, &kernel, options, sizes, fold.is_some()) {
+            Ok(TakenOver { reader, counters, slots, ledger: (ledger, left), sources, attached }) => {
+                report.sources = sources;
+                let programs = Programs::taken_over(attached, pins);
+                let restart = Some(Restart { ledger, left });
+                let parts = Parts { reader, counters, slots, facts, report, programs, restart };
+                return Ok(Attached { parts, privileges: Privileged::unexamined() });
+            }
+            Err(error) => tracing::warn!(%error, "cannot take over the programs of an earlier denyd"),
+        }
+    }
+
+    let mut ebpf = session::load(object.as_bytes(), &btf, &kernel.layout, &kernel.settings, &calls, sizes)?;
+    let others = pins.as_ref().map(Others::of);
+    let mut attached = Vec::new();
+    for source in &source::ALL {
+        let session =
+            Session { ebpf: &mut ebpf, object: object.as_bytes(), btf: &btf, others: others.as_ref() };
+        let (state, programs) = session.attach(&kernel, source, options);
+        report.sources.push(state);
+        attached.extend(programs);
+    }
     if attached.is_empty() {
         return Err(KernelError::NothingAttached(Box::new(report)));
     }
 
+    let mut programs = Programs::new(attached);
+    let restart = pins.and_then(|pins| {
+        let before = others.and_then(|others| others.remove(cpus));
+        match restart::pin(&pins, &identity, &ebpf, &mut programs, before) {
+            Ok((ledger, left)) => {
+                programs.pinned_in(pins);
+                Some(Restart { ledger, left })
+            }
+            Err(error) => {
+                unpinned(&error, &mut report.notes);
+                None
+            }
+        }
+    });
     let reader = RingReader::new(ebpf.take_map("EVENTS").ok_or(KernelError::NoMap("EVENTS"))?)?;
     let counters = match ebpf.map("COUNTERS") {
-        Some(Map::Array(map)) => Counters::map(map.fd().as_fd(), cpus).map_err(KernelError::Counters)?,
+        Some(Map::Array(map)) => {
+            let counters = Counters::map(map.fd().as_fd(), cpus).map_err(KernelError::Counters)?;
+            match &restart {
+                Some(restart) => counters.after(&restart.ledger.counts_before()),
+                None => counters,
+            }
+        }
         _ => return Err(KernelError::NoMap("COUNTERS")),
     };
     let slots = match (fold, ebpf.map("FOLDS")) {
@@ -287,51 +353,90 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
         }
         (Some(_), _) => return Err(KernelError::NoMap("FOLDS")),
     };
-    let programs = Programs::new(ebpf, attached);
-    let parts = Parts { reader, counters, slots, facts, report, programs };
+    programs.loaded_from(ebpf);
+    let parts = Parts { reader, counters, slots, facts, report, programs, restart };
     Ok(Attached { parts, privileges: Privileged::unexamined() })
 }
 
-/// Attaches one source by the first of its attachments that works.
-fn attach_source(
-    ebpf: &mut Ebpf,
-    object: &[u8],
-    btf: &Btf,
-    kernel: &Kernel<KernelTypes>,
-    source: &Source,
-    options: &Options,
-) -> (SourceReport, Vec<AttachedProgram>) {
-    let report = |state| SourceReport { name: source.name, state, failed: Vec::new(), missing: Vec::new() };
-    if let Err(state) = kernel.wants(source, options) {
-        return (report(state), Vec::new());
+/// Opens denyd's folder of pins; what keeps it from that is noted.
+fn open_pins(folder: &Path, notes: &mut Vec<String>) -> Option<Pins> {
+    // What the programs log is read by who has loaded them.
+    if program_log::level() != 0 {
+        return None;
     }
-    let mut advice = source.advice;
-    let mut tried = Vec::new();
-    for attachment in source.attachments {
-        let each_for_itself = matches!(attachment.programs[0].hook, Hook::LsmSlot(_));
-        let attached = kernel
-            .programs(attachment)
-            .and_then(|programs| session::attach(ebpf, object, btf, source.id, &programs, each_for_itself));
-        match attached {
-            Ok((programs, failed)) => {
-                tried.extend(failed);
-                let hooks = programs.iter().map(|attached| attached.program.hook.to_string()).collect();
-                let state = State::Attached { hooks, caveat: attachment.caveat };
-                let missing = kernel.missing(attachment);
-                return (SourceReport { failed: tried, missing, ..report(state) }, programs);
-            }
-            Err((hook, error)) => {
-                match error {
-                    AttachError::Paranoid(_) => advice = failure::PARANOID_ADVICE,
-                    _ if error.is_refusal() => advice = source.advice_if_refused,
-                    _ => {}
-                }
-                tracing::debug!(source = source.name, %hook, %error, "attachment failed");
-                tried.push(Failed { hook: hook.to_string(), reason: error.to_string() });
-            }
+    match Pins::open(folder) {
+        Ok(pins) => Some(pins),
+        Err(error) => {
+            unpinned(&error, notes);
+            None
         }
     }
-    (SourceReport { failed: tried, ..report(State::Failed { advice }) }, Vec::new())
+}
+
+/// Notes, and says, why programs end with this process.
+fn unpinned(why: &dyn std::fmt::Display, notes: &mut Vec<String>) {
+    let note = format!("what is refused while denyd does not run will not be reported: {why}");
+    tracing::warn!("{note}");
+    notes.push(note);
+}
+
+/// What a source's programs are attached with.
+struct Session<'a> {
+    ebpf: &'a mut Ebpf,
+    object: &'a [u8],
+    btf: &'a Btf,
+    /// Programs of other denyds, which are detached.
+    others: Option<&'a Others>,
+}
+
+impl Session<'_> {
+    /// Attaches one source by the first of its attachments that works.
+    fn attach(
+        self,
+        kernel: &Kernel<KernelTypes>,
+        source: &Source,
+        options: &Options,
+    ) -> (SourceReport, Vec<AttachedProgram>) {
+        let Self { ebpf, object, btf, others } = self;
+        let report =
+            |state| SourceReport { name: source.name, state, failed: Vec::new(), missing: Vec::new() };
+        if let Err(state) = kernel.wants(source, options) {
+            return (report(state), Vec::new());
+        }
+        let detach_others = || {
+            if let Some(others) = others {
+                others.detach(source.id);
+            }
+        };
+        let mut advice = source.advice;
+        let mut tried = Vec::new();
+        for attachment in source.attachments {
+            let each_for_itself =
+                matches!(attachment.programs[0].hook, Hook::LsmSlot(_) | Hook::LsmSession(_));
+            let attached = kernel.programs(attachment).and_then(|programs| {
+                session::attach(ebpf, object, btf, (source.id, &programs), each_for_itself, detach_others)
+            });
+            match attached {
+                Ok((programs, failed)) => {
+                    tried.extend(failed);
+                    let hooks = programs.iter().map(|attached| attached.program.hook.to_string()).collect();
+                    let state = State::Attached { hooks, caveat: attachment.caveat };
+                    let missing = kernel.missing(attachment);
+                    return (SourceReport { failed: tried, missing, ..report(state) }, programs);
+                }
+                Err((hook, error)) => {
+                    match error {
+                        AttachError::Paranoid(_) => advice = failure::PARANOID_ADVICE,
+                        _ if error.is_refusal() => advice = source.advice_if_refused,
+                        _ => {}
+                    }
+                    tracing::debug!(source = source.name, %hook, %error, "attachment failed");
+                    tried.push(Failed { hook: hook.to_string(), reason: error.to_string() });
+                }
+            }
+        }
+        (SourceReport { failed: tried, ..report(State::Failed { advice }) }, Vec::new())
+    }
 }
 
 /// A number that nobody can guess, and that is not 0.

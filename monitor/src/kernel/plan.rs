@@ -86,12 +86,12 @@ impl<T: Targets> Kernel<T> {
 
     /// A program with the function of its slot's hook; `None` if its slot is empty.
     fn on_its_hook(&self, program: Program) -> Option<Program> {
-        match program.hook {
-            Hook::LsmSlot(slot) => {
-                self.hooks.get(slot).map(|function| Program { hook: Hook::Fexit(function), ..program })
-            }
-            _ => Some(program),
-        }
+        let hook = match program.hook {
+            Hook::LsmSlot(slot) => Hook::Fexit(self.hooks.get(slot)?),
+            Hook::LsmSession(slot) => Hook::Session(self.hooks.get(slot)?),
+            hook => hook,
+        };
+        Some(Program { hook, ..program })
     }
 
     /// Whether the hook is there. That of a kprobe is looked up by the kernel, also where BTF doesn't have it.
@@ -195,6 +195,7 @@ mod tests {
             stack: false,
             ring_size: 0,
             fold: None,
+            pins: None,
         };
         let kernel = kernel(&[]);
         assert_eq!(kernel.wants(source::by_id(SourceId::Selinux), &options), Ok(()));
@@ -244,11 +245,14 @@ mod tests {
             reads: &[],
             caveat: None,
         };
+        const SESSION: Attachment =
+            Attachment { programs: &[Program { name: "session_0", hook: Hook::LsmSession(0) }], ..SLOTS };
         let mut kernel = kernel(&["bpf_lsm_file_open"]);
         assert_eq!(why(&kernel, &SLOTS).1, "no hook has a BPF LSM program");
         kernel.hooks = vec!["bpf_lsm_file_open"];
         let placed = Program { name: "slot_0", hook: Hook::Fexit("bpf_lsm_file_open") };
         assert_eq!(kernel.programs(&SLOTS).unwrap(), [placed]);
+        assert_eq!(why(&kernel, &SESSION).0, "kprobe.session/bpf_lsm_file_open");
     }
 
     #[test]

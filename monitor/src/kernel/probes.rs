@@ -40,12 +40,6 @@ pub(super) struct Probes {
     btf: OwnedFd,
 }
 
-/// A program that is attached as long as this is there.
-pub(super) struct Probe {
-    pub program: OwnedFd,
-    pub link: OwnedFd,
-}
-
 impl Probes {
     /// Reads the object, in which the programs of these names use the maps of the loaded one.
     pub(super) fn read(
@@ -67,33 +61,8 @@ impl Probes {
         Ok(Self { object, btf })
     }
 
-    /// Loads the program of this name, and attaches it to the function.
-    pub(super) fn attach(&self, name: &str, when: When, function: &str) -> Result<Probe, AttachError> {
-        let program = self.load(name, when)?;
-        let symbol = CString::new(function).map_err(|error| invalid(&error))?;
-        let symbols = [symbol.as_ptr() as u64];
-        let link = bpf(
-            Command::LinkCreate,
-            &LinkCreate {
-                prog_fd: number(program.as_fd()),
-                target_fd: 0,
-                attach_type: when as u32,
-                flags: 0,
-                multi_flags: 0,
-                count: 1,
-                symbols: symbols.as_ptr() as u64,
-                addresses: 0,
-                cookies: 0,
-            },
-        );
-        let link = link.map_err(|error| {
-            let error = SyscallError { call: "bpf_link_create", io_error: error };
-            AttachError::Attach(ProgramError::SyscallError(error))
-        })?;
-        Ok(Probe { program, link })
-    }
-
-    fn load(&self, name: &str, when: When) -> Result<OwnedFd, AttachError> {
+    /// Loads the program of this name.
+    pub(super) fn load(&self, name: &str, when: When) -> Result<OwnedFd, AttachError> {
         let program = self.object.programs.get(name).ok_or(AttachError::NoProgram)?;
         let function = self.object.functions.get(&program.function_key()).ok_or(AttachError::NoProgram)?;
         let (functions, lines) = (function.func_info.func_info_bytes(), function.line_info.line_info_bytes());
@@ -139,6 +108,27 @@ impl Probes {
             AttachError::Load(ProgramError::LoadError { io_error: error, verifier_log: log })
         })
     }
+}
+
+/// Attaches a loaded program to the function, as long as the link is there.
+pub(super) fn attach(program: BorrowedFd<'_>, when: When, function: &str) -> Result<OwnedFd, AttachError> {
+    let symbol = CString::new(function).map_err(|error| invalid(&error))?;
+    let symbols = [symbol.as_ptr() as u64];
+    let link = LinkCreate {
+        prog_fd: number(program),
+        target_fd: 0,
+        attach_type: when as u32,
+        flags: 0,
+        multi_flags: 0,
+        count: 1,
+        symbols: symbols.as_ptr() as u64,
+        addresses: 0,
+        cookies: 0,
+    };
+    bpf(Command::LinkCreate, &link).map_err(|error| {
+        let error = SyscallError { call: "bpf_link_create", io_error: error };
+        AttachError::Attach(ProgramError::SyscallError(error))
+    })
 }
 
 fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {

@@ -1,12 +1,20 @@
 //! The programs in the kernel: loaded, attached, and detached when they are dropped.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::{
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+};
 
 use aya::{
     Btf, Ebpf, EbpfLoader,
+    pin::PinError,
     programs::{
-        BtfTracePoint, FEntry, FExit, KProbe, ProgramError, fentry::FEntryLink, fexit::FExitLink,
-        kprobe::KProbeLink, tp_btf::BtfTracePointLink,
+        BtfTracePoint, FEntry, FExit, KProbe,
+        fentry::FEntryLink,
+        fexit::FExitLink,
+        kprobe::KProbeLink,
+        links::{FdLink, LinkError, PinnedLink},
+        tp_btf::BtfTracePointLink,
     },
 };
 use monitor_common::{
@@ -18,7 +26,8 @@ use zerocopy::IntoBytes as _;
 use super::{
     KernelError, ProgramStats,
     failure::{self, AttachError},
-    probes::{Probe, Probes, When},
+    pins::{Pins, Set},
+    probes::{self, Probes, When},
     program_log::{self, ProgramLog},
     report::Failed,
 };
@@ -65,59 +74,155 @@ pub(super) fn load(
         .map_err(KernelError::Object)
 }
 
-/// A program that is attached as long as this is there.
+/// A program that is attached as long as this is there, or as long as it is pinned.
 pub(super) struct AttachedProgram {
     pub source: SourceId,
     pub program: Program,
     /// The program itself, where aya doesn't have it.
     own: Option<OwnedFd>,
-    _link: Link,
+    link: Link,
 }
 
 /// What keeps a program attached.
 enum Link {
-    Fentry { _link: FEntryLink },
-    Fexit { _link: FExitLink },
-    Tracepoint { _link: BtfTracePointLink },
-    Kprobe { _link: KProbeLink },
-    Probe { _link: OwnedFd },
+    Fentry(FEntryLink),
+    Fexit(FExitLink),
+    Tracepoint(BtfTracePointLink),
+    Kprobe(KProbeLink),
+    Probe(OwnedFd),
+    Pinned {
+        _link: PinnedLink,
+    },
+    /// It was pinned.
+    Gone,
+}
+
+/// Why a program can't be pinned.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ProgramPinError {
+    /// What keeps it attached is no link.
+    #[error("this kernel can't pin kprobes: use Linux 5.15 or newer")]
+    NoLink(#[source] LinkError),
+    /// The link can't be pinned.
+    #[error("cannot pin a link: {0}")]
+    Link(#[source] PinError),
+    /// Something else can't.
+    #[error("cannot pin: {0}")]
+    Other(#[from] io::Error),
+}
+
+impl AttachedProgram {
+    /// A program that was pinned while it was attached.
+    pub(super) fn pinned(source: SourceId, program: Program, set: &Set) -> io::Result<Self> {
+        let own = set.get(&name_of_program(source, &program))?;
+        let link = set.get(&name_of_link(source, &program))?;
+        Ok(Self { source, program, own: Some(own), link: Link::Probe(link) })
+    }
+
+    /// Pins it, so that it stays attached when this process ends.
+    fn pin(&mut self, ebpf: &Ebpf, set: &Set) -> Result<(), ProgramPinError> {
+        let name = name_of_program(self.source, &self.program);
+        if let Some(own) = &self.own {
+            set.pin(&name, own)?;
+        } else {
+            let loaded = ebpf.program(self.program.name).and_then(|program| program.fd().ok());
+            let loaded = loaded.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+            set.pin(&name, loaded.as_fd())?;
+        }
+        let name = name_of_link(self.source, &self.program);
+        let link = match std::mem::replace(&mut self.link, Link::Gone) {
+            Link::Fentry(link) => FdLink::from(link),
+            Link::Fexit(link) => FdLink::from(link),
+            Link::Tracepoint(link) => FdLink::from(link),
+            Link::Kprobe(link) => FdLink::try_from(link).map_err(ProgramPinError::NoLink)?,
+            Link::Probe(link) => {
+                set.pin(&name, &link)?;
+                self.link = Link::Probe(link);
+                return Ok(());
+            }
+            other @ (Link::Pinned { .. } | Link::Gone) => {
+                self.link = other;
+                return Ok(());
+            }
+        };
+        let link = link.pin(set.path(&name)).map_err(ProgramPinError::Link)?;
+        self.link = Link::Pinned { _link: link };
+        Ok(())
+    }
+}
+
+/// The name of a program's pin.
+fn name_of_program(source: SourceId, program: &Program) -> String {
+    format!("program-{}-{}", source as u8, program.name)
+}
+
+/// The name of the pin of what keeps a program attached.
+pub(super) fn name_of_link(source: SourceId, program: &Program) -> String {
+    format!("link-{}-{}", source as u8, program.name)
+}
+
+/// Whether the pin of this name keeps a program of the source.
+pub(super) fn is_pin_of(source: SourceId, name: &str) -> bool {
+    ["program", "link"].iter().any(|kind| name.starts_with(&format!("{kind}-{}-", source as u8)))
 }
 
 /// Attaches a source's programs, or none of them: those that were attached before one fails are unloaded. Programs on
 /// hooks that have BPF LSM programs (`each_for_itself`) have nothing to do with each other: as many are attached as can
 /// be, and the others are given with the reasons.
+///
+/// `detach_others` is called when all are loaded and the first is about to be attached.
 pub(super) fn attach(
     ebpf: &mut Ebpf,
     object: &[u8],
     btf: &Btf,
-    source: SourceId,
-    programs: &[Program],
+    (source, programs): (SourceId, &[Program]),
     each_for_itself: bool,
+    detach_others: impl FnOnce(),
 ) -> Result<(Vec<AttachedProgram>, Vec<Failed>), (Hook, AttachError)> {
-    let mut attached: Vec<AttachedProgram> = Vec::new();
     let mut failed = Vec::new();
     let mut last = None;
+    let mut loaded = Vec::new();
+    let mut attached: Vec<AttachedProgram> = Vec::new();
+    let mut note = |program: &Program, error: AttachError| {
+        failed.push(Failed { hook: program.hook.to_string(), reason: error.to_string() });
+        last = Some((program.hook, error));
+    };
+    let undo = |ebpf: &mut Ebpf, names: &mut dyn Iterator<Item = &'static str>| {
+        names.for_each(|name| unload(ebpf, name));
+    };
+    // Read once for all of them.
+    let mut probes = None;
     for program in programs {
-        let result = match program.hook {
-            Hook::Multi(function) => attach_probe(ebpf, object, program.name, When::Entry, function),
-            Hook::Session(function) => attach_probe(ebpf, object, program.name, When::Session, function),
-            _ => attach_program(ebpf, btf, program).map(|link| (None, link)),
+        let own = match probe_of(program.hook) {
+            Some((when, _)) => load_probe(ebpf, object, programs, &mut probes, program.name, when).map(Some),
+            None => load_with_aya(ebpf, btf, program).map(|()| None),
         };
-        match result {
-            Ok((own, link)) => {
-                log_verified(ebpf, program);
-                attached.push(AttachedProgram { source, program: *program, own, _link: link });
+        match own {
+            Ok(own) => loaded.push((*program, own)),
+            Err(error) if each_for_itself => note(program, error),
+            Err(error) => {
+                undo(ebpf, &mut loaded.drain(..).map(|(program, _own)| program.name));
+                return Err((program.hook, error));
+            }
+        }
+    }
+    if !loaded.is_empty() {
+        detach_others();
+    }
+    let names: Vec<_> = loaded.iter().map(|(program, _own)| program.name).collect();
+    for (program, own) in loaded {
+        match attach_program(ebpf, &program, own.as_ref()) {
+            Ok(link) => {
+                log_verified(ebpf, &program);
+                attached.push(AttachedProgram { source, program, own, link });
             }
             Err(error) if each_for_itself => {
-                failed.push(Failed { hook: program.hook.to_string(), reason: error.to_string() });
-                last = Some((program.hook, error));
+                unload(ebpf, program.name);
+                note(&program, error);
             }
             Err(error) => {
-                for earlier in attached.drain(..) {
-                    let name = earlier.program.name;
-                    drop(earlier);
-                    unload(ebpf, name);
-                }
+                attached.clear();
+                undo(ebpf, &mut names.into_iter());
                 return Err((program.hook, error));
             }
         }
@@ -128,64 +233,82 @@ pub(super) fn attach(
     }
 }
 
-/// Loads and attaches one program; it is unloaded again if it can't be attached.
-fn attach_program(ebpf: &mut Ebpf, btf: &Btf, program: &Program) -> Result<Link, AttachError> {
-    let found = ebpf.program_mut(program.name).ok_or(AttachError::NoProgram)?;
-    match program.hook {
-        Hook::Fentry(target) => {
-            let found: &mut FEntry = found.try_into().map_err(AttachError::Load)?;
-            found.load(target, btf).map_err(AttachError::Load)?;
-            let link = found.attach().and_then(|id| found.take_link(id));
-            finish(link, || found.unload()).map(|link| Link::Fentry { _link: link })
-        }
-        Hook::Fexit(target) => {
-            let found: &mut FExit = found.try_into().map_err(AttachError::Load)?;
-            found.load(target, btf).map_err(AttachError::Load)?;
-            let link = found.attach().and_then(|id| found.take_link(id));
-            finish(link, || found.unload()).map(|link| Link::Fexit { _link: link })
-        }
-        Hook::Tracepoint(target) => {
-            let found: &mut BtfTracePoint = found.try_into().map_err(AttachError::Load)?;
-            found.load(target, btf).map_err(AttachError::Load)?;
-            let link = found.attach().and_then(|id| found.take_link(id));
-            finish(link, || found.unload()).map(|link| Link::Tracepoint { _link: link })
-        }
-        // The plan gave the slot a function; probes have another way.
-        Hook::LsmSlot(_) | Hook::Multi(_) | Hook::Session(_) => Err(AttachError::NoLsmProgram),
-        Hook::Kprobe(target) | Hook::Kretprobe(target) => {
-            let found: &mut KProbe = found.try_into().map_err(AttachError::Load)?;
-            found.load().map_err(AttachError::Load)?;
-            let link = found.attach(target, 0).and_then(|id| found.take_link(id));
-            let link = finish(link, || found.unload()).map_err(failure::of_kprobe)?;
-            Ok(Link::Kprobe { _link: link })
-        }
+/// When a program runs that is a probe, and at which function.
+fn probe_of(hook: Hook) -> Option<(When, &'static str)> {
+    match hook {
+        Hook::Multi(function) => Some((When::Entry, function)),
+        Hook::Session(function) => Some((When::Session, function)),
+        _ => None,
     }
 }
 
-/// As [`attach_program`], for a probe without a breakpoint.
-fn attach_probe(
+fn load_probe(
     ebpf: &Ebpf,
     object: &[u8],
+    programs: &[Program],
+    probes: &mut Option<Probes>,
     name: &str,
     when: When,
-    function: &str,
-) -> Result<(Option<OwnedFd>, Link), AttachError> {
-    let Probe { program, link } =
-        Probes::read(object, ebpf, |known| known == name)?.attach(name, when, function)?;
-    Ok((Some(program), Link::Probe { _link: link }))
+) -> Result<OwnedFd, AttachError> {
+    let probes = match probes {
+        Some(probes) => probes,
+        none => none.insert(Probes::read(object, ebpf, |known| programs.iter().any(|it| it.name == known))?),
+    };
+    probes.load(name, when)
 }
 
-/// Unloads a program that was loaded but could not be attached.
-fn finish<L>(
-    attached: Result<L, ProgramError>,
-    unload: impl FnOnce() -> Result<(), ProgramError>,
-) -> Result<L, AttachError> {
-    attached.map_err(|error| {
-        if let Err(error) = unload() {
-            tracing::warn!(%error, "cannot unload a program that could not be attached");
+fn load_with_aya(ebpf: &mut Ebpf, btf: &Btf, program: &Program) -> Result<(), AttachError> {
+    let found = ebpf.program_mut(program.name).ok_or(AttachError::NoProgram)?;
+    let loaded = match program.hook {
+        Hook::Fentry(target) => {
+            TryInto::<&mut FEntry>::try_into(found).and_then(|found| found.load(target, btf))
         }
-        AttachError::Attach(error)
-    })
+        Hook::Fexit(target) => {
+            TryInto::<&mut FExit>::try_into(found).and_then(|found| found.load(target, btf))
+        }
+        Hook::Tracepoint(target) => {
+            TryInto::<&mut BtfTracePoint>::try_into(found).and_then(|found| found.load(target, btf))
+        }
+        Hook::Kprobe(_) | Hook::Kretprobe(_) => {
+            TryInto::<&mut KProbe>::try_into(found).and_then(KProbe::load)
+        }
+        // The plan gave the slot a function; probes have another way.
+        Hook::LsmSlot(_) | Hook::LsmSession(_) | Hook::Multi(_) | Hook::Session(_) => {
+            return Err(AttachError::NoLsmProgram);
+        }
+    };
+    loaded.map_err(AttachError::Load)
+}
+
+/// Attaches a program that is loaded.
+fn attach_program(ebpf: &mut Ebpf, program: &Program, own: Option<&OwnedFd>) -> Result<Link, AttachError> {
+    if let (Some(own), Some((when, function))) = (own, probe_of(program.hook)) {
+        return probes::attach(own.as_fd(), when, function).map(Link::Probe);
+    }
+    let found = ebpf.program_mut(program.name).ok_or(AttachError::NoProgram)?;
+    let link = match program.hook {
+        Hook::Fentry(_) => {
+            let found: &mut FEntry = found.try_into().map_err(AttachError::Load)?;
+            found.attach().and_then(|id| found.take_link(id)).map(Link::Fentry)
+        }
+        Hook::Fexit(_) => {
+            let found: &mut FExit = found.try_into().map_err(AttachError::Load)?;
+            found.attach().and_then(|id| found.take_link(id)).map(Link::Fexit)
+        }
+        Hook::Tracepoint(_) => {
+            let found: &mut BtfTracePoint = found.try_into().map_err(AttachError::Load)?;
+            found.attach().and_then(|id| found.take_link(id)).map(Link::Tracepoint)
+        }
+        Hook::LsmSlot(_) | Hook::LsmSession(_) | Hook::Multi(_) | Hook::Session(_) => {
+            return Err(AttachError::NoLsmProgram);
+        }
+        Hook::Kprobe(target) | Hook::Kretprobe(target) => {
+            let found: &mut KProbe = found.try_into().map_err(AttachError::Load)?;
+            let link = found.attach(target, 0).and_then(|id| found.take_link(id));
+            return link.map(Link::Kprobe).map_err(|error| failure::of_kprobe(AttachError::Attach(error)));
+        }
+    };
+    link.map_err(AttachError::Attach)
 }
 
 fn unload(ebpf: &mut Ebpf, name: &str) {
@@ -213,14 +336,43 @@ fn log_verified(ebpf: &Ebpf, program: &Program) {
 pub struct Programs {
     /// Dropped first, so that no program runs when the rest is.
     attached: Vec<AttachedProgram>,
-    ebpf: Ebpf,
+    /// What they were loaded from, if this process did.
+    ebpf: Option<Ebpf>,
     /// Dropped last: it passes on what they logged.
     log: Option<ProgramLog>,
+    /// Where they are pinned, if they are.
+    pins: Option<Pins>,
 }
 
 impl Programs {
-    pub(super) fn new(ebpf: Ebpf, attached: Vec<AttachedProgram>) -> Self {
-        Self { attached, ebpf, log: None }
+    pub(super) fn new(attached: Vec<AttachedProgram>) -> Self {
+        Self { attached, ebpf: None, log: None, pins: None }
+    }
+
+    /// Programs that another process has attached and pinned.
+    pub(super) fn taken_over(attached: Vec<AttachedProgram>, pins: Option<Pins>) -> Self {
+        Self { attached, ebpf: None, log: None, pins }
+    }
+
+    /// Keeps what they were loaded from.
+    pub(super) fn loaded_from(&mut self, ebpf: Ebpf) {
+        self.ebpf = Some(ebpf);
+    }
+
+    /// Pins them, so that they stay attached when this process ends.
+    pub(super) fn pin(&mut self, ebpf: &Ebpf, set: &Set) -> Result<(), ProgramPinError> {
+        self.attached.iter_mut().try_for_each(|attached| attached.pin(ebpf, set))
+    }
+
+    /// Says that they are pinned here.
+    pub(super) fn pinned_in(&mut self, pins: Pins) {
+        self.pins = Some(pins);
+    }
+
+    /// Whether they stay attached when this process ends.
+    #[must_use]
+    pub fn are_pinned(&self) -> bool {
+        self.pins.is_some()
     }
 
     /// Passes on what they log, if they log anything.
@@ -228,7 +380,8 @@ impl Programs {
         if program_log::level() == 0 {
             return;
         }
-        match ProgramLog::start(&mut self.ebpf) {
+        let Some(ebpf) = &mut self.ebpf else { return };
+        match ProgramLog::start(ebpf) {
             Ok(log) => self.log = Some(log),
             Err(error) => tracing::warn!(%error, "eBPF log messages will be lost"),
         }
@@ -250,11 +403,11 @@ impl Programs {
     #[must_use]
     pub fn stats(&self) -> ProgramStats {
         ProgramStats::new(self.attached.iter().filter_map(|attached| {
-            let fd = match &attached.own {
-                Some(own) => own.try_clone().ok()?,
-                None => {
-                    self.ebpf.program(attached.program.name)?.fd().ok()?.as_fd().try_clone_to_owned().ok()?
-                }
+            let fd = if let Some(own) = &attached.own {
+                own.try_clone().ok()?
+            } else {
+                let ebpf = self.ebpf.as_ref()?;
+                ebpf.program(attached.program.name)?.fd().ok()?.as_fd().try_clone_to_owned().ok()?
             };
             Some((attached.source, attached.program.name, fd))
         }))

@@ -93,6 +93,23 @@ impl Slots for SharedSlots {
         slot.key.store(0, Ordering::Release);
         repeats
     }
+
+    fn keys(&mut self) -> Vec<u64> {
+        let mut keys = Vec::new();
+        for slot in self.all() {
+            let key = slot.key.load(Ordering::Acquire);
+            if slot.count.load(Ordering::Acquire) & CLOSED == 0 {
+                keys.push(key);
+            } else if key != 0 {
+                // What it counted was taken, and what came after that was not folded.
+                slot.pids_len.store(0, Ordering::Relaxed);
+                slot.last_pid.store(0, Ordering::Relaxed);
+                slot.key.store(0, Ordering::Release);
+            }
+        }
+        keys.retain(|key| *key != 0);
+        keys
+    }
 }
 
 impl Drop for SharedSlots {
@@ -154,6 +171,16 @@ mod tests {
         open(&slots, key, 0);
         assert_eq!(slots.close(key), None);
         assert!(!slots.has(key));
+    }
+
+    #[test]
+    fn a_slot_that_was_left_closed_is_freed_and_the_others_are_named() {
+        let (_file, mut slots) = slots();
+        let (left, other) = (0x8000_0000_0000_0002, 0x8000_0000_0000_0009);
+        open(&slots, left, 0).count.store(CLOSED | 1, Ordering::Relaxed);
+        open(&slots, other, 1);
+        assert_eq!(slots.keys(), [other]);
+        assert!(!slots.has(left));
     }
 
     #[test]

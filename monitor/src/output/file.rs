@@ -25,6 +25,7 @@ use super::{
     lines::{whole_lines, write_all},
     stdout::Outcome,
 };
+use crate::ledger::OutputMark;
 
 /// Lines written at once, at most.
 const BATCH: usize = 512;
@@ -67,7 +68,10 @@ fn write(mut lines: Lines, path: PathBuf, reopen: &AtomicBool) -> Outcome {
     }
     let mut batch = Vec::with_capacity(BATCH);
     while lines.queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let (written, result) = file.append(&batch, reopen.swap(false, Relaxed));
+        let (written, result) = file.append(&batch, reopen.swap(false, Relaxed), lines.mark.as_ref());
+        if let Some(mark) = &lines.mark {
+            mark.end(batch.len() as u64);
+        }
         lines.counts.write(written as u64);
         match result {
             Ok(()) => health.works(),
@@ -96,7 +100,12 @@ impl Appended {
     }
 
     /// Appends lines. Gives how many stand there whole.
-    fn append(&mut self, lines: &[Bytes], reopen: bool) -> (usize, io::Result<()>) {
+    fn append(
+        &mut self,
+        lines: &[Bytes],
+        reopen: bool,
+        mark: Option<&OutputMark>,
+    ) -> (usize, io::Result<()>) {
         if let Err(error) = self.current(reopen) {
             return (0, Err(error));
         }
@@ -109,6 +118,9 @@ impl Appended {
             buffer.extend_from_slice(line);
         }
         let Some(file) = &mut self.open else { return (0, Err(io::ErrorKind::NotConnected.into())) };
+        if let Some(mark) = mark {
+            mark.begin(file, buffer.len(), lines.len() as u64);
+        }
         let (bytes, result) = write_all(file, &buffer);
         let whole = whole_lines(lines, bytes.saturating_sub(start));
         let kept = start + lines[..whole].iter().map(Bytes::len).sum::<usize>();

@@ -39,7 +39,12 @@ pub use self::{
     encoding::Encoding,
     outputs::{Outputs, StartError},
 };
-use crate::{accounting::write_lost, event::Event, filter::Filter};
+use crate::{
+    accounting::write_lost,
+    event::Event,
+    filter::Filter,
+    ledger::{Handed, OutputMark},
+};
 
 /// Encodes events and hands them to every output.
 #[derive(Debug, Default)]
@@ -105,6 +110,36 @@ struct Inlet {
     counts: Arc<OutputCounts>,
     /// Lines that the queue is to get; none for an event that could not be encoded.
     pending: Vec<Option<Bytes>>,
+    /// Where the output marks what it has written, if it does.
+    marked: Option<Marked>,
+}
+
+/// What an output was handed that marks what it has written.
+#[derive(Debug)]
+pub struct Marked {
+    mark: OutputMark,
+    /// Lines that it was handed, by this process and those before it.
+    handed: u64,
+    /// Lines that it has written when another process handed them out, and that are handed out again.
+    spared: u64,
+}
+
+impl Marked {
+    /// An output that was handed lines by another process, as far as that is certain; or that goes on from its mark.
+    #[must_use]
+    pub fn new(mark: OutputMark, handed: Option<&Handed>) -> Self {
+        let lines = mark.lines();
+        let handed = handed.and_then(|handed| handed.to(&mark)).unwrap_or(lines);
+        Self { mark, handed, spared: lines.saturating_sub(handed) }
+    }
+
+    /// Whether the output is spared the next line.
+    fn is_spared(&mut self) -> bool {
+        let spared = self.spared > 0;
+        self.spared -= u64::from(spared);
+        self.handed += u64::from(spared);
+        spared
+    }
 }
 
 /// An output's end of its queue.
@@ -114,6 +149,8 @@ pub struct Lines {
     pub queue: mpsc::Receiver<Bytes>,
     /// The output's counters.
     pub counts: Arc<OutputCounts>,
+    /// Where it marks what it has written.
+    pub mark: Option<OutputMark>,
 }
 
 impl Hub {
@@ -125,6 +162,19 @@ impl Hub {
         filter: Option<Filter>,
         capacity: usize,
     ) -> Lines {
+        self.add_marked(name, encoding, filter, capacity, None)
+    }
+
+    /// Adds an output that marks what it has written.
+    pub fn add_marked(
+        &mut self,
+        name: impl Into<Box<str>>,
+        encoding: &Encoding,
+        filter: Option<Filter>,
+        capacity: usize,
+        marked: Option<Marked>,
+    ) -> Lines {
+        let mark = marked.as_ref().map(|marked| marked.mark.clone());
         let (sender, queue) = mpsc::channel(capacity);
         let counts = Arc::new(OutputCounts::new(name.into(), capacity));
         let encoding = self.encoder.index(encoding);
@@ -134,9 +184,16 @@ impl Hub {
             queue: sender,
             counts: Arc::clone(&counts),
             pending: Vec::new(),
+            marked,
         });
         self.listed.set(&self.outputs);
-        Lines { queue, counts }
+        Lines { queue, counts, mark }
+    }
+
+    /// Lines that each output was handed that marks what it has written.
+    pub(crate) fn handed(&self) -> Handed {
+        let marked = self.outputs.iter().filter_map(|output| output.marked.as_ref());
+        Handed::new(marked.map(|marked| (marked.mark.clone(), marked.handed)))
     }
 
     /// Hands nothing more to an output: it ends when it has written what is queued.
@@ -171,6 +228,9 @@ impl Hub {
         encoder.forget();
         for output in outputs {
             if output.filter.as_ref().is_none_or(|filter| filter.matches(event)) {
+                if output.marked.as_mut().is_some_and(Marked::is_spared) {
+                    continue;
+                }
                 output.pending.push(encoder.encode(output.encoding, event));
             } else {
                 output.counts.received.fetch_add(1, Relaxed);
@@ -219,10 +279,14 @@ impl Encoder {
 
 impl Inlet {
     /// Hands a line on; none, if the event could not be encoded.
-    fn send(&self, line: Option<Bytes>) {
+    fn send(&mut self, line: Option<Bytes>) {
         self.counts.received.fetch_add(1, Relaxed);
         match line.map(|line| self.queue.try_send(line)) {
-            Some(Ok(())) => {}
+            Some(Ok(())) => {
+                if let Some(marked) = &mut self.marked {
+                    marked.handed += 1;
+                }
+            }
             Some(Err(TrySendError::Full(_))) => self.counts.lose(OutputLoss::QueueFull, 1),
             Some(Err(TrySendError::Closed(_))) | None => self.counts.lose(OutputLoss::Failed, 1),
         }

@@ -3,6 +3,7 @@
 use std::{
     future::{pending, poll_fn},
     io,
+    path::Path,
     pin::Pin,
     sync::{
         Arc,
@@ -17,13 +18,14 @@ use tokio::{
 };
 
 use super::{
-    Hub, Lines, OutputCounts, file,
+    Hub, Lines, Marked, OutputCounts, file,
     spec::{Spec, Target},
     stdout::{self, Outcome},
     syslog::Syslog,
     transport::{Transport, drive},
     unix::{Journal, Unix},
 };
+use crate::ledger::{Handed, Marks};
 
 /// The outputs that run, and those that are ending.
 #[derive(Debug, Default)]
@@ -32,6 +34,10 @@ pub struct Outputs {
     ending: Vec<Output>,
     /// Where those over sockets run: one thread, so that none of them takes the reader's time.
     sockets: Option<Runtime>,
+    /// Where files mark what they have written.
+    marks: Option<Marks>,
+    /// What they were handed by another process, until they are started.
+    handed: Option<Handed>,
 }
 
 #[derive(Debug)]
@@ -52,6 +58,11 @@ pub struct StartError {
 }
 
 impl Outputs {
+    /// Outputs of which files mark what they have written, and were handed so many lines by another process.
+    pub(crate) fn marked(marks: Option<Marks>, handed: Option<Handed>) -> Self {
+        Self { marks, handed, ..Self::default() }
+    }
+
     /// Makes the outputs what these say: starts those that are new, ends those that are not there any more, and leaves
     /// those alone that stay, but for their filters and that files are opened anew.
     ///
@@ -74,7 +85,9 @@ impl Outputs {
                 output.reopen.store(true, Relaxed);
                 continue;
             }
-            let lines = hub.add(spec.name.as_str(), &spec.encoding(), spec.filter.clone(), spec.queue);
+            let (name, encoding) = (spec.name.as_str(), spec.encoding());
+            let marked = self.marked_file(spec);
+            let lines = hub.add_marked(name, &encoding, spec.filter.clone(), spec.queue, marked);
             match self.start(spec, lines) {
                 Ok(output) => self.running.push(output),
                 Err(error) => {
@@ -83,7 +96,19 @@ impl Outputs {
                 }
             }
         }
+        self.handed = None;
         result
+    }
+
+    /// What a file has written and was handed, whichever process did, if it is one.
+    fn marked_file(&self, spec: &Spec) -> Option<Marked> {
+        let Target::File { path, .. } = &spec.target else { return None };
+        let mark = self.marks.as_ref()?.output(spec.id())?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if let Err(error) = mark.recover(folder) {
+            tracing::warn!(%error, path = %path.display(), "cannot tell what a killed denyd wrote last");
+        }
+        Some(Marked::new(mark, self.handed.as_ref()))
     }
 
     fn start(&mut self, spec: &Spec, lines: Lines) -> io::Result<Output> {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use xxhash_rust::xxh3::Xxh3;
+
 use super::{
     Encoding,
     syslog::{Address, Header},
@@ -87,6 +89,16 @@ impl PartialEq for Collector {
     }
 }
 
+/// A number for the output of this name at this place, the same in every process; not 0.
+#[must_use]
+pub(crate) fn output_id(name: &str, place: &[u8]) -> u64 {
+    let mut hash = Xxh3::new();
+    hash.update(name.as_bytes());
+    hash.update(&[0]);
+    hash.update(place);
+    hash.digest() | 1
+}
+
 impl Spec {
     /// Standard output.
     #[must_use]
@@ -106,6 +118,16 @@ impl Spec {
             #[cfg(feature = "otlp")]
             Target::Otlp { .. } => Encoding::Otlp,
         }
+    }
+
+    /// A number that tells it from other outputs, also in other processes; not 0.
+    #[must_use]
+    pub(crate) fn id(&self) -> u64 {
+        let place = match &self.target {
+            Target::File { path, .. } => path.as_os_str().as_encoded_bytes(),
+            _ => &[],
+        };
+        output_id(&self.name, place)
     }
 
     /// Whether the other is the same but for its filter.

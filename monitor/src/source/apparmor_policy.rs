@@ -22,34 +22,64 @@ pub(super) const SOURCE: Source = Source {
     kind: Kind::Policy,
     silent: false,
     about: "changes of AppArmor's profiles and their modes",
-    attachments: &[Attachment {
-        programs: &[
-            entry("apparmor_policy_added", "__add_profile"),
-            entry("apparmor_policy_replaced", "__aafs_profile_migrate_dents"),
-            entry("apparmor_policy_removed", "__aafs_profile_rmdir"),
-            exit("apparmor_policy_written", "aa_replace_profiles"),
-            exit("apparmor_policy_erased", "aa_remove_profiles"),
-            exit("apparmor_policy_namespace", "__aa_remove_ns"),
-            entry("apparmor_policy_mode", "param_set_mode"),
-            exit("apparmor_policy_mode_set", "param_set_mode"),
-            entry("apparmor_policy_audit", "param_set_audit"),
-            exit("apparmor_policy_audit_set", "param_set_audit"),
-        ],
-        needs: &[
-            "aa_profile_hname",
-            "policy_profile_list",
-            "policy_profile_mode",
-            "policy_profile_flags",
-            "policy_flag_null",
-        ],
-        reads: &["aa_", "policy_"],
-        caveat: None,
-    }],
+    attachments: &[
+        Attachment {
+            programs: &[
+                multi("apparmor_policy_added_kprobe", "__add_profile"),
+                multi("apparmor_policy_replaced_kprobe", "__aafs_profile_migrate_dents"),
+                multi("apparmor_policy_removed_kprobe", "__aafs_profile_rmdir"),
+                session("apparmor_policy_written_session", "aa_replace_profiles"),
+                session("apparmor_policy_erased_session", "aa_remove_profiles"),
+                session("apparmor_policy_namespace_session", "__aa_remove_ns"),
+                session("apparmor_policy_mode_session", "param_set_mode"),
+                session("apparmor_policy_audit_session", "param_set_audit"),
+            ],
+            needs: NEEDS,
+            reads: READS,
+            caveat: None,
+        },
+        Attachment {
+            programs: &[
+                entry("apparmor_policy_added", "__add_profile"),
+                entry("apparmor_policy_replaced", "__aafs_profile_migrate_dents"),
+                entry("apparmor_policy_removed", "__aafs_profile_rmdir"),
+                exit("apparmor_policy_written", "aa_replace_profiles"),
+                exit("apparmor_policy_erased", "aa_remove_profiles"),
+                exit("apparmor_policy_namespace", "__aa_remove_ns"),
+                entry("apparmor_policy_mode", "param_set_mode"),
+                exit("apparmor_policy_mode_set", "param_set_mode"),
+                entry("apparmor_policy_audit", "param_set_audit"),
+                exit("apparmor_policy_audit_set", "param_set_audit"),
+            ],
+            needs: NEEDS,
+            reads: READS,
+            caveat: None,
+        },
+    ],
     cost: None,
     advice: super::TRAMPOLINES,
     advice_if_refused: super::TRAMPOLINES,
     decode,
 };
+
+/// Without these the programs can't tell what changed.
+const NEEDS: &[&str] = &[
+    "aa_profile_hname",
+    "policy_profile_list",
+    "policy_profile_mode",
+    "policy_profile_flags",
+    "policy_flag_null",
+];
+/// Entries of the layout that only AppArmor's sources use.
+const READS: &[&str] = &["aa_", "policy_"];
+
+const fn multi(name: &'static str, function: &'static str) -> Program {
+    Program { name, hook: Hook::Multi(function) }
+}
+
+const fn session(name: &'static str, function: &'static str) -> Program {
+    Program { name, hook: Hook::Session(function) }
+}
 
 const fn entry(name: &'static str, function: &'static str) -> Program {
     Program { name, hook: Hook::Fentry(function) }

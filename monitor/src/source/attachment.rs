@@ -20,6 +20,8 @@ pub enum Hook {
     /// The exit, by trampoline, of the LSM hook that has this place among those with BPF LSM programs, if there are so
     /// many. Programs on such hooks are attached each for itself.
     LsmSlot(usize),
+    /// As [`Self::LsmSlot`], the entry and exit, without being preempted.
+    LsmSession(usize),
 }
 
 impl std::fmt::Display for Hook {
@@ -33,6 +35,7 @@ impl std::fmt::Display for Hook {
             Self::Kprobe(name) => write!(f, "kprobe/{name}"),
             Self::Kretprobe(name) => write!(f, "kretprobe/{name}"),
             Self::LsmSlot(_) => f.write_str("fexit/bpf_lsm_*"),
+            Self::LsmSession(_) => f.write_str("kprobe.session/bpf_lsm_*"),
         }
     }
 }

@@ -18,12 +18,30 @@ pub(super) const SOURCE: Source = Source {
     kind: Kind::Denial,
     silent: false,
     about: "what other BPF LSM programs refused, which were attached before denyd was",
-    attachments: &[Attachment { programs: &PROGRAMS, needs: &[], reads: &["bpf_lsm_"], caveat: None }],
+    attachments: &[
+        Attachment { programs: &SESSIONS, needs: &[], reads: &["bpf_lsm_"], caveat: None },
+        Attachment { programs: &PROGRAMS, needs: &[], reads: &["bpf_lsm_"], caveat: None },
+    ],
     cost: Some("runs at each call of the hooks that have BPF LSM programs, also an allowed one"),
     advice: "start denyd after the BPF LSM programs that it is to watch, with CAP_SYS_ADMIN, on Linux 5.13 or newer",
     advice_if_refused: super::FEXIT,
     decode,
 };
+
+const fn session(name: &'static str, slot: usize) -> Program {
+    Program { name, hook: Hook::LsmSession(slot) }
+}
+
+const SESSIONS: [Program; monitor_common::BPF_LSM_SLOTS] = [
+    session("bpf_lsm_0_session", 0),
+    session("bpf_lsm_1_session", 1),
+    session("bpf_lsm_2_session", 2),
+    session("bpf_lsm_3_session", 3),
+    session("bpf_lsm_4_session", 4),
+    session("bpf_lsm_5_session", 5),
+    session("bpf_lsm_6_session", 6),
+    session("bpf_lsm_7_session", 7),
+];
 
 const fn program(name: &'static str, slot: usize) -> Program {
     Program { name, hook: Hook::LsmSlot(slot) }

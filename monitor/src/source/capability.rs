@@ -19,6 +19,12 @@ pub(super) const SOURCE: Source = Source {
     about: "capabilities that a process lacked",
     attachments: &[
         Attachment {
+            programs: &[Program { name: "capability_session", hook: Hook::Session("cap_capable") }],
+            needs: &[],
+            reads: &[],
+            caveat: None,
+        },
+        Attachment {
             programs: &[Program { name: "capability_fexit", hook: Hook::Fexit("cap_capable") }],
             needs: &[],
             reads: &[],

@@ -23,6 +23,34 @@ pub(super) const SOURCE: Source = Source {
     silent: false,
     about: "Landlock denials",
     attachments: &[
+        // The function that has the tracepoints, which is called whether or not they are in use.
+        Attachment {
+            programs: &[Program { name: "landlock_told", hook: Hook::Multi("landlock_trace_denial") }],
+            needs: &[
+                "landlock_told_request",
+                "landlock_told_denier",
+                "landlock_told_missing",
+                "landlock_told_same_exec",
+                "landlock_told_logged",
+                "landlock_request_type",
+                "landlock_request_audit",
+                "landlock_told_net",
+                "landlock_told_ptrace",
+                "landlock_told_signal",
+                "landlock_told_net_address",
+                "landlock_told_net_len",
+                "landlock_told_tracer",
+                "landlock_told_signal_number",
+                "landlock_hierarchy_id",
+            ],
+            reads: &[
+                "landlock_told_",
+                "landlock_request_type",
+                "landlock_request_audit",
+                "landlock_hierarchy_",
+            ],
+            caveat: None,
+        },
         Attachment {
             programs: &[
                 Program { name: "landlock_access_fs", hook: Hook::Tracepoint("landlock_deny_access_fs") },
@@ -115,7 +143,7 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
     draft.event.silent |= known(body.logged) == Some(false);
     match names::request(body.request) {
         Some(request) => {
-            // Only the tracepoints, which also say whether Landlock logs it, give the signal.
+            // Where the kernel doesn't say whether Landlock logs it, it doesn't give the signal, either.
             if request == LandlockRequest::ScopeSignal && known(body.logged).is_some() {
                 draft.event.action.signal = Some(signal::name(body.object.number));
             }
@@ -123,6 +151,7 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
             if request == LandlockRequest::FsAccess
                 && by_tracepoint
                 && body.blocked & names::FS_IOCTL_DEV != 0
+                && draft.event.action.ioctl_command.is_none()
             {
                 draft.missing("action.ioctl_command", "Landlock's tracepoint does not give it");
             }

@@ -18,12 +18,20 @@ pub(super) const SOURCE: Source = Source {
     kind: Kind::Denial,
     silent: false,
     about: "what a locked-down kernel refused",
-    attachments: &[Attachment {
-        programs: &[Program { name: "lockdown_fexit", hook: Hook::Fexit("lockdown_is_locked_down") }],
-        needs: &[],
-        reads: &[],
-        caveat: None,
-    }],
+    attachments: &[
+        Attachment {
+            programs: &[Program { name: "lockdown_session", hook: Hook::Session("lockdown_is_locked_down") }],
+            needs: &[],
+            reads: &[],
+            caveat: None,
+        },
+        Attachment {
+            programs: &[Program { name: "lockdown_fexit", hook: Hook::Fexit("lockdown_is_locked_down") }],
+            needs: &[],
+            reads: &[],
+            caveat: None,
+        },
+    ],
     cost: Some(
         "runs at each operation that lockdown could refuse, also if it doesn't: rare ones, except BPF's and perf's",
     ),

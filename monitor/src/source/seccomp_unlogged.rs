@@ -13,6 +13,12 @@ use crate::{
     },
 };
 
+const LOGGED_KPROBE: Program =
+    Program { name: "seccomp_unlogged_but_logged_kprobe", hook: Hook::Multi("audit_seccomp") };
+const SIGNAL_KPROBE: Program =
+    Program { name: "seccomp_unlogged_signal_kprobe", hook: Hook::Multi("force_sig_seccomp") };
+const FILTER_SESSION: Program =
+    Program { name: "seccomp_unlogged_session", hook: Hook::Session("__seccomp_filter") };
 const LOGGED: Program = Program { name: "seccomp_unlogged_but_logged", hook: Hook::Fentry("audit_seccomp") };
 const SIGNAL: Program = Program { name: "seccomp_unlogged_signal", hook: Hook::Fentry("force_sig_seccomp") };
 const FILTER: Program = Program { name: "seccomp_unlogged_fexit", hook: Hook::Fexit("__seccomp_filter") };
@@ -27,13 +33,20 @@ pub(super) const SOURCE: Source = Source {
     silent: false,
     about: "system calls that seccomp refused and the kernel does not log",
     attachments: &[
-        Attachment { programs: &[LOGGED, SIGNAL, FILTER], needs: NEEDS, reads: READS, caveat: None },
         Attachment {
-            programs: &[LOGGED, FILTER],
+            programs: &[LOGGED_KPROBE, SIGNAL_KPROBE, FILTER_SESSION],
             needs: NEEDS,
             reads: READS,
-            caveat: Some("does not tell a trap from an error"),
+            caveat: None,
         },
+        Attachment { programs: &[LOGGED, SIGNAL, FILTER], needs: NEEDS, reads: READS, caveat: None },
+        Attachment {
+            programs: &[LOGGED_KPROBE, FILTER_SESSION],
+            needs: NEEDS,
+            reads: READS,
+            caveat: Some(NO_SIGNAL),
+        },
+        Attachment { programs: &[LOGGED, FILTER], needs: NEEDS, reads: READS, caveat: Some(NO_SIGNAL) },
     ],
     cost: Some("runs at every system call of a process that has a filter"),
     advice: super::FEXIT,
@@ -41,6 +54,7 @@ pub(super) const SOURCE: Source = Source {
     decode,
 };
 
+const NO_SIGNAL: &str = "does not tell a trap from an error";
 const NEEDS: &[&str] = &["seccomp_filter_arguments", "seccomp_filter_return_size"];
 const READS: &[&str] = &["seccomp_", CALL[0], CALL[1]];
 

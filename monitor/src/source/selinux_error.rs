@@ -23,6 +23,18 @@ pub(super) const SOURCE: Source = Source {
         Attachment {
             programs: &[
                 Program { name: "selinux_error_kprobe", hook: Hook::Multi("audit_log_end") },
+                Program {
+                    name: "selinux_error_bounds_session",
+                    hook: Hook::Session("security_bounded_transition"),
+                },
+            ],
+            needs: NEEDS,
+            reads: READS,
+            caveat: None,
+        },
+        Attachment {
+            programs: &[
+                Program { name: "selinux_error_kprobe", hook: Hook::Multi("audit_log_end") },
                 Program { name: "selinux_error_bounds", hook: Hook::Fexit("security_bounded_transition") },
             ],
             needs: NEEDS,

@@ -27,6 +27,24 @@ pub(super) const SOURCE: Source = Source {
         Attachment {
             programs: &[
                 Program {
+                    name: "selinux_policy_mode_kprobe",
+                    hook: Hook::Multi("selinux_status_update_setenforce"),
+                },
+                Program { name: "selinux_policy_booleans_kprobe", hook: Hook::Multi("security_set_bools") },
+                Program { name: "selinux_policy_commit_kprobe", hook: Hook::Multi("selinux_policy_commit") },
+                Program {
+                    name: "selinux_policy_in_force_beside",
+                    hook: Hook::Multi("selinux_status_update_policyload"),
+                },
+                Program { name: "selinux_policy_loaded_session", hook: Hook::Session("sel_write_load") },
+            ],
+            needs: NEEDS,
+            reads: READS,
+            caveat: None,
+        },
+        Attachment {
+            programs: &[
+                Program {
                     name: "selinux_policy_mode_fentry",
                     hook: Hook::Fentry("selinux_status_update_setenforce"),
                 },

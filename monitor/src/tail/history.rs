@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     event::Event,
+    ledger::OutputMark,
     output::{OutputCounts, OutputLoss},
 };
 
@@ -133,13 +134,18 @@ impl History {
         Ok(Self::new(recent, None, next, segments::origin(folder)))
     }
 
-    /// In memory and on disk, with what writes to the disk.
+    /// In memory and on disk, with what writes to the disk and marks what it has written.
     ///
     /// # Errors
     ///
     /// If the folder can't be had.
-    pub fn on_disk(folder: &Path, disk_bytes: u64, bytes: usize) -> Result<(Self, Keeper), HistoryError> {
-        let writer = Writer::open(folder, disk_bytes)?;
+    pub fn on_disk(
+        folder: &Path,
+        disk_bytes: u64,
+        bytes: usize,
+        mark: Option<OutputMark>,
+    ) -> Result<(Self, Keeper), HistoryError> {
+        let writer = Writer::open(folder, disk_bytes, mark)?;
         let next = writer.number();
         let history = Self::new(Recent::new(bytes, next), Some(folder), next, segments::origin(folder));
         Ok((
@@ -308,6 +314,12 @@ pub struct Keeper {
 }
 
 impl Keeper {
+    /// Where it marks what it has written, if it does.
+    #[must_use]
+    pub fn mark(&self) -> Option<OutputMark> {
+        self.writer.output_mark()
+    }
+
     /// Writes until no more events come.
     pub async fn keep(mut self, history: Arc<History>) {
         let mut news = history.recent.news();
@@ -323,6 +335,7 @@ impl Keeper {
             let chunk = history.recent.take(next, CHUNK);
             self.counts.receive(chunk.next() - next);
             self.counts.lose(OutputLoss::QueueFull, chunk.first - next);
+            self.writer.mark(chunk.first - next);
             next = chunk.next();
             let written = task::spawn_blocking(move || {
                 self.write(&chunk);
@@ -341,7 +354,9 @@ impl Keeper {
     fn write(&mut self, chunk: &Chunk) {
         let (written, result) = self.writer.write(chunk);
         self.counts.write(written);
-        self.counts.lose(OutputLoss::Failed, chunk.lines.len() as u64 - written);
+        let lost = chunk.lines.len() as u64 - written;
+        self.counts.lose(OutputLoss::Failed, lost);
+        self.writer.mark(lost);
         // Told once, not for each event.
         if self.failing == result.is_err() {
             return;

@@ -15,7 +15,10 @@ use bytes::Bytes;
 use rustix::fs::{FlockOperation, flock};
 
 use super::recent::Chunk;
-use crate::output::lines::{whole_lines, write_all};
+use crate::{
+    ledger::OutputMark,
+    output::lines::{whole_lines, write_all},
+};
 
 const SUFFIX: &str = ".jsonl";
 /// The file that says which number the first event of all had.
@@ -245,6 +248,8 @@ pub struct Writer {
     next: u64,
     /// Keeps others from writing here.
     _lock: File,
+    /// Where it marks what it has written.
+    mark: Option<OutputMark>,
 }
 
 #[derive(Debug)]
@@ -254,12 +259,13 @@ struct Current {
 }
 
 impl Writer {
-    /// Opens the folder, which is made if need be. There will be at most about so many bytes in it.
+    /// Opens the folder, which is made if need be. There will be at most about so many bytes in it. What is written is
+    /// marked, if there is a mark; lines that a killed process has not written whole are taken back.
     ///
     /// # Errors
     ///
     /// If the folder can't be had, or another process writes there.
-    pub fn open(folder: &Path, limit: u64) -> Result<Self, HistoryError> {
+    pub fn open(folder: &Path, limit: u64, mark: Option<OutputMark>) -> Result<Self, HistoryError> {
         let failed = |error| HistoryError::Folder { folder: folder.to_owned(), error };
         fs::DirBuilder::new().recursive(true).mode(0o750).create(folder).map_err(failed)?;
         let lock = File::open(folder).map_err(failed)?;
@@ -268,11 +274,14 @@ impl Writer {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(HistoryError::InUse(folder.to_owned())),
             Err(error) => return Err(failed(error.into())),
         }
+        if let Some(mark) = &mark {
+            mark.recover(folder).map_err(failed)?;
+        }
         let next = next_number(folder).map_err(failed)?;
         if list(folder).map_err(failed)?.is_empty() {
             fs::write(folder.join(ORIGIN), format!("{next}\n")).map_err(failed)?;
         }
-        Ok(Self { folder: folder.to_owned(), limit, current: None, next, _lock: lock })
+        Ok(Self { folder: folder.to_owned(), limit, current: None, next, _lock: lock, mark })
     }
 
     /// The number of the next line.
@@ -301,6 +310,19 @@ impl Writer {
         (chunk.lines.len() as u64, Ok(()))
     }
 
+    /// Where it marks what it has written, if it does.
+    #[must_use]
+    pub fn output_mark(&self) -> Option<OutputMark> {
+        self.mark.clone()
+    }
+
+    /// Marks that as many lines were written, or are lost.
+    pub fn mark(&self, lines: u64) {
+        if let Some(mark) = &self.mark {
+            mark.end(lines);
+        }
+    }
+
     /// Writes lines into one file, as many as should be in it: at least one.
     fn write_some(&mut self, lines: &[Bytes]) -> (usize, io::Result<()>) {
         let segment_limit = self.limit / 16;
@@ -324,8 +346,12 @@ impl Writer {
             buffer.extend_from_slice(line);
             count += 1;
         }
+        if let Some(mark) = &self.mark {
+            mark.begin(&current.file, buffer.len(), count as u64);
+        }
         let (bytes, result) = write_all(&mut current.file, &buffer);
         let written = whole_lines(&lines[..count], bytes);
+        self.mark(written as u64);
         current.bytes += lines[..written].iter().map(|line| line.len() as u64).sum::<u64>();
         // A part of a line must not stay, for another could follow it. If it does, no line follows: the file is ended.
         let result = result.or_else(|error| current.file.set_len(current.bytes).and(Err(error)));
@@ -413,7 +439,7 @@ mod tests {
 
     /// A folder with files of at most 100 bytes, 1600 in all.
     fn writer(folder: &TempDir) -> Writer {
-        Writer::open(&folder.path().join("history"), 1600).unwrap()
+        Writer::open(&folder.path().join("history"), 1600, None).unwrap()
     }
 
     /// The numbers of all lines from this one on, which must be what their numbers say.
@@ -534,13 +560,13 @@ mod tests {
     fn two_do_not_write_to_one_folder() {
         let folder = tempdir().unwrap();
         let _first = writer(&folder);
-        let second = Writer::open(&folder.path().join("history"), 1600).unwrap_err();
+        let second = Writer::open(&folder.path().join("history"), 1600, None).unwrap_err();
         assert!(matches!(second, HistoryError::InUse(_)), "{second}");
     }
 
     #[test]
     fn a_folder_that_cannot_be_had_is_named() {
-        let error = Writer::open(Path::new("/dev/null/history"), 1600).unwrap_err();
+        let error = Writer::open(Path::new("/dev/null/history"), 1600, None).unwrap_err();
         assert!(error.to_string().starts_with("cannot keep the history in /dev/null/history: "), "{error}");
     }
 

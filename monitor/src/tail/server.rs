@@ -42,6 +42,7 @@ use super::{
 };
 use crate::{
     event::SCHEMA_VERSION,
+    ledger::OutputMark,
     output::{Lines, OutputCounts},
 };
 
@@ -135,17 +136,18 @@ pub struct Opened {
     limit: NonZeroUsize,
 }
 
-/// Opens the socket and the history's folder, after which privileges may be dropped.
+/// Opens the socket and the history's folder, after which privileges may be dropped. What is written to the history is
+/// marked, if there is a mark.
 ///
 /// # Errors
 ///
 /// If one of them can't be had.
-pub fn open(options: &Options) -> Result<Opened, StartError> {
+pub fn open(options: &Options, mark: Option<OutputMark>) -> Result<Opened, StartError> {
     let Options { socket, group, clients, memory, disk } = options;
     let listening = socket::listen(socket, *group)?;
     let (history, keeper) = match disk {
         Some((folder, bytes)) => {
-            let (history, keeper) = History::on_disk(folder, *bytes, *memory)?;
+            let (history, keeper) = History::on_disk(folder, *bytes, *memory, mark)?;
             (history, Some(keeper))
         }
         None => (History::in_memory(*memory), None),
@@ -160,6 +162,12 @@ impl Opened {
     #[must_use]
     pub fn inherited(listener: StdListener, history: Arc<History>, limit: NonZeroUsize) -> Self {
         Self { listener, name: None, history, keeper: None, clients: Arc::default(), group: None, limit }
+    }
+
+    /// Where the history on disk marks what it has written, if there is one and it does.
+    #[must_use]
+    pub fn mark(&self) -> Option<OutputMark> {
+        self.keeper.as_ref().and_then(Keeper::mark)
     }
 
     /// What is counted of clients.

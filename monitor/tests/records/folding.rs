@@ -50,6 +50,10 @@ impl Slots for Counted {
     fn close(&mut self, key: u64) -> Option<Repeats> {
         self.0.lock().unwrap().remove(&key).filter(|repeats| repeats.count > 0)
     }
+
+    fn keys(&mut self) -> Vec<u64> {
+        self.0.lock().unwrap().keys().copied().collect()
+    }
 }
 
 /// Records that a test adds.

@@ -9,6 +9,7 @@ mod ipe;
 mod levels;
 mod names;
 mod pipeline;
+mod restart;
 mod schema;
 mod selinux;
 mod support;

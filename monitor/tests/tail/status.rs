@@ -78,7 +78,7 @@ fn it_is_told_when_the_outputs_are_done_or_the_time_is_up() {
     let (checkpoint, mut gate) = checkpoint();
     let status = Status::new(Arc::new(|| snapshot(7)), hub.listed(), checkpoint);
     let lines = hub.add("tail", &Encoding::Line(Format::Json), None, 8);
-    let running = server::open(&options).unwrap().start(lines, Some(status)).unwrap();
+    let running = server::open(&options, None).unwrap().start(lines, Some(status)).unwrap();
     let event: Event<'_> = serde_json::from_str(EVENT).unwrap();
     hub.send(&event);
     // The pipeline's part: it lets everyone through.

@@ -47,7 +47,7 @@ impl Daemon {
         let mut hub = Hub::default();
         let lines = hub.add("tail", &Encoding::Line(Format::Json), None, 1 << 16);
         let counts = Arc::clone(&lines.counts);
-        let opened = server::open(&options).unwrap();
+        let opened = server::open(&options, None).unwrap();
         let clients = opened.clients();
         let running = opened.start(lines, None).unwrap();
         Self { folder, running, clients, counts, hub: Some(hub) }

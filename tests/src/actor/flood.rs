@@ -19,8 +19,10 @@ use crate::{
     scene,
 };
 
-/// What every process of the flood tries to write.
+/// What every process of the flood tries to write; where it lacks a capability, its root is to be the folder.
 pub const PATH: &str = "/srv/flood/secret";
+/// The folder of [`PATH`].
+const FOLDER: &str = "/srv/flood";
 /// The user of the flood's first process.
 const FIRST_UID: u32 = 3000;
 /// The user of the process that is refused once, in the middle of the flood.
@@ -61,8 +63,10 @@ pub fn flood(module: Module, extent: Extent) -> anyhow::Result<Flooded> {
     scene::file(PATH)?;
     // Anybody may write it, so that only the module refuses.
     fs::set_permissions(PATH, Permissions::from_mode(0o666))?;
-    if module == Module::Selinux {
-        scene::label(PATH, "secret_t")?;
+    match module {
+        Module::Selinux => scene::label(PATH, "secret_t")?,
+        Module::Landlock => scene::directory("/srv/open")?,
+        _ => {}
     }
     cases::default_confinement(module).enter()?;
     // They start together: when the last one is there, the pipe closes.
@@ -76,7 +80,7 @@ pub fn flood(module: Module, extent: Extent) -> anyhow::Result<Flooded> {
             process::become_user(FIRST_UID + index % users)?;
             *hold = None;
             (&start).read_to_end(&mut Vec::new())?;
-            be_refused(each, rate)?;
+            be_refused(module, each, rate)?;
             (&end).write_all(b".")
         })?);
     }
@@ -85,7 +89,7 @@ pub fn flood(module: Module, extent: Extent) -> anyhow::Result<Flooded> {
     ends.read_exact(&mut vec![0; half]).context("processes of the flood failed")?;
     let quiet = process::fork_and_wait(|| {
         process::become_user(QUIET_UID)?;
-        be_refused(1, None)
+        be_refused(module, 1, None)
     })?;
     for child in children {
         process::wait(child)?;
@@ -97,17 +101,21 @@ pub fn flood(module: Module, extent: Extent) -> anyhow::Result<Flooded> {
     Ok(Flooded { refused: refused.collect(), quiet })
 }
 
-fn be_refused(times: u32, rate: Option<NonZeroU32>) -> io::Result<()> {
+fn be_refused(module: Module, times: u32, rate: Option<NonZeroU32>) -> io::Result<()> {
     let begin = Instant::now();
     for done in 0..times {
         if let Some(rate) = rate {
             let due = begin + Duration::from_secs(1) * done / rate.get();
             thread::sleep(due.saturating_duration_since(Instant::now()));
         }
-        match file::open_to_write(PATH) {
-            Err(error) if error.raw_os_error() == Some(libc::EACCES) => {}
+        let (result, refusal) = match module {
+            Module::Capability => (rustix::process::chroot(FOLDER).map_err(Into::into), libc::EPERM),
+            _ => (file::open_to_write(PATH).map(drop), libc::EACCES),
+        };
+        match result {
+            Err(error) if error.raw_os_error() == Some(refusal) => {}
             Err(error) => return Err(error),
-            Ok(_) => return Err(io::ErrorKind::Other.into()),
+            Ok(()) => return Err(io::ErrorKind::Other.into()),
         }
     }
     Ok(())

@@ -11,13 +11,13 @@ use xtask::{
     workspace::{self, Profile},
 };
 
-/// What runs on a machine whose kernel refuses trampolines, too.
-const DEFAULT_ARGUMENTS: [&str; 2] = ["--source", "default,capability"];
+/// What runs on a machine whose kernel refuses trampolines, too, and leaves nothing behind.
+const DEFAULT_ARGUMENTS: [&str; 3] = ["--no-pin", "--source", "default,capability"];
 
 /// Builds denyd and runs `denyd run` on this machine, as root
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// Arguments of `denyd run`; without any: --source default,capability
+    /// Arguments of `denyd run`; without any: --no-pin --source default,capability
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
 }

@@ -18,7 +18,7 @@ fn lines(lines: &[&'static str]) -> Vec<Bytes> {
 
 #[track_caller]
 fn append(file: &mut Appended, line: &'static str) {
-    let (written, result) = file.append(&lines(&[line]), false);
+    let (written, result) = file.append(&lines(&[line]), false, None);
     assert_eq!((written, result.map_err(|error| error.to_string())), (1, Ok(())));
 }
 
@@ -71,7 +71,10 @@ fn a_file_is_opened_anew_when_asked() {
     assert_eq!(before, std::ptr::from_ref::<File>(file.current(false).unwrap()));
     // Another file in the place of the first, with the same inode number at worst: only the descriptor differs.
     fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
-    assert_eq!(file.append(&lines(&["two\n"]), true).0, usize::from(rustix::process::geteuid().is_root()));
+    assert_eq!(
+        file.append(&lines(&["two\n"]), true, None).0,
+        usize::from(rustix::process::geteuid().is_root())
+    );
 }
 
 #[test]
@@ -89,7 +92,7 @@ fn traps_are_not_written_to() {
         (folder.path(), "directory"),
         (&missing, "No such file"),
     ] {
-        let (written, result) = file(path).append(&lines(&[ONE]), false);
+        let (written, result) = file(path).append(&lines(&[ONE]), false, None);
         let message = result.unwrap_err().to_string();
         assert!(written == 0 && message.contains(reason), "{message}");
         assert!(message.starts_with(path.to_str().unwrap()), "{message}");
@@ -134,7 +137,7 @@ fn a_disk_that_has_room_again_is_written_to_again_without_a_torn_line() {
         let mut file = file(&path);
         append(&mut file, ONE);
         let line = Bytes::from("x".repeat(9_999) + "\n");
-        let (written, result) = file.append(&vec![line.clone(); 5], false);
+        let (written, result) = file.append(&vec![line.clone(); 5], false, None);
         let error = result.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         let advice = format!("{}: No space left on device (os error 28): make room there", path.display());
@@ -159,7 +162,7 @@ fn a_file_that_may_not_be_written_loses_its_events_and_says_what_to_do() {
         if rustix::process::geteuid().is_root() {
             rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
         }
-        let (written, result) = file(&path).append(&lines(&[ONE]), false);
+        let (written, result) = file(&path).append(&lines(&[ONE]), false, None);
         let advice = "Permission denied (os error 13): let denyd's user write there, or name another path";
         assert_eq!(result.unwrap_err().to_string(), format!("{}: {advice}", path.display()));
         assert_eq!(written, 0);

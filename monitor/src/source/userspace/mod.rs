@@ -19,10 +19,19 @@ pub(super) const SELINUX: Source = Source {
     module: Module::Selinux,
     lsm: Some("selinux"),
     about: "what dbus-daemon, systemd and other programs refuse by SELinux's policy (USER_AVC)",
-    attachments: &[Attachment {
-        programs: &[Program { name: "selinux_userspace", hook: Hook::Fexit("audit_receive_msg") }],
-        ..ATTACHMENT
-    }],
+    attachments: &[
+        Attachment {
+            programs: &[Program {
+                name: "selinux_userspace_session",
+                hook: Hook::Session("audit_receive_msg"),
+            }],
+            ..ATTACHMENT
+        },
+        Attachment {
+            programs: &[Program { name: "selinux_userspace", hook: Hook::Fexit("audit_receive_msg") }],
+            ..ATTACHMENT
+        },
+    ],
     decode: decode_selinux,
     ..COMMON
 };
@@ -34,10 +43,19 @@ pub(super) const APPARMOR: Source = Source {
     module: Module::Apparmor,
     lsm: Some("apparmor"),
     about: "what dbus-daemon refuses by AppArmor's policy (USER_AVC)",
-    attachments: &[Attachment {
-        programs: &[Program { name: "apparmor_userspace", hook: Hook::Fexit("audit_receive_msg") }],
-        ..ATTACHMENT
-    }],
+    attachments: &[
+        Attachment {
+            programs: &[Program {
+                name: "apparmor_userspace_session",
+                hook: Hook::Session("audit_receive_msg"),
+            }],
+            ..ATTACHMENT
+        },
+        Attachment {
+            programs: &[Program { name: "apparmor_userspace", hook: Hook::Fexit("audit_receive_msg") }],
+            ..ATTACHMENT
+        },
+    ],
     decode: decode_apparmor,
     ..COMMON
 };
