@@ -43,6 +43,18 @@ const GUEST_PACKAGES: [&str; 13] = [
     "zstd",
 ];
 
+/// What `monitor-explain` is compared with: compilers of policies, what reads them otherwise, and real policies.
+const POLICY_PACKAGES: [&str; 8] = [
+    "checkpolicy",
+    "libsepol-dev",
+    "policycoreutils",
+    "python3-selinux",
+    "python3-setools",
+    "secilc",
+    "selinux-policy-default",
+    "selinux-policy-mls",
+];
+
 /// What building the full userland's image needs.
 const IMAGE_PACKAGES: [&str; 3] = ["e2fsprogs", "mmdebstrap", "policycoreutils"];
 
@@ -104,6 +116,14 @@ pub fn lint(cache: &Cache) -> Result<Checkers, SetupError> {
 /// When a part can't be had.
 pub fn guests(cache: &Cache) -> Result<(), SetupError> {
     packages(cache, &GUEST_PACKAGES)
+}
+
+/// Sets up what answers about policies are compared with.
+///
+/// # Errors
+/// When a part can't be had.
+pub fn policies(cache: &Cache) -> Result<(), SetupError> {
+    packages(cache, &POLICY_PACKAGES)
 }
 
 /// Builds the image of full guests, and returns where it is.

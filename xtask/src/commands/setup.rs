@@ -23,6 +23,7 @@ impl Setup {
         setup::build(&cache)?;
         setup::lint(&cache)?;
         setup::guests(&cache)?;
+        setup::policies(&cache)?;
         if self.refresh {
             let _lock = cache.lock()?;
             for name in setup::KERNELS {

@@ -54,6 +54,7 @@ impl Test {
                 setup::guests(&cache)?;
             }
             if wants(Part::Unit) {
+                setup::policies(&cache)?;
                 setup::prometheus::Prometheus::ensure(&cache)?;
             }
             if wants(Part::E2e) {

@@ -1,0 +1,116 @@
+//! Which booleans would allow what is refused.
+
+use std::collections::BTreeSet;
+
+use super::compute::is_on;
+use crate::selinux::policy::{BooleanId, ClassId, Condition, Context, Policy, RuleKind, Switches, TypeId};
+
+/// How many booleans are tried at most. More than a handful are never concerned, but by a policy that was made to keep
+/// its reader busy.
+const TRIED: usize = 1024;
+
+/// How many are tried in pairs at most.
+const PAIRED: usize = 64;
+
+/// Booleans that, set otherwise, allow what is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flip {
+    /// Each boolean, and what it would have to be.
+    pub booleans: Vec<(BooleanId, bool)>,
+    /// How many `allow` rules would hold then that don't hold now.
+    pub opens: usize,
+    /// How many would not hold any more.
+    pub closes: usize,
+}
+
+/// What was found about booleans.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flips {
+    /// Booleans that do alone; else pairs of which neither does alone. The fewest opened rules come first.
+    pub flips: Vec<Flip>,
+    /// Whether there are so many booleans that not all, or not all pairs, were tried.
+    pub incomplete: bool,
+}
+
+impl Policy {
+    /// Which booleans, flipped alone, would allow `requested`, all of it; if there are none, which pairs would.
+    /// Alone, they are those that `audit2why` names (`check_booleans()`, libselinux's src/audit2why.c).
+    ///
+    /// Only booleans are tried on which a rule depends that allows some of it, as no other can change the answer.
+    #[must_use]
+    pub fn flips(&self, source: &Context, target: &Context, class: ClassId, requested: u32) -> Flips {
+        let mut found = Flips::default();
+        if self.decide(source, target, class).reasons(requested).is_empty() {
+            return found;
+        }
+        let allows = |switches: &Switches| {
+            self.decide_with(source, target, class, switches).reasons(requested).is_empty()
+        };
+        let concerned = self.concerned(source.type_, target.type_, class);
+        let try_with = |found: &mut Flips, booleans: &[BooleanId]| {
+            let switches = self.switches_with(booleans);
+            if allows(&switches) {
+                found.flips.push(self.flip(booleans, &switches));
+            }
+        };
+        found.incomplete = concerned.len() > TRIED;
+        for boolean in concerned.iter().take(TRIED) {
+            try_with(&mut found, &[*boolean]);
+        }
+        if found.flips.is_empty() {
+            let paired: Vec<BooleanId> = concerned.iter().copied().take(PAIRED).collect();
+            found.incomplete |= paired.len() < concerned.len();
+            for (place, first) in paired.iter().enumerate() {
+                for second in paired.iter().skip(place + 1) {
+                    try_with(&mut found, &[*first, *second]);
+                }
+            }
+        }
+        found.flips.sort_by_key(|flip| flip.opens);
+        found
+    }
+
+    /// The booleans on which rules depend that concern these types or those that bound them.
+    fn concerned(&self, source: TypeId, target: TypeId, class: ClassId) -> BTreeSet<BooleanId> {
+        let bounds = |type_| self.symbols.types.get(type_).and_then(|type_| type_.bounds);
+        let mut places = BTreeSet::new();
+        let mut pair = Some((source, target));
+        while let Some((source, target)) = pair {
+            self.for_rules(class, source, target, |rule| {
+                if rule.kind == RuleKind::Allow {
+                    places.extend(rule.when.condition().map(|(place, _)| place));
+                }
+            });
+            pair = bounds(source).map(|source| (source, bounds(target).unwrap_or(target)));
+        }
+        let conditions = places.iter().filter_map(|place| self.conditions.get(*place));
+        conditions.flat_map(Condition::booleans).collect()
+    }
+
+    /// What the conditions are when `booleans` are flipped.
+    fn switches_with(&self, booleans: &[BooleanId]) -> Switches {
+        self.evaluate(|boolean| self.is_on(boolean) != booleans.contains(&boolean))
+    }
+
+    /// What it would open and close to flip `booleans`.
+    #[must_use]
+    pub fn try_flip(&self, booleans: &[BooleanId]) -> Flip {
+        self.flip(booleans, &self.switches_with(booleans))
+    }
+
+    fn flip(&self, booleans: &[BooleanId], switches: &Switches) -> Flip {
+        let mut flip = Flip {
+            booleans: booleans.iter().map(|boolean| (*boolean, !self.is_on(*boolean))).collect(),
+            opens: 0,
+            closes: 0,
+        };
+        for rule in self.rules.all().iter().filter(|rule| rule.kind == RuleKind::Allow) {
+            match (is_on(rule.when, &self.switches), is_on(rule.when, switches)) {
+                (false, true) => flip.opens += 1,
+                (true, false) => flip.closes += 1,
+                _ => {}
+            }
+        }
+        flip
+    }
+}
