@@ -1,7 +1,7 @@
 //! The counters that programs keep for each source, one row a CPU.
 //!
 //! User space maps them and adds the rows up. The accounting identity: for each source,
-//! `Seen = Submitted + Folded + RingFull + Unreadable + NoBuffer`; what happens after submission is user space's to count.
+//! `Seen = Submitted + Folded + RingFull + Share + Unreadable + NoBuffer`; what happens after submission is user space's to count.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -31,6 +31,8 @@ pub enum Counter {
     Folded = 8,
     /// Records, not lost, of denials whose repeats could not be folded: no slot was free.
     NoSlot = 9,
+    /// Lost: the subject had its [share](crate::share) of the ring buffer.
+    Share = 10,
 }
 
 /// How many counters a source has, rounded up so that a row is a whole number of cache lines.

@@ -20,6 +20,7 @@ mod lockdown;
 mod object;
 mod record;
 mod seccomp;
+pub mod share;
 mod source;
 mod tomoyo;
 mod userspace;

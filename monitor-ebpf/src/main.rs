@@ -52,6 +52,7 @@ mod selinux;
 mod selinux_error;
 mod selinux_policy;
 mod selinux_silent;
+mod share;
 mod stack;
 mod target;
 mod task;

@@ -20,11 +20,12 @@ use crate::{
     fold, log,
     memory::{Address, Fault},
     repeat::{Next, Step, repeat},
+    share,
 };
 
 /// Records on their way to user space, which sets the size.
 #[map]
-static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 24, 0);
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 24, 0);
 
 /// One element a CPU; user space sets their number, and maps them.
 #[map]
@@ -511,7 +512,13 @@ impl Record {
         // SAFETY: the helper has no preconditions.
         head.cpu = unsafe { generated::bpf_get_smp_processor_id() } as u16;
         let (flags, missing, size, fold) = (head.flags, head.missing, head.size, head.fold);
+        let (cgroup, uid) = (head.task.cgroup_id, head.task.uid);
         let len = bounded::<RECORD_SIZE>(size.into());
+        if !share::admits(cgroup, uid, u64::from(size)) {
+            count(source, Counter::Share);
+            log::no_room(source);
+            return;
+        }
         // SAFETY: the buffer has as many bytes, and nothing else refers to it.
         let bytes = unsafe { core::slice::from_raw_parts(self.base(), len as usize) };
         if EVENTS.output::<[u8]>(bytes, 0).is_err() {

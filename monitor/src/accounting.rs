@@ -23,6 +23,8 @@ pub struct KernelCounts {
     pub seen: u64,
     /// Denials lost because the ring buffer had no room.
     pub ring_full: u64,
+    /// Denials lost because their subjects had their shares of the ring buffer.
+    pub share: u64,
     /// Denials lost because what distinguishes a denial from a grant could not be read.
     pub unreadable: u64,
     /// Denials lost because too many programs were at work on the CPU.
@@ -44,6 +46,7 @@ impl KernelCounts {
         Self {
             seen: self.seen.wrapping_add(other.seen),
             ring_full: self.ring_full.wrapping_add(other.ring_full),
+            share: self.share.wrapping_add(other.share),
             unreadable: self.unreadable.wrapping_add(other.unreadable),
             no_buffer: self.no_buffer.wrapping_add(other.no_buffer),
             unfolded: self.unfolded.wrapping_add(other.unfolded),
@@ -172,6 +175,8 @@ impl Tallies {
 pub enum Loss {
     /// The ring buffer had no room.
     RingFull,
+    /// The subject had its share of the ring buffer, and what was left was for others.
+    Share,
     /// What distinguishes a denial from a grant could not be read in the kernel.
     Unreadable,
     /// Too many programs were at work on the CPU at the same time.
@@ -186,14 +191,22 @@ pub enum Loss {
 
 impl Loss {
     /// Every one.
-    pub const ALL: [Self; 6] =
-        [Self::RingFull, Self::Unreadable, Self::NoBuffer, Self::Recursion, Self::Undecodable, Self::Restart];
+    pub const ALL: [Self; 7] = [
+        Self::RingFull,
+        Self::Share,
+        Self::Unreadable,
+        Self::NoBuffer,
+        Self::Recursion,
+        Self::Undecodable,
+        Self::Restart,
+    ];
 
     /// Its name, as summaries and metrics write it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::RingFull => "ring_full",
+            Self::Share => "share",
             Self::Unreadable => "unreadable",
             Self::NoBuffer => "no_buffer",
             Self::Recursion => "recursion",
@@ -247,6 +260,7 @@ impl Account {
             own: user.own,
             lost: [
                 (Loss::RingFull, kernel.ring_full),
+                (Loss::Share, kernel.share),
                 (Loss::Unreadable, kernel.unreadable),
                 (Loss::NoBuffer, kernel.no_buffer),
                 (Loss::Recursion, missed),
@@ -379,9 +393,10 @@ mod tests {
             own in 0..u64::from(u32::MAX),
             folded in 0..u64::from(u32::MAX),
             restart in 0..u64::from(u32::MAX),
+            share in 0..u64::from(u32::MAX),
         ) {
-            let seen = emitted + folded + ring_full + unreadable + undecodable + own + restart;
-            let kernel = kernel(seen, ring_full, unreadable, recursion);
+            let seen = emitted + folded + ring_full + unreadable + undecodable + own + restart + share;
+            let kernel = KernelCounts { share, ..kernel(seen, ring_full, unreadable, recursion) };
             let account = Account::new(SourceId::Apparmor, &kernel, &Tally { emitted, folded, undecodable, own, restart });
             prop_assert_eq!(account.difference(), 0);
             prop_assert_eq!(account.seen, account.emitted + account.folded + account.own + account.lost_in_all());

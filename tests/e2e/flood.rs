@@ -23,34 +23,50 @@ struct Flood {
     name: &'static str,
     options: &'static str,
     extent: &'static str,
-    /// Whether each denial must be an event of its own.
-    unfolded: bool,
+    told: Told,
 }
 
-static FLOODS: [Flood; 4] = [
+/// What denyd must tell of a flood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// Each denial as an event of its own.
+    Each,
+    /// Repeats with their count.
+    Folded,
+    /// It stands still, so that the ring buffer fills: the single denial, and of the others as many as have room.
+    Shares,
+}
+
+static FLOODS: [Flood; 5] = [
     Flood {
         name: "as_fast_as_it_can_with_folding",
         options: "",
         extent: "--processes 64 --users 16 --each 500",
-        unfolded: false,
+        told: Told::Folded,
     },
     Flood {
         name: "as_fast_as_it_can_by_process",
         options: "--fold-key process --fold-window 100ms",
         extent: "--processes 32 --users 4 --each 250",
-        unfolded: false,
+        told: Told::Folded,
     },
     Flood {
         name: "of_a_server_without_folding",
         options: "--no-fold",
         extent: "--processes 8 --users 8 --each 200 --rate 20",
-        unfolded: true,
+        told: Told::Each,
     },
     Flood {
         name: "of_a_server_with_silent",
         options: "--no-fold --silent",
         extent: "--processes 8 --users 8 --each 200 --rate 20",
-        unfolded: true,
+        told: Told::Each,
+    },
+    Flood {
+        name: "that_leaves_room_for_others",
+        options: "--no-fold --ring-size 1048576",
+        extent: "--processes 8 --users 4 --each 250",
+        told: Told::Shares,
     },
 ];
 
@@ -116,11 +132,13 @@ pub(crate) fn plan(plan: &mut Plan) {
 
 /// For each flood, prints its name, what was done, denyd's events, and what denyd said.
 fn script(source: &str, floods: &[Flood]) -> String {
-    let part = |Flood { name, options, extent, .. }: &Flood| {
+    let part = |Flood { name, options, extent, told }: &Flood| {
+        let (stop, go_on) =
+            if *told == Told::Shares { ("kill -STOP $pid", "kill -CONT $pid") } else { (":", ":") };
         format!(
             "rm -f said; mkfifo said; denyd run --source {source} {options} >events 2>said & pid=$!\n\
              exec 3<said; while read -r line <&3; do case $line in *watching*) break;; esac; done\n\
-             echo '=== {name}'; actor flood {source} {extent}\n\
+             echo '=== {name}'; {stop}; actor flood {source} {extent}; {go_on}\n\
              kill -TERM $pid; wait $pid; echo '--- events'; cat events; echo '--- said'; cat <&3; exec 3<&-\n"
         )
     };
@@ -138,17 +156,20 @@ fn judge(output: &str, flood: &Flood, source: &str) -> Result<(), String> {
     let all: u64 = done.refused.iter().map(|(_, count)| count).sum::<u64>() + 1;
     let start = format!("denyd: {source}: ");
     let account = said.lines().find_map(|line| line.strip_prefix(&start)).ok_or(said)?;
-    let expected = if flood.unfolded {
-        format!("seen {all}, emitted {all}, lost 0")
-    } else {
-        let single = events.iter().filter(|event| event.get("count").is_none()).count() as u64;
-        format!("seen {all}, emitted {single}, folded {}, lost 0", all - single)
+    let single = events.iter().filter(|event| event.get("count").is_none()).count() as u64;
+    let expected = match flood.told {
+        Told::Each => format!("seen {all}, emitted {all}, lost 0"),
+        Told::Folded => format!("seen {all}, emitted {single}, folded {}, lost 0", all - single),
+        Told::Shares => format!("seen {all}, emitted {single}, lost {0} (share {0})", all - single),
     };
     if account != expected {
         return Err(format!("it says `{account}`, and not `{expected}`:\n{said}"));
     }
-    by_user(&events, &done)?;
-    if flood.unfolded { Ok(()) } else { folded(&events) }
+    match flood.told {
+        Told::Each => by_user(&events, &done),
+        Told::Folded => by_user(&events, &done).and_then(|()| folded(&events)),
+        Told::Shares => quiet(&events, &done),
+    }
 }
 
 /// Whether each user's denials are in the events, to one.
@@ -163,6 +184,11 @@ fn by_user(events: &[Value], done: &Flooded) -> Result<(), String> {
     if counts != expected {
         return Err(format!("by user the events count {counts:?}, and not {expected:?}"));
     }
+    quiet(events, done)
+}
+
+/// Whether the single denial in the middle of the flood is there.
+fn quiet(events: &[Value], done: &Flooded) -> Result<(), String> {
     let quiet = events.iter().find(|event| event["process"]["uid"] == QUIET_UID);
     let quiet = quiet.ok_or("the single denial is missing")?;
     if quiet["process"]["pid"] == done.quiet { Ok(()) } else { Err(quiet.to_string()) }

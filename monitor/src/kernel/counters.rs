@@ -52,6 +52,7 @@ impl Counters {
         let counts = KernelCounts {
             seen: self.get(source, Counter::Seen),
             ring_full: self.get(source, Counter::RingFull),
+            share: self.get(source, Counter::Share),
             unreadable: self.get(source, Counter::Unreadable),
             no_buffer: self.get(source, Counter::NoBuffer),
             unfolded: self.get(source, Counter::NoSlot),
