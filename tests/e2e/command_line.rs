@@ -50,10 +50,10 @@ pub(crate) fn plan(plan: &mut Plan) {
 /// A shell script that prints, for each of its trials, `=== NAME STATUS` and then denyd's standard error.
 const SCRIPT: &str = r#"
 say() { echo "=== $1 $(cat /run/status)"; cat /run/err; }
-(denyd run 2>/run/err; echo $? >/run/status) | true; say closed_stdout
-denyd run --source selinux >/run/out 2>/run/err; echo $? >/run/status; say module_not_in_force
+(denyd run --no-pin 2>/run/err; echo $? >/run/status) | true; say closed_stdout
+denyd run --no-pin --source selinux >/run/out 2>/run/err; echo $? >/run/status; say module_not_in_force
 mount -t tmpfs none /sys/kernel/btf
-denyd run >/run/out 2>/run/err; echo $? >/run/status; say no_btf
+denyd run --no-pin >/run/out 2>/run/err; echo $? >/run/status; say no_btf
 "#;
 
 fn in_guest(output: &str, name: &str, status: i32, cause: &str) -> Result<(), Failed> {

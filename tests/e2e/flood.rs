@@ -136,7 +136,7 @@ fn script(source: &str, floods: &[Flood]) -> String {
         let (stop, go_on) =
             if *told == Told::Shares { ("kill -STOP $pid", "kill -CONT $pid") } else { (":", ":") };
         format!(
-            "rm -f said; mkfifo said; denyd run --source {source} {options} >events 2>said & pid=$!\n\
+            "rm -f said; mkfifo said; denyd run --no-pin --source {source} {options} >events 2>said & pid=$!\n\
              exec 3<said; while read -r line <&3; do case $line in *watching*) break;; esac; done\n\
              echo '=== {name}'; {stop}; actor flood {source} {extent}; {go_on}\n\
              kill -TERM $pid; wait $pid; echo '--- events'; cat events; echo '--- said'; cat <&3; exec 3<&-\n"

@@ -70,7 +70,7 @@ fn of_format(
     let cases: Vec<_> = cases.collect();
     let names: Vec<_> = cases.iter().map(|case| case.name).collect();
     let script = format!(
-        "actor run --module {module} --audit leave --watch 'denyd run --format {}' {}",
+        "actor run --module {module} --audit leave --watch 'denyd run --no-pin --format {}' {}",
         format.name,
         names.join(" "),
     );

@@ -164,7 +164,7 @@ impl Setting {
         };
         let cases = cases.join(" ");
         format!(
-            "{before}{prepare}actor run --module {module} --audit {audit_word} {more} --watch '{enter} denyd run --no-fold --name-wait 10s --source {sources}{silent_word}' {cases}"
+            "{before}{prepare}actor run --module {module} --audit {audit_word} {more} --watch '{enter} denyd run --no-pin --no-fold --name-wait 10s --source {sources}{silent_word}' {cases}"
         )
     }
 }

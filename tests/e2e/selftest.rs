@@ -58,7 +58,7 @@ part() { name=$1; shift; "$@" >got 2>&1; echo "=== $name $?"; cat got; }
 configure "$(output stdout stdout; output log file 'path = "/run/log"'
     output narrow file 'path = "/run/narrow"
 filter = "module == \"seccomp\""')"
-denyd run --config denyd.toml >out 2>said & pid=$!
+denyd run --no-pin --config denyd.toml >out 2>said & pid=$!
 exec 3<said; heard watching
 part healthy denyd selftest
 part json denyd selftest --json

@@ -30,7 +30,7 @@ queue = 1
 END
 heard() { while read -r line <&3; do echo "$line" >>err; case "$line" in *"$1"*) return;; esac; done; }
 deny() { aa-exec -p app -- sh -c 'echo x >/var/lib/x/y' 2>/dev/null; }
-denyd run --no-fold --config denyd.toml >out 2>said & pid=$!
+denyd run --no-pin --no-fold --config denyd.toml >out 2>said & pid=$!
 exec 3<said; heard watching
 deny; until [ -s log ]; do :; done
 echo "=== privileges"; cat /proc/$pid/task/*/status | grep -E '^(Cap|NoNewPrivs:|Seccomp:)'
@@ -44,12 +44,12 @@ deny
 kill -TERM $pid; wait $pid; echo "=== exit $?"
 cat <&3 >>err
 echo "=== said"; cat err
-mkfifo said2; denyd run --no-fold --stack --name-wait 10s --source apparmor >stacks 2>said2 & pid=$!
+mkfifo said2; denyd run --no-pin --no-fold --stack --name-wait 10s --source apparmor >stacks 2>said2 & pid=$!
 exec 3<said2; heard watching; deny
 while [ ! -s stacks ] && kill -0 $pid; do :; done
 kill -TERM $pid; wait $pid
 echo "=== stacks"; cat stacks
-mkfifo said3; DENYD_LOG=denyd_ebpf=trace denyd run --no-fold --source apparmor --ring-size 64K >events 2>said3 & pid=$!
+mkfifo said3; DENYD_LOG=denyd_ebpf=trace denyd run --no-pin --no-fold --source apparmor --ring-size 64K >events 2>said3 & pid=$!
 exec 3<said3; heard watching; deny
 while [ ! -s events ] && kill -0 $pid; do :; done
 kill -STOP $pid; aa-exec -p app -- sh -c 'for i in $(seq 100); do echo x >/var/lib/x/y; done' 2>/dev/null
