@@ -64,7 +64,7 @@ pub(crate) fn judge(event: &Event<'_>) -> Draft {
             "what was refused is {operation} of class {class}, whose rule can't be derived from it"
         ));
     };
-    let mut draft = draft(Cause::Profile, "no rule of it allows what is below, or one denies it");
+    let mut draft = draft(Cause::Profile, "its rules do not allow what is below");
     draft.rules.insert(tunables::apply(rule));
     draft.profile = Some(key);
     draft

@@ -47,7 +47,7 @@ fn draft(question: &Question<'_>, cause: Cause, why: &str) -> Draft {
         Module::Selinux,
         cause,
         format!("{source_type} {target_type} {class} {why}"),
-        format!("{source_type} may not {ASKED} on {class} of {target}: {why}"),
+        format!("{source_type} was refused {class} {ASKED} on {target}: {why}"),
     )
 }
 
@@ -164,7 +164,7 @@ fn allowed(question: &Question<'_>, policy: &Policy, (source, target, class): Nu
 }
 
 fn nothing(question: &Question<'_>) -> Draft {
-    draft(question, Cause::Allowed, "but by now the policy allows it")
+    draft(question, Cause::Allowed, "by now the policy allows it")
         .remedy(Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again"))
         .because("the policy, a boolean or the label has changed since, or the policy asked is not the one that refused")
 }
@@ -279,12 +279,19 @@ fn no_rule(
     place: &Place,
     (source, target, class, mask): (&Context, &Context, ClassId, u32),
 ) -> Draft {
-    let module = modular(question);
-    let module = bounded(policy, source, module);
+    let mut module = bounded(policy, source, modular(question));
+    // Without extended permissions, the rule would allow every ioctl.
+    if let Some(ioctl) =
+        question.ioctl.filter(|_| policy.version >= 30 && question.permissions.contains(&"ioctl"))
+    {
+        for allow in &mut module.allows {
+            allow.ioctls.insert(ioctl);
+        }
+    }
     let mut notes = Vec::new();
     match label::of(event, question, policy, place) {
         Label::Corrected(why) => {
-            return draft(question, Cause::Allowed, "but by now its label is right")
+            return draft(question, Cause::Allowed, "by now its label is right")
                 .because(why)
                 .remedy(Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again"));
         }
@@ -398,7 +405,8 @@ fn booleans(
     policy: &Policy,
     (source, target, class, mask): (&Context, &Context, ClassId, u32),
 ) -> Draft {
-    let flips = policy.flips(source, target, class, mask);
+    let mut flips = policy.flips(source, target, class, mask);
+    flips.flips.sort_by_key(|flip| flip.reach);
     for flip in flips.flips.iter().take(3) {
         let states: Vec<String> = flip
             .booleans
@@ -411,7 +419,10 @@ fn booleans(
         let closes = if flip.closes > 0 { format!(" and closes {}", flip.closes) } else { String::new() };
         let remedy = Remedy::new(
             RemedyKind::Boolean,
-            format!("set {states}, which opens {} rules{closes}", flip.opens),
+            format!(
+                "set {states}, which opens {} rules about {} pairs of types{closes}",
+                flip.opens, flip.reach
+            ),
         )
         .run(format!("setsebool -P {states}"));
         draft = draft.remedy(remedy);

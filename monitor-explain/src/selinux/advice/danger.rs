@@ -118,12 +118,12 @@ pub(super) fn refusal(event: &Event<'_>, question: &Question<'_>, syscall: Optio
     let inherited = ["read", "write", "append", "getattr", "ioctl"];
     let only_uses = question.permissions.iter().all(|name| inherited.contains(&&**name));
     let is_open_file = matches!(event.object.kind, ObjectKind::File | ObjectKind::Socket);
-    let uses = asks("read") || asks("write") || asks("append");
+    // During an exec, what is executed is read; nothing is written but through descriptors that were open before.
+    let uses = asks("write") || asks("append");
     if is_open_file && only_uses && uses && matches!(syscall, Some("execve" | "execveat")) {
         return Some(Refusal {
             cause: Cause::Leak,
-            why: "the program that started it left a descriptor open (it lacks O_CLOEXEC); the kernel closes it, and \
-                  nothing is missing"
+            why: "a descriptor was left open for it by whoever started it; the kernel replaces it by one of /dev/null"
                 .to_owned(),
             evidence: format!(
                 "the check was made during {}, of an open descriptor, without `open` among the permissions",

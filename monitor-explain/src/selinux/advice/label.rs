@@ -66,7 +66,7 @@ fn path<'e>(event: &'e Event<'_>, class: &str) -> Option<&'e str> {
         && !object.path_ambiguous
         && !object.path_cut
         && !object.deleted
-        && !path.chars().any(char::is_control))
+        && !path.contains(|c: char| c.is_control() || c == '\\'))
     .then_some(path)
 }
 
@@ -114,10 +114,12 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
         });
     }
     if !question.is_allowed_with(policy, &context) {
-        return Label::Fine(Some(format!(
-            "file contexts have {type_} for {path} ({pattern}), which {} may not access so either",
-            question.source_type
-        )));
+        return custom(path, question, policy).unwrap_or_else(|| {
+            Label::Fine(Some(format!(
+                "file contexts have {type_} for {path} ({pattern}), which {} may not access so either",
+                question.source_type
+            )))
+        });
     }
     let on_disk = if is_here(event, place) { on_disk(&bytes) } else { None };
     let on_disk_type = on_disk.as_deref().and_then(|label| label.split(':').nth(2));
@@ -168,11 +170,27 @@ fn custom(path: &str, question: &Question<'_>, policy: &Policy) -> Option<Label>
     let mut names: Vec<&str> =
         policy.types_with(attribute).map(|type_| policy.symbols.types.name(type_)).collect();
     names.retain(|name| name.starts_with(stem) && !name.ends_with("_exec_t"));
-    names.sort_by_key(|name| (name.len(), *name));
+    let hints = hints(path);
+    let rank = |name: &str| hints.iter().position(|hint| name.contains(hint)).unwrap_or(hints.len());
+    names.sort_by_key(|name| (rank(name), name.len(), *name));
     let allowed = |name: &&str| question.is_allowed_with(policy, &format!("system_u:object_r:{name}{rest}"));
     let candidates: Vec<String> =
         names.into_iter().filter(allowed).take(CANDIDATES).map(str::to_owned).collect();
     (!candidates.is_empty()).then(|| Label::Custom { path: path.to_owned(), candidates })
+}
+
+/// What types of files in such a place are called.
+fn hints(path: &str) -> &'static [&'static str] {
+    const HINTS: [(&str, &[&str]); 6] = [
+        ("/etc/", &["_etc_", "_conf"]),
+        ("/var/log/", &["_log_"]),
+        ("/tmp/", &["_tmp_"]),
+        ("/var/tmp/", &["_tmp_"]),
+        ("/var/cache/", &["_cache_"]),
+        ("/run/", &["run_t"]),
+    ];
+    let known = HINTS.iter().find(|(start, _)| path.starts_with(start));
+    known.map_or(&["_sys_content_", "_content_", "_data_", "_db_", "_var_lib_"], |(_, hints)| hints)
 }
 
 /// A path as a file context that matches it alone has it.

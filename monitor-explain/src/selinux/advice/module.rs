@@ -34,14 +34,11 @@ impl Allow {
         same
     }
 
-    /// `read`, or `{ open read }`.
+    /// `{ open read }`.
     #[must_use]
     pub fn permissions_text(&self) -> String {
         let names: Vec<&str> = self.permissions.iter().map(String::as_str).collect();
-        match *names {
-            [name] => name.to_owned(),
-            _ => format!("{{ {} }}", names.join(" ")),
-        }
+        format!("{{ {} }}", names.join(" "))
     }
 
     /// The rules for a policy's source.
