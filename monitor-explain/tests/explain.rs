@@ -287,8 +287,8 @@ fn rules_for_a_profile_are_minimal_and_compile() -> Result<(), Failure> {
     assert_eq!(without_owner, wanted.into());
     let folder = tempfile::tempdir()?;
     let profile = folder.path().join("app");
-    let text = rules.iter().map(|rule| format!("  {rule}\n")).collect::<String>();
-    fs::write(&profile, format!("include <tunables/global>\nprofile app {{\n{text}}}\n"))?;
+    let rules: Vec<String> = rules.into_iter().collect();
+    fs::write(&profile, format!("include <tunables/global>\nprofile app {{\n{}\n}}\n", rules.join("\n")))?;
     if !Path::new("/etc/apparmor.d/tunables/global").exists() {
         eprintln!("skipped: AppArmor's tunables are not installed");
         return Ok(());

@@ -33,6 +33,13 @@ pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
         draft = draft
             .because("it was permitted: the domain or the machine was permissive, and it was only logged");
     }
+    for (whose, label) in [("subject", &event.subject.unknown_label), ("object", &event.object.unknown_label)]
+    {
+        if let Some(label) = label {
+            draft = draft
+                .because(format!("the {whose} carries the context {label}, which the policy did not know"));
+        }
+    }
     if event.silent {
         draft = draft.because("a dontaudit rule keeps it from audit's log");
     }
@@ -374,6 +381,9 @@ fn no_rule(
     };
     found = booleans(found, policy, (source, target, class, mask));
     let has_boolean = found.finding.remedies.iter().any(|remedy| remedy.kind == RemedyKind::Boolean);
+    if has_boolean && question.ioctl.is_some() {
+        found = found.because("whether extended permissions allow the ioctl then was not checked");
+    }
     if has_boolean && found.finding.cause == Cause::NoRule {
         let mut other = draft(question, Cause::Boolean, "a boolean switches the rule off");
         other.finding.remedies = found.finding.remedies;

@@ -5,7 +5,7 @@ use monitor_event::event::Event;
 use crate::selinux::{
     advice::module::Allow,
     policy::{ClassId, Context, Policy},
-    query::{Cause, QuestionError},
+    query::{Cause, Operation, QuestionError},
 };
 
 /// The words of a denial.
@@ -78,12 +78,16 @@ impl<'e> Question<'e> {
         Ok((source, target, class, mask))
     }
 
-    /// Whether the policy would allow all of it if the object had this label.
+    /// Whether the policy would allow all of it if the object had this label, the ioctl too.
     pub(super) fn is_allowed_with(&self, policy: &Policy, label: &str) -> bool {
         self.permissions.iter().all(|permission| {
-            policy
-                .ask(self.source, label, self.class, permission)
-                .is_ok_and(|answer| matches!(answer.cause, Cause::Allowed))
+            let Ok(answer) = policy.ask(self.source, label, self.class, permission) else { return false };
+            let ioctl = self.ioctl.filter(|_| *permission == "ioctl");
+            let by_extended = ioctl.is_none_or(|ioctl| {
+                let operation = Operation::Ioctl(ioctl);
+                policy.decide_extended(&answer.source, &answer.target, answer.class, operation).allows()
+            });
+            matches!(answer.cause, Cause::Allowed) && by_extended
         })
     }
 }
