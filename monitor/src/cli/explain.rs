@@ -221,3 +221,6 @@ impl Newest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,9 @@ use crate::text::printable;
 /// The name of the module that is written.
 const MODULE: &str = "denyd_local";
 
+/// How many commands of a remedy are shown to people.
+const SHOWN: usize = 10;
+
 /// A line; control characters in it are shown, not obeyed.
 fn line(text: &mut String, indent: &str, words: &str) {
     // Writing to a String can't fail.
@@ -54,8 +57,11 @@ fn remedy(text: &mut String, word: &str, remedy: &Remedy) {
     for rule in remedy.allows.iter().flat_map(Allow::te).chain(remedy.rules.iter().cloned()) {
         line(text, "          ", &rule);
     }
-    for command in &remedy.commands {
+    for command in remedy.commands.iter().take(SHOWN) {
         line(text, "        $ ", command);
+    }
+    if let Some(more) = remedy.commands.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        line(text, "          ", &format!("and {more} more: -o commands shows all"));
     }
     for warning in &remedy.warnings {
         line(text, "        ! ", warning);
