@@ -1,6 +1,6 @@
 //! Findings, as people and programs read them.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use jiff::{Timestamp, tz::TimeZone};
 use monitor_audit::log::Summary;
@@ -10,7 +10,7 @@ use monitor_explain::{
     place::Place,
     selinux::advice::module::{self, Allow},
 };
-use serde_json::json;
+use serde::Serialize;
 
 use crate::text::printable;
 
@@ -88,19 +88,32 @@ fn circumstances(finding: &Finding, zone: &TimeZone) -> String {
     parts.join(", ")
 }
 
+/// What programs get.
+#[derive(Serialize)]
+struct Report<'a> {
+    denials: u64,
+    not_explained: u64,
+    lines: u64,
+    broken_lines: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Cow<'a, str>>,
+    notes: &'a [String],
+    findings: &'a [Finding],
+}
+
 /// For programs.
 pub(super) fn json(findings: &[Finding], denials: &Denials, summary: Summary, place: &Place) -> String {
-    let policy = place.policy.as_ref().map(|(_, file)| file.to_string_lossy());
-    let value = json!({
-        "denials": denials.total,
-        "not_explained": denials.beyond,
-        "lines": summary.lines,
-        "broken_lines": summary.broken,
-        "policy": policy,
-        "notes": place.notes,
-        "findings": findings,
-    });
-    format!("{value:#}\n")
+    let report = Report {
+        denials: denials.total,
+        not_explained: denials.beyond,
+        lines: summary.lines,
+        broken_lines: summary.broken,
+        policy: place.policy.as_ref().map(|(_, file)| file.to_string_lossy()),
+        notes: &place.notes,
+        findings,
+    };
+    // It has no maps with keys that are no strings, and nothing that fails to be written.
+    serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
 }
 
 /// What to run for the best remedies.

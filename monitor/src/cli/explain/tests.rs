@@ -15,7 +15,7 @@ fn place() -> Place {
 
 #[track_caller]
 fn golden(name: &str, text: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&file, text).unwrap();
     }
@@ -25,7 +25,7 @@ fn golden(name: &str, text: &str) {
 
 #[test]
 fn a_log_is_explained_in_every_form() {
-    let log = include_bytes!("../../../tests/golden/explain.log");
+    let log = include_bytes!("../../../tests/explain/audit.log");
     let mut denials = Denials::default();
     let mut broken = Vec::new();
     let summary = log::read(&log[..], |item| match item {
@@ -37,12 +37,12 @@ fn a_log_is_explained_in_every_form() {
     assert_eq!(broken, [last], "the last line is cut");
     let place = place();
     let findings = monitor_explain::explain(&denials, &place);
-    golden("explain.people.txt", &report::people(&findings, &denials, &TimeZone::UTC));
-    golden("explain.commands.txt", &report::commands(&findings));
-    golden("explain.te", &report::te(&findings));
-    golden("explain.cil", &report::cil(&findings));
-    golden("explain.rule.txt", &report::rules(&findings));
-    golden("explain.findings.json", &report::json(&findings, &denials, summary, &place));
+    golden("people.txt", &report::people(&findings, &denials, &TimeZone::UTC));
+    golden("commands.txt", &report::commands(&findings));
+    golden("module.te", &report::te(&findings));
+    golden("module.cil", &report::cil(&findings));
+    golden("rule.txt", &report::rules(&findings));
+    golden("findings.json", &report::json(&findings, &denials, summary, &place));
 }
 
 #[test]
