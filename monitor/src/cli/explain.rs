@@ -156,7 +156,10 @@ impl Explain {
 
     /// Asks the daemon, or reads what one left on disk.
     fn ask(&self, denials: &mut Denials) -> Result<Summary, Failure> {
-        let source = self.listen.open(false, false)?;
+        let source = self.listen.open(false, false).map_err(|failure| match failure {
+            Failure::NoHistory { socket, history } => Failure::NothingToExplain { socket, history },
+            other => other,
+        })?;
         let request = Request {
             version: VERSION,
             selection: Selection::default(),

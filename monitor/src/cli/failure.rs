@@ -69,6 +69,17 @@ pub(super) enum Failure {
         #[source]
         error: io::Error,
     },
+    /// There is neither a daemon nor a history nor a log.
+    #[error(
+        "no denyd listens on {socket}, and there is no history in {history}: name a log, such as /var/log/audit/audit.log, \
+         or start the daemon (systemctl start denyd)"
+    )]
+    NothingToExplain {
+        /// Where a daemon would listen.
+        socket: PathBuf,
+        /// Where its history would be.
+        history: PathBuf,
+    },
     /// A log can't be read.
     #[error("cannot read {file}: {error}: name a log that you may read, or `-` for standard input")]
     Log {
