@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use monitor_audit::{
-    Message, Record,
+    Message, Record, log,
     manager::{Avc, Mediated},
     untrusted,
 };
@@ -16,6 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
             let _bytes = untrusted(value);
         }
     }
+    let _read = log::read(bytes, |_item| {});
     if let Ok(line) = str::from_utf8(bytes) {
         let _record = Record::parse(line);
     }

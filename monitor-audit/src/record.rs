@@ -182,7 +182,7 @@ impl Field {
 }
 
 /// Takes `avc:  denied  { read write } for ` off.
-fn split_permissions(rest: &str) -> (BTreeSet<String>, &str) {
+pub(crate) fn split_permissions(rest: &str) -> (BTreeSet<String>, &str) {
     let denied = rest.trim_start().strip_prefix("avc:").map(str::trim_start).and_then(|rest| {
         let (permissions, rest) =
             rest.strip_prefix("denied")?.trim_start().strip_prefix('{')?.split_once('}')?;
@@ -194,7 +194,7 @@ fn split_permissions(rest: &str) -> (BTreeSet<String>, &str) {
     }
 }
 
-fn fields(mut rest: &str) -> Result<Vec<(String, Field)>, RecordError> {
+pub(crate) fn fields(mut rest: &str) -> Result<Vec<(String, Field)>, RecordError> {
     let mut fields = Vec::new();
     loop {
         rest = rest.trim_start();

@@ -1,5 +1,5 @@
 //! SELinux: a [policy](policy::Policy) as the kernel loads it, questions to it, and the labels that
-//! [files](file_contexts::FileContexts) should have.
+//! [files](file_contexts::FileContexts) should have; and what to do about what it refuses ([`advice`]).
 //!
 //! ```no_run
 //! use monitor_explain::selinux::{policy::Policy, query::Cause};
@@ -17,6 +17,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod advice;
 pub mod file_contexts;
 pub mod policy;
 pub mod query;

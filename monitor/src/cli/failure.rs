@@ -74,6 +74,29 @@ pub(super) enum Failure {
         #[source]
         error: io::Error,
     },
+    /// There is neither a daemon nor a history nor a log.
+    #[error(
+        "no denyd listens on {socket}, and there is no history in {history}: name a log, such as /var/log/audit/audit.log, \
+         or start the daemon (systemctl start denyd)"
+    )]
+    NothingToExplain {
+        /// Where a daemon would listen.
+        socket: PathBuf,
+        /// Where its history would be.
+        history: PathBuf,
+    },
+    /// A log can't be read.
+    #[error("cannot read {file}: {error}: name a log that you may read, or `-` for standard input")]
+    Log {
+        /// Which.
+        file: String,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// A policy can't be used.
+    #[error("{0}: give a policy as the kernel loads it, such as /etc/selinux/TYPE/policy/policy.NN")]
+    Place(#[from] monitor_explain::place::PlaceError),
     /// There is nothing to draw on.
     #[cfg(feature = "top")]
     #[error("this needs a terminal: use `denyd tail -f` in a pipe or file")]
@@ -100,7 +123,7 @@ impl Failure {
     /// The exit status, as `denyd --help` lists them.
     pub(super) fn exit_code(&self) -> ExitCode {
         let status = match self {
-            Self::Config(_) | Self::Selection(_) => 2,
+            Self::Config(_) | Self::Selection(_) | Self::Place(_) => 2,
             Self::Kernel(KernelError::NotPrivileged)
             | Self::NoDaemon(_)
             | Self::Client(ClientError::NotAllowed(_)) => 3,

@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod daemon;
 mod detach;
+mod explain;
 mod failure;
 mod listen;
 mod log;
@@ -37,6 +38,7 @@ Examples:
   denyd selftest                  check that denials reach every output
   denyd tail -f                   follow denials
   denyd top                       the most frequent denials
+  denyd explain                   why the last denials were, and what to do
   denyd run                       print each denial as a JSON line, until Ctrl-C
   denyd run | jq .object.path     print only the path of each object
   denyd status                    enforcement and daemon status
@@ -68,6 +70,7 @@ enum Command {
     Tail(tail::Tail),
     #[cfg(feature = "top")]
     Top(top::Top),
+    Explain(explain::Explain),
     Check(check::Check),
     Config(config::Configuration),
     Status(status::Status),
@@ -104,6 +107,7 @@ impl Command {
             Self::Tail(tail) => tail.run(),
             #[cfg(feature = "top")]
             Self::Top(top) => top.run(),
+            Self::Explain(explain) => explain.run(),
             Self::Check(check) => check.run(),
             Self::Config(config) => config.run(),
             Self::Status(status) => return status.run(),

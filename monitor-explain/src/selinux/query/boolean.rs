@@ -19,6 +19,8 @@ pub struct Flip {
     pub booleans: Vec<(BooleanId, bool)>,
     /// How many `allow` rules would hold then that don't hold now.
     pub opens: usize,
+    /// How many pairs of types those are about: a rule about an attribute is one about each type that has it.
+    pub reach: usize,
     /// How many would not hold any more.
     pub closes: usize,
 }
@@ -98,15 +100,27 @@ impl Policy {
         self.flip(booleans, &self.switches_with(booleans))
     }
 
+    /// How many types a name of a rule stands for.
+    fn types_behind(&self, name: TypeId) -> usize {
+        let is_attribute = self.symbols.types.get(name).is_some_and(|type_| type_.attribute);
+        if is_attribute { self.types_with(name).count() } else { 1 }
+    }
+
     fn flip(&self, booleans: &[BooleanId], switches: &Switches) -> Flip {
         let mut flip = Flip {
             booleans: booleans.iter().map(|boolean| (*boolean, !self.is_on(*boolean))).collect(),
             opens: 0,
+            reach: 0,
             closes: 0,
         };
         for rule in self.rules.all().iter().filter(|rule| rule.kind == RuleKind::Allow) {
             match (is_on(rule.when, &self.switches), is_on(rule.when, switches)) {
-                (false, true) => flip.opens += 1,
+                (false, true) => {
+                    flip.opens += 1;
+                    let pairs =
+                        self.types_behind(rule.source()).saturating_mul(self.types_behind(rule.target()));
+                    flip.reach = flip.reach.saturating_add(pairs);
+                }
                 (true, false) => flip.closes += 1,
                 _ => {}
             }

@@ -130,6 +130,25 @@ impl Policy {
         }
     }
 
+    /// The constraints that forbid `permission` whether a rule allows it or not. If there are any, no further rule helps.
+    #[must_use]
+    pub fn obstacles(
+        &self,
+        source: &Context,
+        target: &Context,
+        class: ClassId,
+        permission: u32,
+    ) -> Vec<Violation<'_>> {
+        let constraints =
+            self.symbols.classes.get(class).map(|class| &*class.constraints).unwrap_or_default();
+        let types = (source.type_, target.type_);
+        let violated = constraints.iter().enumerate().filter(|(_, constraint)| {
+            constraint.permissions & permission != 0
+                && !constraint.evaluate(|term| self.holds(term, types, source, target, None))
+        });
+        violated.filter_map(|(place, _)| self.violation(source, target, class, place)).collect()
+    }
+
     fn cause(
         &self,
         source: &Context,
@@ -145,15 +164,7 @@ impl Policy {
             return Cause::NoRule;
         }
         if decision.constrained & permission != 0 {
-            let constraints =
-                self.symbols.classes.get(class).map(|class| &*class.constraints).unwrap_or_default();
-            let types = (source.type_, target.type_);
-            let violated = constraints.iter().enumerate().filter(|(_, constraint)| {
-                constraint.permissions & permission != 0
-                    && !constraint.evaluate(|term| self.holds(term, types, source, target, None))
-            });
-            let violations = violated.filter_map(|(place, _)| self.violation(source, target, class, place));
-            return Cause::Constraints(violations.collect());
+            return Cause::Constraints(self.obstacles(source, target, class, permission));
         }
         if decision.by_roles & permission != 0 {
             return Cause::Role { from: source.role, to: target.role };

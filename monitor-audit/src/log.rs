@@ -1,0 +1,235 @@
+//! Reads logs as they are handed around: audit's own (raw and ENRICHED), those of syslog, `dmesg` and the journal with the
+//! kernel's records in them, and denyd's JSON lines.
+//!
+//! Records of one serial number are joined: the denial says who was refused what, and the records beside it
+//! (`SYSCALL`, `PATH`, `CWD`, `PROCTITLE`) say what else is known. A log is read once, and no more of it is kept than
+//! [`PENDING`] groups of records. A line that can't be read is named, and the rest is read on.
+
+mod apparmor;
+mod group;
+mod head;
+mod json;
+mod other;
+mod selinux;
+mod told;
+
+use std::{
+    collections::VecDeque,
+    io::{self, BufRead},
+};
+
+use monitor_event::event::Event;
+
+use self::{
+    group::Group,
+    head::{Head, Type},
+};
+use crate::record::{self, RecordError};
+
+/// How many groups of records are waited for at once: records of one event stand within so many others.
+pub const PENDING: usize = 64;
+
+/// How many records of one serial number are kept together.
+const RECORDS: usize = 256;
+
+/// Longer lines are not read. The kernel's records are at most 8 KiB, an event of denyd's at most 1 MiB.
+const LINE: u64 = 1 << 20;
+
+/// How many bytes of text are kept at once.
+const BYTES: usize = 8 << 20;
+
+/// What a log has.
+#[derive(Debug)]
+pub enum Item<'a> {
+    /// A denial.
+    Denial(Box<Denial<'a>>),
+    /// A line that can't be read.
+    Broken(BrokenLine),
+}
+
+/// A denial in a log.
+#[derive(Clone, Debug)]
+pub struct Denial<'a> {
+    /// What denyd itself would have told, as far as the log has it.
+    pub event: Event<'a>,
+    /// Whether [`Event::time`] is known; if not, it is 1970.
+    pub timed: bool,
+    /// The system call during which it happened, by name.
+    pub syscall: Option<String>,
+    /// The number of the line, from 1.
+    pub line: u64,
+}
+
+/// A line that looks like a record, and can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {problem}")]
+pub struct BrokenLine {
+    /// Its number, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// It is too long.
+    #[error("longer than 1 MiB")]
+    Long,
+    /// It has bytes that no log of these forms has.
+    #[error("a record with bytes that are not UTF-8")]
+    Bytes,
+    /// The fields of a record can't be told apart.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A denial without a part that it can't be without.
+    #[error("a denial without {0}")]
+    Without(&'static str),
+    /// A JSON line that says it is denyd's.
+    #[error("an event that this version of denyd can't read: {0}")]
+    Json(String),
+}
+
+/// What was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Lines, broken ones too.
+    pub lines: u64,
+    /// Denials.
+    pub denials: u64,
+    /// Lines that can't be read.
+    pub broken: u64,
+}
+
+/// Reads a log to its end, and hands each denial to `take`.
+///
+/// # Errors
+///
+/// Fails if the log can't be read.
+pub fn read(mut input: impl BufRead, mut take: impl FnMut(Item<'_>)) -> io::Result<Summary> {
+    let mut reader = Reader { pending: VecDeque::new(), bytes: 0, summary: Summary::default() };
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let length = io::Read::take(&mut input, LINE).read_until(b'\n', &mut line)?;
+        if length == 0 {
+            break;
+        }
+        reader.summary.lines += 1;
+        let is_whole = line.ends_with(b"\n");
+        if !is_whole && length as u64 == LINE {
+            input.skip_until(b'\n')?;
+            reader.broken(Problem::Long, &mut take);
+            continue;
+        }
+        reader.line(&line, &mut take);
+    }
+    reader.flush(0, &mut take);
+    Ok(reader.summary)
+}
+
+/// What is kept between lines.
+struct Reader {
+    /// The oldest first.
+    pending: VecDeque<Group>,
+    /// Of all groups.
+    bytes: usize,
+    summary: Summary,
+}
+
+impl Reader {
+    fn broken(&mut self, problem: Problem, take: &mut impl FnMut(Item<'_>)) {
+        self.summary.broken += 1;
+        take(Item::Broken(BrokenLine { line: self.summary.lines, problem }));
+    }
+
+    fn denial(&mut self, denial: Denial<'_>, take: &mut impl FnMut(Item<'_>)) {
+        self.summary.denials += 1;
+        take(Item::Denial(Box::new(denial)));
+    }
+
+    fn line(&mut self, line: &[u8], take: &mut impl FnMut(Item<'_>)) {
+        let line = line.trim_ascii_end();
+        let text = match str::from_utf8(line) {
+            Ok(text) => text,
+            Err(_) if head::looks_like(line) => return self.broken(Problem::Bytes, take),
+            Err(_) => return,
+        };
+        if text.starts_with('{') {
+            match json::read(text, self.summary.lines) {
+                Ok(Some(json::Line::Denial(denial))) => self.denial(*denial, take),
+                Ok(Some(json::Line::Text(text, head))) => self.record(&text, &head, take),
+                Ok(None) => {}
+                Err(problem) => self.broken(problem, take),
+            }
+        } else {
+            self.record(text, &Head::default(), take);
+        }
+    }
+
+    /// A line with a record, maybe; `around` is what is known from around it.
+    fn record(&mut self, line: &str, around: &Head, take: &mut impl FnMut(Item<'_>)) {
+        let Some((head, rest)) = head::find(line, around) else { return };
+        if head.kind == Type::Other {
+            return;
+        }
+        if head.kind == Type::End {
+            let place = self.pending.iter().position(|group| group.is_of(&head));
+            if let Some(group) = place.and_then(|place| self.pending.remove(place)) {
+                self.finish(&group, take);
+            }
+            return;
+        }
+        // After this character, ENRICHED logs have what auditd looked up.
+        let (raw, enriched) = rest.split_once('\x1d').unwrap_or((rest, ""));
+        let parsed = match head.kind {
+            Type::Manager => told::split(raw),
+            _ if raw.trim_start().starts_with("avc:  granted") => return,
+            _ => {
+                let (permissions, rest) = record::split_permissions(raw);
+                record::fields(rest).map(|fields| (permissions, fields))
+            }
+        };
+        let (permissions, mut fields) = match parsed {
+            Ok(parsed) => parsed,
+            Err(problem) => return self.broken(Problem::Record(problem), take),
+        };
+        if let Ok(more) = record::fields(enriched) {
+            fields.extend(more);
+        }
+        let part = group::Part { kind: head.kind, line: self.summary.lines, permissions, fields };
+        // Without a serial number nothing can be joined.
+        if head.serial.is_none() {
+            return self.finish(&Group::new(head, part, line.len()), take);
+        }
+        self.bytes += line.len();
+        match self.pending.iter_mut().rev().find(|group| group.is_of(&head) && group.parts.len() < RECORDS) {
+            Some(group) => group.push(part, line.len()),
+            None => self.pending.push_back(Group::new(head, part, line.len())),
+        }
+        self.flush(PENDING, take);
+    }
+
+    /// Hands on all groups but the newest.
+    fn flush(&mut self, keep: usize, take: &mut impl FnMut(Item<'_>)) {
+        while self.pending.len() > keep || (self.bytes > BYTES && !self.pending.is_empty()) {
+            let Some(group) = self.pending.pop_front() else { break };
+            self.finish(&group, take);
+        }
+    }
+
+    fn finish(&mut self, group: &Group, take: &mut impl FnMut(Item<'_>)) {
+        if group.head.serial.is_some() {
+            self.bytes = self.bytes.saturating_sub(group.bytes);
+        }
+        for result in group.denials() {
+            match result {
+                Ok(denial) => self.denial(denial, take),
+                Err(broken) => {
+                    self.summary.broken += 1;
+                    take(Item::Broken(broken));
+                }
+            }
+        }
+    }
+}

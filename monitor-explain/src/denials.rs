@@ -1,0 +1,117 @@
+//! Denials, gathered: those that are the same are counted, so that a log of any length fits.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use monitor_event::event::{Event, Fingerprint, Verdict};
+
+/// How many different denials are kept.
+pub const DIFFERENT: usize = 20_000;
+
+/// How many names are kept of each kind.
+pub(crate) const NAMES: usize = 8;
+
+/// Denials that are the same.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The first of them, as JSON.
+    pub(crate) event: Box<str>,
+    /// How many.
+    pub(crate) count: u64,
+    /// When the first was, if any of them has a time.
+    pub(crate) first: Option<Timestamp>,
+    /// When the last was.
+    pub(crate) last: Option<Timestamp>,
+    /// The system call, if it is known.
+    pub(crate) syscall: Option<Box<str>>,
+    /// The threads' names.
+    pub(crate) comms: BTreeSet<String>,
+    /// The machines.
+    pub(crate) hosts: BTreeSet<String>,
+}
+
+/// What two denials have in common that are the same here.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Key {
+    fingerprint: Option<Fingerprint>,
+    permitted: bool,
+    subject: Option<Box<str>>,
+    object: Option<Box<str>>,
+    syscall: Option<Box<str>>,
+}
+
+/// Denials, gathered.
+#[derive(Debug, Default)]
+pub struct Denials {
+    seen: HashMap<Key, usize>,
+    list: Vec<Seen>,
+    /// All that were added.
+    pub total: u64,
+    /// Those that are not explained, since there were too many different ones.
+    pub beyond: u64,
+}
+
+impl Denials {
+    /// Adds a denial; `timed` says whether its time is known.
+    pub fn add(&mut self, event: &Event<'_>, timed: bool, syscall: Option<&str>) {
+        let count = event.denials();
+        self.total += count;
+        let key = Key {
+            fingerprint: Fingerprint::new(event),
+            permitted: event.verdict == Some(Verdict::Permitted),
+            subject: event.subject.label.as_deref().map(Into::into),
+            object: event.object.label.as_deref().map(Into::into),
+            syscall: syscall.map(Into::into),
+        };
+        let at = match self.seen.get(&key) {
+            Some(at) => *at,
+            None if self.list.len() >= DIFFERENT => {
+                self.beyond += count;
+                return;
+            }
+            None => {
+                let Ok(json) = serde_json::to_string(event) else { return };
+                self.list.push(Seen {
+                    event: json.into(),
+                    count: 0,
+                    first: None,
+                    last: None,
+                    syscall: syscall.map(Into::into),
+                    comms: BTreeSet::new(),
+                    hosts: BTreeSet::new(),
+                });
+                self.seen.insert(key, self.list.len() - 1);
+                self.list.len() - 1
+            }
+        };
+        let Some(seen) = self.list.get_mut(at) else { return };
+        seen.count += count;
+        if timed {
+            let (first, last) = (event.first.unwrap_or(event.time), event.last.unwrap_or(event.time));
+            seen.first = Some(seen.first.map_or(first, |known| known.min(first)));
+            seen.last = Some(seen.last.map_or(last, |known| known.max(last)));
+        }
+        let mut keep = |set: fn(&mut Seen) -> &mut BTreeSet<String>, name: Option<&str>| {
+            let set = set(seen);
+            if let Some(name) = name.filter(|name| !name.is_empty())
+                && set.len() < NAMES
+                && !set.contains(name)
+            {
+                set.insert(name.to_owned());
+            }
+        };
+        keep(|seen| &mut seen.comms, event.process.comm.as_deref());
+        keep(|seen| &mut seen.hosts, Some(&event.host));
+    }
+
+    /// Those that differ, in the order in which they came.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Seen> {
+        self.list.iter()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}

@@ -1,0 +1,291 @@
+//! What is said: findings, their causes and remedies.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use monitor_event::event::{Event, Module};
+use serde::Serialize;
+
+use crate::{
+    apparmor::{self, rule::Rule},
+    denials::{NAMES, Seen},
+    place::Place,
+    selinux::advice::module::Allow,
+};
+
+/// Many denials with one cause and one remedy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The module that refused.
+    pub module: Module,
+    /// Why.
+    pub cause: Cause,
+    /// Who may not do what, and why, in one line.
+    pub summary: String,
+    /// How many denials it explains.
+    pub count: u64,
+    /// When the first was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<Timestamp>,
+    /// When the last was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
+    /// The threads' names.
+    pub who: Vec<String>,
+    /// The objects.
+    pub objects: Vec<String>,
+    /// The machines.
+    pub hosts: Vec<String>,
+    /// What to do; the best first.
+    pub remedies: Vec<Remedy>,
+    /// What shows that it is so, and what could not be checked.
+    pub evidence: Vec<String>,
+}
+
+/// Why something is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// It is allowed by now.
+    Allowed,
+    /// No rule allows it.
+    NoRule,
+    /// A rule allows it that a boolean switches off.
+    Boolean,
+    /// The object has another label than it should have.
+    Label,
+    /// The object has a label that nothing was made for.
+    CustomPath,
+    /// The port has no label of its own.
+    Port,
+    /// A constraint forbids it: users, roles, types or levels.
+    Constraint,
+    /// The role may not change so.
+    Role,
+    /// The type that bounds the subject's may not do it.
+    Bounds,
+    /// The ioctl or netlink message is not among those that are allowed.
+    Extended,
+    /// A descriptor was left open for a program that did not ask for it.
+    Leak,
+    /// It should be refused.
+    Attack,
+    /// The policy doesn't know a word of it.
+    Unknown,
+    /// There was no policy to ask.
+    Unchecked,
+    /// The profile has no rule that allows it.
+    Profile,
+    /// The path leads nowhere from the process's root.
+    Disconnected,
+    /// The program, or what started it, has restricted itself.
+    Sandbox,
+    /// The process lacks a capability.
+    Capability,
+    /// A setting of the kernel forbids it.
+    Setting,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Remedy {
+    /// Of which kind it is.
+    pub kind: RemedyKind,
+    /// What it is, in one line.
+    pub text: String,
+    /// What to run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
+    /// SELinux: what it would allow.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allows: Vec<Allow>,
+    /// AppArmor: the rules for the profile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+    /// What is dangerous about it, and what it opens besides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// The kinds of remedies, in the order in which they are considered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemedyKind {
+    /// Nothing has to be done any more.
+    Nothing,
+    /// It should stay refused.
+    Refuse,
+    /// Put the label right.
+    Relabel,
+    /// Say which label the path should have.
+    FileContext,
+    /// Set booleans.
+    Boolean,
+    /// Say which label the port should have.
+    Port,
+    /// Change a setting of the service, container or kernel.
+    Setting,
+    /// Add rules to a profile.
+    Rules,
+    /// Add a policy module.
+    Module,
+}
+
+impl Remedy {
+    pub(crate) fn new(kind: RemedyKind, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+            commands: Vec::new(),
+            allows: Vec::new(),
+            rules: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    pub(crate) fn run(mut self, command: impl Into<String>) -> Self {
+        self.commands.push(command.into());
+        self
+    }
+
+    pub(crate) fn warn(mut self, warning: impl Into<String>) -> Self {
+        self.warnings.push(warning.into());
+        self
+    }
+}
+
+/// Stands for the permissions until all are known.
+pub(crate) const ASKED: char = '\0';
+
+/// A finding that more denials may join.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    /// What those have in common that join.
+    pub(crate) key: String,
+    pub(crate) finding: Finding,
+    /// SELinux: what was asked for, whose permissions stand in the summary for [`ASKED`].
+    pub(crate) asked: Option<Allow>,
+    /// AppArmor's rules.
+    pub(crate) rules: BTreeSet<Rule>,
+    /// AppArmor's profile.
+    pub(crate) profile: Option<String>,
+}
+
+impl Draft {
+    pub(crate) fn new(
+        module: Module,
+        cause: Cause,
+        key: impl Into<String>,
+        summary: impl Into<String>,
+    ) -> Self {
+        let finding = Finding {
+            module,
+            cause,
+            summary: summary.into(),
+            count: 0,
+            first: None,
+            last: None,
+            who: Vec::new(),
+            objects: Vec::new(),
+            hosts: Vec::new(),
+            remedies: Vec::new(),
+            evidence: Vec::new(),
+        };
+        let key = format!("{}\0{cause:?}\0{}", module.name(), key.into());
+        Self { key, finding, asked: None, rules: BTreeSet::new(), profile: None }
+    }
+
+    pub(crate) fn remedy(mut self, remedy: Remedy) -> Self {
+        self.finding.remedies.push(remedy);
+        self
+    }
+
+    pub(crate) fn because(mut self, evidence: impl Into<String>) -> Self {
+        self.finding.evidence.push(evidence.into());
+        self
+    }
+
+    /// Counts denials.
+    pub(crate) fn add(&mut self, event: &Event<'_>, seen: &Seen) {
+        let finding = &mut self.finding;
+        finding.count += seen.count;
+        finding.first = least(finding.first, seen.first);
+        finding.last = finding.last.max(seen.last);
+        join(&mut finding.who, seen.comms.iter().cloned());
+        join(&mut finding.hosts, seen.hosts.iter().cloned());
+        join(&mut finding.objects, object(event));
+    }
+
+    /// Joins what is the same.
+    pub(crate) fn merge(&mut self, other: Self) {
+        let (finding, more) = (&mut self.finding, other.finding);
+        finding.count += more.count;
+        finding.first = least(finding.first, more.first);
+        finding.last = finding.last.max(more.last);
+        join(&mut finding.who, more.who);
+        join(&mut finding.hosts, more.hosts);
+        join(&mut finding.objects, more.objects);
+        join(&mut finding.evidence, more.evidence);
+        for remedy in more.remedies {
+            match finding.remedies.iter_mut().find(|own| own.kind == remedy.kind && own.text == remedy.text) {
+                Some(own) => {
+                    // Each is needed.
+                    for command in remedy.commands {
+                        if !own.commands.contains(&command) {
+                            own.commands.push(command);
+                        }
+                    }
+                    join(&mut own.warnings, remedy.warnings);
+                    for allow in remedy.allows {
+                        if !own.allows.iter_mut().any(|known| known.join(&allow)) {
+                            own.allows.push(allow);
+                        }
+                    }
+                }
+                // What helps only some of them helps not all.
+                None => finding.remedies.push(remedy),
+            }
+        }
+        if let (Some(own), Some(more)) = (&mut self.asked, &other.asked) {
+            own.join(more);
+        }
+        self.rules.extend(other.rules);
+    }
+
+    /// Says what follows from all that joined.
+    pub(crate) fn finish(mut self, place: &Place) -> Finding {
+        if let Some(profile) = self.profile.take() {
+            apparmor::finish(&mut self.finding, &profile, &self.rules, place);
+        }
+        if let Some(asked) = &self.asked {
+            self.finding.summary = self.finding.summary.replace(ASKED, &asked.permissions_text());
+        }
+        self.finding.remedies.sort_by_key(|remedy| remedy.kind);
+        self.finding
+    }
+}
+
+fn least(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+fn join(list: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
+    for one in more {
+        if list.len() < NAMES && !list.contains(&one) {
+            list.push(one);
+        }
+    }
+}
+
+/// The most telling name of what was asked for.
+fn object(event: &Event<'_>) -> Option<String> {
+    let object = &event.object;
+    let end = || object.destination.as_ref().or(object.source.as_ref()).and_then(|end| end.port);
+    let name = [&object.path, &object.abstract_name, &object.name, &object.capability, &event.action.syscall];
+    let name = name.into_iter().find_map(|name| name.as_deref()).map(str::to_owned);
+    name.or_else(|| end().map(|port| format!("port {port}")))
+        .or_else(|| object.label.as_deref().map(str::to_owned))
+}

@@ -1,0 +1,448 @@
+//! Why SELinux refused, by the policy, and what to do, in the order of experts: the label, a boolean, a port, and a
+//! module last.
+
+mod danger;
+mod label;
+pub mod module;
+mod port;
+mod question;
+
+use monitor_event::event::{Event, Module, Verdict};
+
+use self::{label::Label, module::Allow, question::Question};
+use crate::{
+    denials::Seen,
+    finding::{ASKED, Cause, Draft, Remedy, RemedyKind},
+    place::Place,
+    selinux::{
+        policy::{Attribute, ClassId, Context, Policy},
+        query::{Cause as Answered, Operation, QuestionError, Violation},
+    },
+};
+
+/// Says why a denial was, and what to do.
+pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
+    let Some(question) = Question::of(event) else { return error(event) };
+    let mut draft = ask(event, &question, seen, place);
+    draft.asked = Some(question.allow());
+    // What is remedied otherwise is another finding.
+    if let Some(first) = draft.finding.remedies.first().filter(|first| first.kind != RemedyKind::Module) {
+        draft.key.push_str(&first.text);
+    }
+    if event.verdict == Some(Verdict::Permitted) {
+        draft = draft
+            .because("it was permitted: the domain or the machine was permissive, and it was only logged");
+    }
+    for (whose, label) in [("subject", &event.subject.unknown_label), ("object", &event.object.unknown_label)]
+    {
+        if let Some(label) = label {
+            draft = draft
+                .because(format!("the {whose} carries the context {label}, which the policy did not know"));
+        }
+    }
+    if event.silent {
+        draft = draft.because("a dontaudit rule keeps it from audit's log");
+    }
+    draft
+}
+
+/// A draft about the types and the class, with the permissions left open.
+fn draft(question: &Question<'_>, cause: Cause, why: &str) -> Draft {
+    let Question { source_type, target_type, class, .. } = question;
+    let target = if source_type == target_type { "its own domain" } else { target_type };
+    Draft::new(
+        Module::Selinux,
+        cause,
+        format!("{source_type} {target_type} {class} {why}"),
+        format!("{source_type} was refused {class} {ASKED} on {target}: {why}"),
+    )
+}
+
+/// What is no decision about permissions, or lacks a word.
+fn error(event: &Event<'_>) -> Draft {
+    let Some(operation) = event.action.operation.as_deref() else {
+        let summary = "a denial without labels, class or named permissions";
+        return Draft::new(Module::Selinux, Cause::Unknown, "", summary)
+            .because("without these, no policy can be asked");
+    };
+    let label = |label: &Option<std::borrow::Cow<'_, str>>| label.as_deref().unwrap_or("unknown").to_owned();
+    let (from, to) = (label(&event.subject.label), label(&event.object.label));
+    if operation == "security_bounded_transition" {
+        return Draft::new(
+            Module::Selinux,
+            Cause::Bounds,
+            format!("{from} {to}"),
+            format!(
+                "{from} may not become {to} with no_new_privs, on a nosuid mount, or in a thread of its own"
+            ),
+        )
+        .because("the new type is not bounded by the old one, and the policy does not allow nnp_transition");
+    }
+    let unknown = label(&event.object.unknown_label);
+    Draft::new(
+        Module::Selinux,
+        Cause::Unknown,
+        format!("{operation} {unknown}"),
+        format!("{operation}: the policy does not know the context {unknown}, or forbids it"),
+    )
+    .because("the module that had its type may be gone, or the label is misspelt")
+}
+
+fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -> Draft {
+    let refusal = danger::refusal(event, question, seen.syscall.as_deref());
+    let Some((policy, file)) = &place.policy else {
+        if let Some(refusal) = refusal {
+            return refuse(question, refusal);
+        }
+        let why = "it could not be checked why";
+        let remedy =
+            modular(question).warn("not checked: a label, a boolean or a constraint may be the cause");
+        return draft(question, Cause::Unchecked, why)
+            .because("there is no policy to ask: give one with --policy FILE")
+            .remedy(remedy);
+    };
+    let by = format!("checked against {}", file.display());
+    let (source, target, class, mask) = match question.numbers(policy) {
+        Ok(numbers) => numbers,
+        Err(error) => return unknown(question, &error).because(by),
+    };
+    let decision = policy.decide(&source, &target, class);
+    let mut draft = if decision.allowed & mask == mask {
+        allowed(question, policy, (&source, &target, class))
+    } else if let Some(refusal) = refusal {
+        refuse(question, refusal)
+    } else {
+        let refused = refused(question, policy);
+        refused_draft(event, &refused, policy, place, (&source, &target, class))
+    };
+    if policy.is_permissive(source.type_) {
+        draft = draft
+            .because(format!("{} is permissive in this policy: it is only logged", question.source_type));
+    }
+    draft.because(by)
+}
+
+/// The question with only those permissions that are refused.
+fn refused<'e>(question: &Question<'e>, policy: &Policy) -> Question<'e> {
+    let is_refused = |permission: &&&str| {
+        policy
+            .ask(question.source, question.target, question.class, permission)
+            .is_ok_and(|answer| !matches!(answer.cause, Answered::Allowed))
+    };
+    let permissions = question.permissions.iter().filter(is_refused).copied().collect();
+    Question { permissions, ..question.clone() }
+}
+
+fn refuse(question: &Question<'_>, refusal: danger::Refusal) -> Draft {
+    let text = match refusal.cause {
+        Cause::Leak => "leave it refused: mend the program that starts it, or hide it with a dontaudit rule",
+        _ => "leave it refused, and find out why it was tried",
+    };
+    draft(question, refusal.cause, &refusal.why)
+        .because(refusal.evidence)
+        .remedy(Remedy::new(RemedyKind::Refuse, text))
+}
+
+fn unknown(question: &Question<'_>, error: &QuestionError) -> Draft {
+    draft(question, Cause::Unknown, "the policy does not know a word of it")
+        .because(error.to_string())
+        .because("the log may be of a machine with another policy, or a module was removed since")
+}
+
+type Numbers<'a> = (&'a Context, &'a Context, ClassId);
+
+/// The policy allows the permissions; the ioctl may be refused all the same.
+fn allowed(question: &Question<'_>, policy: &Policy, (source, target, class): Numbers<'_>) -> Draft {
+    let Some(ioctl) = question.ioctl.filter(|_| question.permissions.contains(&"ioctl")) else {
+        return nothing(question);
+    };
+    let decision = policy.decide_extended(source, target, class, Operation::Ioctl(ioctl));
+    if decision.allows() {
+        return nothing(question);
+    }
+    let why = "extended permissions leave this ioctl out";
+    let mut remedy = modular(question);
+    for allow in &mut remedy.allows {
+        allow.ioctls.insert(ioctl);
+    }
+    draft(question, Cause::Extended, why)
+        .because(format!("ioctl {ioctl:#06x} is not among those that allowxperm rules allow"))
+        .remedy(remedy)
+}
+
+fn nothing(question: &Question<'_>) -> Draft {
+    draft(question, Cause::Allowed, "by now the policy allows it")
+        .remedy(Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again"))
+        .because("the policy, a boolean or the label has changed since, or the policy asked is not the one that refused")
+}
+
+fn refused_draft(
+    event: &Event<'_>,
+    question: &Question<'_>,
+    policy: &Policy,
+    place: &Place,
+    (source, target, class): Numbers<'_>,
+) -> Draft {
+    let answers: Vec<_> = question
+        .permissions
+        .iter()
+        .filter_map(|permission| {
+            policy.ask(question.source, question.target, question.class, permission).ok()
+        })
+        .collect();
+    let mask = answers.iter().fold(0, |mask, answer| mask | answer.permission);
+    let obstacles = policy.obstacles(source, target, class, mask);
+    if !obstacles.is_empty() {
+        return constrained(question, policy, &obstacles);
+    }
+    for answer in &answers {
+        match answer.cause {
+            Answered::Role { from, to } => {
+                let name = |role| policy.symbols.roles.name(role).to_owned();
+                let (from, to) = (name(from), name(to));
+                return draft(question, Cause::Role, &format!("the role {from} may not become {to}"))
+                    .because(format!("there is no rule `allow {from} {to};` for roles"));
+            }
+            Answered::Bounds { source, target } => {
+                let name = |type_| policy.symbols.types.name(type_).to_owned();
+                let (bound, of) = (name(source), name(target));
+                return draft(
+                    question,
+                    Cause::Bounds,
+                    &format!("{bound}, which bounds it, may not do it to {of}"),
+                )
+                .because("what bounds a type must be allowed all that the type may do");
+            }
+            _ => {}
+        }
+    }
+    let silent = answers.iter().any(|answer| answer.silent);
+    let mut draft = no_rule(event, question, policy, place, (source, target, class, mask));
+    if silent {
+        draft = draft.because("a dontaudit rule hides it from audit's log");
+    }
+    draft
+}
+
+fn constrained(question: &Question<'_>, policy: &Policy, obstacles: &[Violation<'_>]) -> Draft {
+    let part = |label: &str, attribute: Attribute| {
+        let mut parts = label.splitn(4, ':');
+        let nth = match attribute {
+            Attribute::User => 0,
+            Attribute::Role => 1,
+            Attribute::Type => 2,
+            Attribute::Level => 3,
+        };
+        parts.nth(nth).unwrap_or("none").to_owned()
+    };
+    let differing: Vec<Attribute> = obstacles.iter().flat_map(Violation::differing).collect();
+    let names: Vec<(&str, Attribute)> = [
+        ("user", Attribute::User),
+        ("role", Attribute::Role),
+        ("level", Attribute::Level),
+        ("type", Attribute::Type),
+    ]
+    .into_iter()
+    .filter(|(_, attribute)| differing.contains(attribute))
+    .collect();
+    let values = |name: &str, attribute| {
+        let (source, target) = (part(question.source, attribute), part(question.target, attribute));
+        format!("{name} {source} on {target}")
+    };
+    let differs: Vec<String> = names
+        .iter()
+        .filter(|(_, attribute)| *attribute != Attribute::Type)
+        .map(|(name, attribute)| values(name, *attribute))
+        .collect();
+    let what = if differs.is_empty() { "the types".to_owned() } else { differs.join(", ") };
+    let mut draft =
+        draft(question, Cause::Constraint, &format!("a constraint forbids it ({what}); no rule helps"));
+    for violation in obstacles {
+        draft = draft.because(format!("constraint: {}", policy.constraint_text(violation.constraint)));
+    }
+    let is_of_container =
+        question.source_type.starts_with("container") || question.source_type.starts_with("svirt");
+    if is_of_container && differing.contains(&Attribute::Level) {
+        draft = draft.remedy(Remedy::new(
+            RemedyKind::Setting,
+            "the object has the level of another container: mount the volume with :Z (for one container) or :z (for several)",
+        ));
+    }
+    draft
+}
+
+fn modular(question: &Question<'_>) -> Remedy {
+    let allow: Allow = question.allow();
+    let mut remedy = Remedy::new(RemedyKind::Module, "a policy module with exactly what was refused");
+    remedy.allows.push(allow);
+    remedy.warnings = danger::warnings(question);
+    remedy
+}
+
+fn no_rule(
+    event: &Event<'_>,
+    question: &Question<'_>,
+    policy: &Policy,
+    place: &Place,
+    (source, target, class, mask): (&Context, &Context, ClassId, u32),
+) -> Draft {
+    let mut module = bounded(policy, source, modular(question));
+    // Without extended permissions, the rule would allow every ioctl.
+    if let Some(ioctl) =
+        question.ioctl.filter(|_| policy.version >= 30 && question.permissions.contains(&"ioctl"))
+    {
+        for allow in &mut module.allows {
+            allow.ioctls.insert(ioctl);
+        }
+    }
+    let mut notes = Vec::new();
+    match label::of(event, question, policy, place) {
+        Label::Corrected(why) => {
+            return draft(question, Cause::Allowed, "by now its label is right")
+                .because(why)
+                .remedy(Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again"));
+        }
+        Label::Wrong { path, wanted, pattern, on_disk } => {
+            let now = match on_disk {
+                Some(label) => format!("{path} has the label {label} on disk"),
+                None => format!("which label {path} has on disk by now is not known here"),
+            };
+            return draft(question, Cause::Label, &format!("the label is wrong, it should be {wanted}"))
+                .because(format!("file contexts have {wanted} for {path} ({pattern})"))
+                .because(format!("with {wanted}, the policy allows it"))
+                .because(now)
+                .remedy(
+                    Remedy::new(
+                        RemedyKind::Relabel,
+                        "put the label right; files that were moved keep their old one",
+                    )
+                    .run(format!("restorecon -v {}", shell_words::quote(&path))),
+                );
+        }
+        Label::Custom { path, candidates } => {
+            let command = |candidate: &String| {
+                let path = label::pattern(&path);
+                format!("semanage fcontext -a -t {candidate} {}", shell_words::quote(&path))
+            };
+            let mut found = draft(question, Cause::CustomPath, "its label is one that no service owns");
+            if let Some((first, others)) = candidates.split_first() {
+                let mut remedy = Remedy::new(
+                    RemedyKind::FileContext,
+                    format!(
+                        "give the path a label that is made for {}, such as {first}",
+                        question.source_type
+                    ),
+                )
+                .run(command(first))
+                .run(format!("restorecon -v {}", shell_words::quote(&path)));
+                if !others.is_empty() {
+                    remedy = remedy.warn(format!(
+                        "these would do, too; choose by what the file is: {}",
+                        others.join(", ")
+                    ));
+                }
+                found = found
+                    .because(format!("{} may do it to {}", question.source_type, candidates.join(", ")))
+                    .remedy(remedy);
+            }
+            return booleans(found, policy, (source, target, class, mask)).remedy(module);
+        }
+        Label::Fine(note) => notes.extend(note),
+    }
+    let mut found = match port::of(event, question, policy) {
+        Some(port) if port.type_ != question.target_type => {
+            notes.push(format!(
+                "{} port {} has the type {} in this policy",
+                port.protocol, port.number, port.type_
+            ));
+            draft(question, Cause::NoRule, "no rule allows it")
+        }
+        Some(port) if !port.candidates.is_empty() && !port.own => {
+            let names = port.candidates.join(", ");
+            let mut found = draft(question, Cause::Port, "the port has no label of its own");
+            if let Some(first) = port.candidates.first() {
+                let text = format!(
+                    "give {} port {} a label that is made for it, such as {first}",
+                    port.protocol, port.number
+                );
+                let mut remedy = Remedy::new(RemedyKind::Port, text)
+                    .run(format!("semanage port -a -t {first} -p {} {}", port.protocol, port.number));
+                if port.candidates.len() > 1 {
+                    remedy =
+                        remedy.warn(format!("these would do, too; choose by what listens there: {names}"));
+                }
+                found = found
+                    .because(format!("{} may do it to ports of {names}", question.source_type))
+                    .remedy(remedy);
+            }
+            found
+        }
+        _ => draft(question, Cause::NoRule, "no rule allows it"),
+    };
+    found = booleans(found, policy, (source, target, class, mask));
+    let has_boolean = found.finding.remedies.iter().any(|remedy| remedy.kind == RemedyKind::Boolean);
+    if has_boolean && question.ioctl.is_some() {
+        found = found.because("whether extended permissions allow the ioctl then was not checked");
+    }
+    if has_boolean && found.finding.cause == Cause::NoRule {
+        let mut other = draft(question, Cause::Boolean, "a boolean switches the rule off");
+        other.finding.remedies = found.finding.remedies;
+        other.finding.evidence = found.finding.evidence;
+        found = other;
+    }
+    for note in notes {
+        found = found.because(note);
+    }
+    found.remedy(module)
+}
+
+/// Says of a module that it needs more where the type is bounded.
+fn bounded(policy: &Policy, source: &Context, module: Remedy) -> Remedy {
+    let bounds = policy.symbols.types.get(source.type_).and_then(|type_| type_.bounds);
+    match bounds {
+        Some(bounds) => {
+            let name = policy.symbols.types.name(bounds);
+            module.warn(format!(
+                "{name} bounds the type and must be allowed the same, or the rule has no effect"
+            ))
+        }
+        None => module,
+    }
+}
+
+fn booleans(
+    mut draft: Draft,
+    policy: &Policy,
+    (source, target, class, mask): (&Context, &Context, ClassId, u32),
+) -> Draft {
+    let mut flips = policy.flips(source, target, class, mask);
+    flips.flips.sort_by_key(|flip| flip.reach);
+    for flip in flips.flips.iter().take(3) {
+        let states: Vec<String> = flip
+            .booleans
+            .iter()
+            .map(|(boolean, on)| {
+                format!("{}={}", policy.symbols.booleans.name(*boolean), if *on { "on" } else { "off" })
+            })
+            .collect();
+        let states = states.join(" ");
+        let closes = if flip.closes > 0 { format!(" and closes {}", flip.closes) } else { String::new() };
+        let remedy = Remedy::new(
+            RemedyKind::Boolean,
+            format!(
+                "set {states}, which opens {} rules about {} pairs of types{closes}",
+                flip.opens, flip.reach
+            ),
+        )
+        .run(format!("setsebool -P {states}"));
+        draft = draft.remedy(remedy);
+    }
+    if flips.flips.is_empty() {
+        draft = draft.because(if flips.incomplete {
+            "no boolean was found that would allow it; there are so many that not all pairs were tried"
+        } else {
+            "no boolean would allow it, nor a pair of them"
+        });
+    }
+    draft
+}
