@@ -117,7 +117,7 @@ fn what_is_allowed_by_now_needs_nothing() -> Result<(), Failure> {
 }
 
 #[test]
-fn another_policys_names_are_said_to_be_unknown() -> Result<(), Failure> {
+fn names_of_another_policy_are_said_to_be_unknown() -> Result<(), Failure> {
     let line = avc(1, "read", "", "sys:sys_r:foreign_t:s0", "sys:object_r:file_t:s0", "file");
     let finding = one(&line, &rich()?);
     assert_eq!((finding.cause, &*finding.remedies), (Cause::Unknown, &[][..]));
