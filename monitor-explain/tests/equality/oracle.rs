@@ -69,7 +69,8 @@ impl Oracle {
 
     /// The answers to `questions` about the policy `file`.
     pub(crate) fn ask(&self, file: &Path, questions: &[String]) -> Result<Vec<String>, Failure> {
-        let asked = self.folder.join("questions");
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let asked = self.folder.join(format!("questions-{name}"));
         fs::write(&asked, questions.join("\n") + "\n")?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/oracle.py");
         let output = command(&self.python)?
