@@ -31,7 +31,7 @@ type Failure = Box<dyn Error>;
 const COUNT: usize = 10_000;
 
 /// How many of those for which audit2why tries all booleans, if `DENYD_QUESTIONS` doesn't say: it takes minutes for more.
-const SLOW: usize = 500;
+const SLOW: usize = 200;
 
 #[test]
 fn answers_are_those_of_libsepol_and_setools() -> Result<(), Failure> {
