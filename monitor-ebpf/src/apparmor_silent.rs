@@ -50,10 +50,6 @@ enum Mark {
 #[map]
 static MARKS: HashMap<u64, u8> = HashMap::with_max_entries(4096, 0);
 
-/// What is kept of functions that decide, while they run: of a task, by the function.
-#[map]
-static DECIDING: HashMap<u64, [u64; 4]> = HashMap::with_max_entries(4096, 0);
-
 /// The arguments of `aa_audit_file` in words, while it runs with an error.
 #[map]
 static FILES: HashMap<u64, File> = HashMap::with_max_entries(4096, 0);
@@ -74,45 +70,6 @@ impl Mark {
     #[inline(always)]
     fn take(self) -> bool {
         MARKS.remove(self.key()).is_ok()
-    }
-}
-
-/// A function that decides.
-#[derive(Clone, Copy)]
-#[repr(u32)]
-enum Deciding {
-    /// `aa_check_perms`.
-    Check = 1,
-    /// `aa_audit`.
-    Audit = 2,
-}
-
-impl Deciding {
-    #[inline(always)]
-    fn key(self) -> u64 {
-        this_task() | (self as u64) << 32
-    }
-
-    /// Keeps what its end needs, and says whether there was room, as [`probe::both`] wants.
-    #[inline(always)]
-    fn keep(self, words: [u64; 4]) -> Option<u64> {
-        if DECIDING.insert(self.key(), words, 0).is_err() {
-            unreadable();
-            return None;
-        }
-        Some(0)
-    }
-
-    /// What was kept; it is no longer.
-    #[inline(always)]
-    fn take(self) -> Option<[u64; 4]> {
-        // SAFETY: the element is this task's, and no other task's program removes it.
-        let Some(&words) = (unsafe { DECIDING.get(self.key()) }) else {
-            unreadable();
-            return None;
-        };
-        let _gone = DECIDING.remove(self.key());
-        Some(words)
     }
 }
 
@@ -302,26 +259,6 @@ pub fn apparmor_silent_check(context: FExitContext) -> i32 {
     0
 }
 
-/// As [`apparmor_silent_check`], without being preempted.
-#[kprobe(function = "aa_check_perms")]
-pub fn apparmor_silent_check_session(context: ProbeContext) -> u32 {
-    probe::both(
-        &context,
-        |context| {
-            let Check { profile, data, request, denied } = Check::silent(|index| context.word(index))?;
-            Deciding::Check.keep([profile, data, request.into(), denied.into()])
-        },
-        |context, _| {
-            let error = probe::returned(context);
-            if let Some([profile, data, request, denied]) = Deciding::Check.take()
-                && error != 0
-            {
-                Check { profile, data, request: request as u32, denied: denied as u32 }.refused(error);
-            }
-        },
-    )
-}
-
 /// What `aa_check_perms` was asked.
 struct Check {
     profile: Address,
@@ -373,26 +310,6 @@ pub fn apparmor_silent_mode(context: FExitContext) -> i32 {
         kept_out(at(1), at(2), error);
     }
     0
-}
-
-/// As [`apparmor_silent_mode`], without being preempted.
-#[kprobe(function = "aa_audit")]
-pub fn apparmor_silent_mode_session(context: ProbeContext) -> u32 {
-    probe::both(
-        &context,
-        |context| {
-            let (profile, data) = (context.word(1), context.word(2));
-            if is_others(data) { None } else { Deciding::Audit.keep([profile, data, 0, 0]) }
-        },
-        |context, _| {
-            let error = probe::returned(context);
-            if let Some([profile, data, ..]) = Deciding::Audit.take()
-                && error != 0
-            {
-                kept_out(profile, data, error);
-            }
-        },
-    )
 }
 
 /// Whether another program sees what `aa_audit` decides.

@@ -13,8 +13,9 @@ use crate::{
 
 /// A kernel that has such probes.
 const KERNEL: &str = "7";
-/// What such a probe's hook starts with; and the one program that is none.
-const PROBES: [&str; 3] = ["kprobe.multi/", "kprobe.session/", "fexit/aa_capable"];
+/// What such a probe's hook starts with; and the programs that are none.
+const PROBES: [&str; 5] =
+    ["kprobe.multi/", "kprobe.session/", "fexit/aa_capable", "fexit/aa_check_perms", "fexit/aa_audit"];
 
 /// A guest for each module.
 pub(crate) fn plan(plan: &mut Plan) {
