@@ -41,20 +41,6 @@ const RECOVERS: &str = r#"
     event=$(python3 /share/everywhere.py $refused)
     fact restarted "$event"
 
-    # Nobody runs; then nobody runs yet.
-    systemctl stop denyd-metrics.socket denyd
-    refuse meanwhile
-    systemctl start denyd-metrics.socket denyd
-    event=$(python3 /share/everywhere.py $refused)
-    fact meanwhile "$event"
-    systemctl stop denyd-metrics.socket denyd
-    /usr/bin/denyd detach
-    systemctl start denyd-early
-    refuse early
-    systemctl start denyd-metrics.socket denyd
-    event=$(python3 /share/everywhere.py $refused)
-    fact early "$event"
-
     mark
     sed -i 's,^path = "/var/log/denyd/denials.jsonl",&\nqueue = 4096,' /etc/denyd/denyd.toml
     pid=$(systemctl show --property MainPID --value denyd)
@@ -111,8 +97,6 @@ pub(super) const STEPS: [Step; 4] = [
         files: FILES,
         check: |seen| {
             nginx(seen, "restarted", "/var/www/html/restarted")?;
-            nginx(seen, "meanwhile", "/var/www/html/meanwhile")?;
-            nginx(seen, "early", "/var/www/html/early")?;
             nginx(seen, "reloaded", "/var/www/html/reloaded")?;
             nginx(seen, "recovered", "/var/www/html/recovered")?;
             seen.refused_nothing()
@@ -137,8 +121,6 @@ pub(super) const STEPS: [Step; 4] = [
         files: FILES,
         check: |seen| {
             nscd(seen, "restarted", "/srv/restarted.log")?;
-            nscd(seen, "meanwhile", "/srv/meanwhile.log")?;
-            nscd(seen, "early", "/srv/early.log")?;
             nscd(seen, "reloaded", "/srv/reloaded.log")?;
             nscd(seen, "recovered", "/srv/recovered.log")?;
             seen.refused_nothing()
