@@ -243,7 +243,10 @@ impl<R: Records> Pipeline<R> {
             tokio::select! {
                 biased;
                 stopped = &mut stop => return Some(stopped),
-                () = self.handler.enricher.progress(until) => self.handler.go_on(),
+                () = self.handler.enricher.progress(until) => {
+                    self.handler.go_on();
+                    self.handler.mark();
+                }
                 () = sleep_until(due) => {}
             }
         }
@@ -320,7 +323,6 @@ impl Handler {
             self.report_repeats(&repeated, now);
         }
         self.hub.flush();
-        self.mark();
     }
 
     /// Whether counts of repeats can be reported: not before those that were left.
