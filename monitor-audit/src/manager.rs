@@ -9,6 +9,8 @@
 
 use std::ops::Range;
 
+use monitor_event::event::{Dbus, Text};
+
 /// What an object manager that asks `SELinux` refused (`avc_audit`, libselinux's `src/avc.c`):
 /// `avc:  denied  { send_msg } for FIELDS scontext=... tcontext=... tclass=dbus permissive=0`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +103,26 @@ impl<'a> Mediated<'a> {
 pub struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
+    /// What was asked for over D-Bus, by dbus-daemon's names for it.
+    #[must_use]
+    pub fn dbus<'e>(self, text: impl Fn(&'a [u8]) -> Text<'e>) -> Dbus<'e> {
+        let field = |name: &[u8]| self.get(name).map(&text);
+        let message_type =
+            field(b"msgtype").or_else(|| match self.get(b"operation")?.strip_prefix(b"dbus_")? {
+                b"bind" | b"eavesdrop" => None,
+                kind => Some(text(kind)),
+            });
+        Dbus {
+            bus: field(b"bus"),
+            message_type,
+            path: field(b"path"),
+            interface: field(b"interface"),
+            member: field(b"member"),
+            error_name: field(b"error_name"),
+            name: field(b"name").or_else(|| field(b"dest")).or_else(|| field(b"service")),
+        }
+    }
+
     /// The value of the first field of this name that nobody else can have written.
     #[must_use]
     pub fn get(self, name: &[u8]) -> Option<&'a [u8]> {

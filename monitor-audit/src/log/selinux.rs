@@ -2,7 +2,7 @@
 
 use monitor_event::{
     event::{
-        Dbus, Endpoint, Event, Executable, Module, Object, ObjectKind, PathRoot, TargetProcess, Text, Verdict,
+        Endpoint, Event, Executable, Module, Object, ObjectKind, PathRoot, TargetProcess, Text, Verdict,
     },
     names::capability,
 };
@@ -189,22 +189,8 @@ fn told(group: &Group, part: &Part, module: Module, message: &[u8]) -> Event<'st
 
 /// What was asked for over D-Bus.
 pub(super) fn dbus(event: &mut Event<'static>, fields: Fields<'_>) {
-    let field = |name: &[u8]| fields.get(name).map(owned);
-    let message_type =
-        field(b"msgtype").or_else(|| match fields.get(b"operation")?.strip_prefix(b"dbus_")? {
-            b"bind" | b"eavesdrop" => None,
-            kind => Some(owned(kind)),
-        });
     event.object.kind = ObjectKind::Dbus;
-    event.object.dbus = Some(Dbus {
-        bus: field(b"bus"),
-        message_type,
-        path: field(b"path"),
-        interface: field(b"interface"),
-        member: field(b"member"),
-        error_name: field(b"error_name"),
-        name: field(b"name").or_else(|| field(b"dest")).or_else(|| field(b"service")),
-    });
+    event.object.dbus = Some(fields.dbus(owned));
     let pid = |names: [&[u8]; 2]| names.into_iter().find_map(|name| fields.number(name));
     event.process.pid = pid([b"spid", b"pid"]);
     event.object.process = pid([b"tpid", b"peer_pid"]).map(|pid| TargetProcess {

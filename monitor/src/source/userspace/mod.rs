@@ -4,9 +4,7 @@ use monitor_audit::manager::{Avc, Fields, Mediated};
 use monitor_common::{SourceId, Userspace, chunk::ChunkKind};
 
 use crate::{
-    event::{
-        Dbus, Event, Kind, Missing, Module, ObjectKind, PathRoot, Process, TargetProcess, Text, Verdict,
-    },
+    event::{Event, Kind, Missing, Module, ObjectKind, PathRoot, Process, TargetProcess, Text, Verdict},
     record::{Record, RecordError},
     source::{Attachment, Hook, Program, Source, Tables, draft::Draft},
     text,
@@ -176,22 +174,8 @@ fn told<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<(Event<'a>, &'a [
 
 /// Fills in what dbus-daemon says.
 fn dbus<'a>(event: &mut Event<'a>, fields: Fields<'a>) {
-    let field = |name: &[u8]| fields.get(name).map(text::escape);
-    let message_type =
-        field(b"msgtype").or_else(|| match fields.get(b"operation")?.strip_prefix(b"dbus_")? {
-            b"bind" | b"eavesdrop" => None,
-            kind => Some(text::escape(kind)),
-        });
     event.object.kind = ObjectKind::Dbus;
-    event.object.dbus = Some(Dbus {
-        bus: field(b"bus"),
-        message_type,
-        path: field(b"path"),
-        interface: field(b"interface"),
-        member: field(b"member"),
-        error_name: field(b"error_name"),
-        name: field(b"name").or_else(|| field(b"dest")).or_else(|| field(b"service")),
-    });
+    event.object.dbus = Some(fields.dbus(text::escape));
     // SELinux's messages call them spid and tpid.
     let pid = |names: [&[u8]; 2]| names.into_iter().find_map(|name| fields.number(name));
     processes(event, pid([b"spid", b"pid"]), pid([b"tpid", b"peer_pid"]));
