@@ -1,6 +1,6 @@
 //! What denyd counts, and the posture, at one moment: what `denyd status` shows of a running daemon.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 use monitor_event::event::Module;
@@ -19,6 +19,9 @@ pub struct Snapshot {
     pub sources: Vec<SourceNow>,
     /// Records too damaged to determine their source.
     pub unattributed: u64,
+    /// Who lost denials for want of room in the ring buffer, the one whose loss was found first at the front.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost_by_subject: Vec<SubjectNow>,
     /// Every output.
     pub outputs: Vec<OutputNow>,
     /// Clients of the socket; absent if it is not served.
@@ -128,6 +131,38 @@ pub struct LossNow {
     pub count: u64,
 }
 
+/// What a subject, a user in a cgroup, lost for want of room in the ring buffer. Sources count the same by reason
+/// (`ring_full`, `share`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectNow {
+    /// The user's id.
+    pub uid: u32,
+    /// The cgroup's id: the inode number of its directory.
+    pub cgroup: u64,
+    /// The cgroup's path; absent if no event of it was reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Denials, since the programs were attached.
+    pub lost: u64,
+}
+
+impl SubjectNow {
+    /// The cgroup's path, or what can be said instead.
+    #[must_use]
+    pub fn cgroup_name(&self) -> Cow<'_, str> {
+        match &self.path {
+            Some(path) => path.into(),
+            None => format!("id:{}", self.cgroup).into(),
+        }
+    }
+}
+
+impl fmt::Display for SubjectNow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "uid {} in {}: {}", self.uid, self.cgroup_name(), self.lost)
+    }
+}
+
 /// An output at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputNow {
@@ -197,6 +232,12 @@ impl Snapshot {
                 source("landlock", Module::Landlock, SourceState::NotSelected, None),
             ],
             unattributed: 0,
+            lost_by_subject: vec![SubjectNow {
+                uid: 1000,
+                cgroup: 4711,
+                path: Some("/user.slice".to_owned()),
+                lost: 3,
+            }],
             outputs: vec![OutputNow {
                 name: "stdout".to_owned(),
                 received: 7,

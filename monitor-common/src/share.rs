@@ -27,6 +27,25 @@ pub struct Share {
     pub start: u64,
     /// The ring buffer's end after its last record: when that is read, it has nothing there.
     pub end: u64,
-    /// Denials lost because it had its share.
+}
+
+/// How many subjects' losses are kept apart: a power of two.
+pub const LOSSES: u32 = 1024;
+
+/// Places that are looked at for a subject's losses, from the one on that its key selects.
+pub const WAYS: u32 = 8;
+
+/// What a subject lost for want of room in the ring buffer. It stays as long as the map: a subject never loses its place to
+/// another.
+#[repr(C, align(32))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubjectLoss {
+    /// The subject; 0 if nobody has this place.
+    pub key: u64,
+    /// Denials.
     pub lost: u64,
+    /// Its cgroup: [`crate::Task::cgroup_id`].
+    pub cgroup: u64,
+    /// Its user: [`crate::Task::uid`]. The upper half is 0.
+    pub uid: u64,
 }

@@ -8,6 +8,7 @@ use monitor_common::{
 };
 
 use crate::{
+    atomic,
     layout::{layout, setting},
     memory::follow,
     output::{Record, count, masked},
@@ -66,7 +67,7 @@ pub fn open(source: SourceId, key: u64) {
     }
     for way in 0..WAYS {
         let Some(slot) = slot(key, way) else { return };
-        let before = exchange_free(slot, key);
+        let before = set_if_free(slot, key);
         if before == 0 {
             // SAFETY: a field of the slot. Until here it was closed, so that nothing was counted.
             unsafe { (&raw mut (*slot).count).write_volatile(0) };
@@ -93,13 +94,13 @@ fn key_of(slot: *mut Slot) -> u64 {
 /// Counts a repeat, if the slot is still that of its denial and its window has not ended.
 #[inline(always)]
 fn add(slot: *mut Slot, key: u64) -> bool {
-    let before = fetch_add(slot, 1);
+    let before = add_to_count(slot, 1);
     if before & CLOSED != 0 {
         return false;
     }
     // The slot may have been closed and put up for another denial since its key was read.
     if key_of(slot) != key {
-        fetch_add(slot, -1);
+        add_to_count(slot, -1);
         return false;
     }
     if before == 0 {
@@ -129,24 +130,16 @@ fn note(slot: *mut Slot, time: u64, pid: u32) {
 
 /// Adds to a slot's count, and gives what it was.
 #[inline(always)]
-fn fetch_add(slot: *mut Slot, number: i64) -> u64 {
-    let mut number = number;
-    // SAFETY: the slot is a map's value; `count` is its second word. As in `count`, aya has no name for it.
-    unsafe {
-        core::arch::asm!("{1} = atomic_fetch_add((u64 *)({0} + 8), {1})", in(reg) slot, inout(reg) number);
-    }
-    number.cast_unsigned()
+fn add_to_count(slot: *mut Slot, number: i64) -> u64 {
+    // SAFETY: a field of a map's value.
+    unsafe { atomic::fetch_add(&raw mut (*slot).count, number) }
 }
 
 /// Sets a slot's key if the slot is free, and gives what it was.
 #[inline(always)]
-fn exchange_free(slot: *mut Slot, key: u64) -> u64 {
-    let before: u64;
-    // SAFETY: as for `fetch_add`; `key` is the first word.
-    unsafe {
-        core::arch::asm!("r0 = cmpxchg_64({0} + 0, r0, {1})", in(reg) slot, in(reg) key, inout("r0") 0_u64 => before);
-    }
-    before
+fn set_if_free(slot: *mut Slot, key: u64) -> u64 {
+    // SAFETY: a field of a map's value.
+    unsafe { atomic::set_if_zero(&raw mut (*slot).key, key) }
 }
 
 /// What the denial has in common with its repeats, in one number: module, subject, action and object, and who it is that

@@ -24,6 +24,7 @@
 mod apparmor;
 mod apparmor_policy;
 mod apparmor_silent;
+mod atomic;
 mod bpf_lsm;
 mod call;
 mod callers;

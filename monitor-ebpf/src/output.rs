@@ -17,7 +17,7 @@ use monitor_common::{
 };
 
 use crate::{
-    fold, log,
+    atomic, fold, log,
     memory::{Address, Fault},
     repeat::{Next, Step, repeat},
     share,
@@ -42,10 +42,9 @@ pub fn count(source: SourceId, counted: Counter) {
     );
     // SAFETY: the index is below the table's length.
     let value = unsafe { (&raw mut (*counters).values).cast::<u64>().add(index) };
-    // An atomic addition, since a program may be preempted by another on the same CPU. `AtomicU64` has no `fetch_add`
-    // on this target, and the kernel has the instruction from the start.
+    // An atomic addition, since a program may be preempted by another on the same CPU.
     // SAFETY: `value` points into a map's value.
-    unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) value, in(reg) 1_u64) };
+    unsafe { atomic::add(value, 1) };
 }
 
 /// Where records are built: [`BUFFERS`] for each CPU; user space sets their number. A record is copied into the ring
@@ -112,8 +111,8 @@ pub struct Record {
 /// Adds to the claims of a buffer.
 #[inline(always)]
 fn claim(buffer: *mut Buffer, claims: i64) {
-    // SAFETY: `buffer` points into a map's value. Atomic, as in `count`.
-    unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) buffer, in(reg) claims) };
+    // SAFETY: a field of a map's value.
+    unsafe { atomic::add(&raw mut (*buffer).claims, claims) };
 }
 
 impl Drop for Record {
@@ -516,6 +515,7 @@ impl Record {
         let len = bounded::<RECORD_SIZE>(size.into());
         if !share::admits(cgroup, uid, u64::from(size)) {
             count(source, Counter::Share);
+            share::lose(cgroup, uid);
             log::no_room(source);
             return;
         }
@@ -523,6 +523,7 @@ impl Record {
         let bytes = unsafe { core::slice::from_raw_parts(self.base(), len as usize) };
         if EVENTS.output::<[u8]>(bytes, 0).is_err() {
             count(source, Counter::RingFull);
+            share::lose(cgroup, uid);
             log::no_room(source);
             return;
         }

@@ -21,8 +21,10 @@ mod posture;
 pub mod privilege;
 mod record;
 mod service;
+mod shared;
 pub mod show;
 pub mod source;
+pub mod subjects;
 pub mod tail;
 #[cfg(feature = "top")]
 mod top;

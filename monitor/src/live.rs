@@ -14,6 +14,7 @@ use crate::{
     kernel::{self, Counters, ProgramCounts, ProgramStats, Report, State},
     output::{Listed, Listing, OutputLoss},
     posture, source,
+    subjects::Subjects,
     tail::server::ClientCounts,
 };
 
@@ -32,6 +33,8 @@ pub(crate) struct Live {
     pub programs: ProgramStats,
     /// What the pipeline counts.
     pub tallies: Arc<Tallies>,
+    /// What is counted by subject.
+    pub subjects: Arc<Subjects>,
     /// The current outputs.
     pub outputs: Listed,
     /// What is counted of clients, if the socket is served.
@@ -61,6 +64,7 @@ impl Live {
             started: self.started,
             sources: sources.collect(),
             unattributed: self.tallies.unattributed(),
+            lost_by_subject: self.subjects.now(),
             outputs: self.outputs.now().iter().map(output).collect(),
             clients: self.clients.as_deref().map(ClientCounts::now),
             programs: programs.into_iter().map(program).collect(),

@@ -17,6 +17,7 @@ use crate::{
     output::Hub,
     record,
     source::{self, Tables},
+    subjects::Subjects,
 };
 
 /// Records handled before another task gets its turn, so that a flood of denials can't keep a signal waiting.
@@ -105,6 +106,8 @@ struct Handler {
     left_slots: Vec<u64>,
     hub: Hub,
     observer: Option<Box<dyn Observe>>,
+    /// Who is shown by name if they lose denials.
+    subjects: Option<Arc<Subjects>>,
     tallies: Arc<Tallies>,
     own: Own,
 }
@@ -163,6 +166,7 @@ impl<R: Records> Pipeline<R> {
             left_slots: Vec::new(),
             hub,
             observer: None,
+            subjects: None,
             tallies: Arc::default(),
             own: Own { pid: std::process::id(), told: false },
         };
@@ -173,6 +177,13 @@ impl<R: Records> Pipeline<R> {
     #[must_use]
     pub fn observed_by(mut self, observer: impl Observe + 'static) -> Self {
         self.handler.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// The same, by whose events the subjects are known that lose denials.
+    #[must_use]
+    pub fn of_subjects(mut self, subjects: Arc<Subjects>) -> Self {
+        self.handler.subjects = Some(subjects);
         self
     }
 
@@ -452,7 +463,7 @@ impl Handler {
     /// before it.
     fn take(&mut self, record: &[u8], number: u64, now: Instant) {
         self.report_due(now);
-        let Self { tables, enricher, hold, folding, hub, observer, tallies, own, .. } = self;
+        let Self { tables, enricher, hold, folding, hub, observer, subjects, tallies, own, .. } = self;
         if let Some(folding) = folding {
             folding.take(record, number, now);
         }
@@ -460,6 +471,9 @@ impl Handler {
         let in_turn = hold.is_empty();
         match (record::source_of(record), source::decode(record, tables)) {
             (Some(source), Ok(event)) if !own.is(&event) => enrich::located(event, |event| {
+                if let Some(subjects) = subjects {
+                    subjects.see(&event);
+                }
                 let wanted = enricher.want(&event, now);
                 if wanted.is_empty() && in_turn {
                     send(

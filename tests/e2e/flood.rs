@@ -166,15 +166,27 @@ fn judge(output: &str, flood: &Flood, source: &str) -> Result<(), String> {
         return Err(format!("it says `{account}`, and not `{expected}`:\n{said}"));
     }
     match flood.told {
-        Told::Each => by_user(&events, &done),
-        Told::Folded => by_user(&events, &done).and_then(|()| folded(&events)),
-        Told::Shares => quiet(&events, &done),
+        Told::Each => by_user(&events, &done, BTreeMap::new()),
+        Told::Folded => by_user(&events, &done, BTreeMap::new()).and_then(|()| folded(&events)),
+        Told::Shares => by_user(&events, &done, lost_by_user(said)?),
     }
 }
 
-/// Whether each user's denials are in the events, to one.
-fn by_user(events: &[Value], done: &Flooded) -> Result<(), String> {
-    let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+/// What denyd says that each user lost, in a line like `denyd: lost, of uid 1000 in /: 42`.
+fn lost_by_user(said: &str) -> Result<BTreeMap<u64, u64>, String> {
+    let lines: Vec<_> = said.lines().filter_map(|line| line.strip_prefix("denyd: lost, of ")).collect();
+    let user_and_count = |line: &str| {
+        let (user, rest) = line.strip_prefix("uid ")?.split_once(" in /")?;
+        Some((user.parse().ok()?, rest.rsplit_once(": ")?.1.parse().ok()?))
+    };
+    let lost = lines.iter().map(|line| user_and_count(line).ok_or_else(|| format!("it says `{line}`")));
+    let lost: BTreeMap<_, _> = lost.collect::<Result<_, _>>()?;
+    if lost.is_empty() { Err(format!("nobody lost anything:\n{said}")) } else { Ok(lost) }
+}
+
+/// Whether each user's denials are in the events, or among the lost, to one.
+fn by_user(events: &[Value], done: &Flooded, lost: BTreeMap<u64, u64>) -> Result<(), String> {
+    let mut counts = lost;
     for event in events {
         let user = event["process"]["uid"].as_u64().ok_or_else(|| event.to_string())?;
         *counts.entry(user).or_default() += event["count"].as_u64().unwrap_or(1);
@@ -182,7 +194,7 @@ fn by_user(events: &[Value], done: &Flooded) -> Result<(), String> {
     let expected = done.refused.iter().map(|&(user, count)| (u64::from(user), count));
     let expected: BTreeMap<_, _> = expected.chain([(u64::from(QUIET_UID), 1)]).collect();
     if counts != expected {
-        return Err(format!("by user the events count {counts:?}, and not {expected:?}"));
+        return Err(format!("by user it counts {counts:?}, and not {expected:?}"));
     }
     quiet(events, done)
 }

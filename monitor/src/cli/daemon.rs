@@ -18,7 +18,7 @@ use tokio::{
 use super::{
     failure::Failure,
     say,
-    summary::{Watching, summarise},
+    summary::{Watching, most_lost, summarise},
 };
 #[cfg(feature = "metrics")]
 use crate::metrics::{
@@ -40,6 +40,7 @@ use crate::{
     posture,
     privilege::Unprivileged,
     service::{self, Watchdog},
+    subjects::Subjects,
     tail::{
         server::{self, Running},
         status::Status,
@@ -72,6 +73,7 @@ pub(super) struct Daemon {
     report: Report,
     programs: Programs,
     counters: Arc<Counters>,
+    subjects: Arc<Subjects>,
     pipeline: Pipeline<RingReader>,
     /// What says that somebody listens, if that is kept.
     listener: Option<Listener>,
@@ -107,7 +109,8 @@ impl Daemon {
     ) -> Result<Self, Failure> {
         tracing::debug!(status = %attached.privileges().status, "privileges are given up");
         let marks = attached.marks();
-        let Parts { reader, counters, slots, facts, report, programs, restart } = attached.into_parts();
+        let Parts { reader, counters, losses, slots, facts, report, programs, restart } =
+            attached.into_parts();
         let handed = restart.as_ref().map(|restart| restart.left.handed());
         let mut hub = Hub::default();
         let mut outputs = Outputs::marked(marks, handed);
@@ -122,7 +125,9 @@ impl Daemon {
             let lines = hub.add_marked("tail", &Encoding::Line(Format::Json), None, TAIL_QUEUE, marked);
             (tail, lines)
         });
-        let pipeline = Pipeline::new(reader, facts.tables(), enricher, hub);
+        let subjects = Arc::new(Subjects::new(losses));
+        let pipeline =
+            Pipeline::new(reader, facts.tables(), enricher, hub).of_subjects(Arc::clone(&subjects));
         let pipeline = match slots {
             Some(slots) => pipeline.folding(slots, config.fold.window),
             None => pipeline,
@@ -140,6 +145,7 @@ impl Daemon {
             counters: Arc::clone(&counters),
             programs: opened.programs,
             tallies: pipeline.tallies(),
+            subjects: Arc::clone(&subjects),
             outputs: listed.clone(),
             clients: lines.as_ref().map(|(tail, _)| tail.clients()),
             posture: Mutex::new(opened.posture),
@@ -165,6 +171,7 @@ impl Daemon {
             report,
             programs,
             counters,
+            subjects,
             pipeline,
             listener,
             outputs,
@@ -235,7 +242,7 @@ impl Daemon {
 
     /// Detaches the programs, reports what they saw by then, and says what became of every event.
     async fn finish(self, end: End<Stop>, mut signals: Signals) -> Result<(), Failure> {
-        let Self { report, programs, counters, pipeline, mut outputs, tail, .. } = self;
+        let Self { report, programs, counters, subjects, pipeline, mut outputs, tail, .. } = self;
         let pinned = programs.are_pinned();
         let misses = detach(programs);
         let mut done = pipeline.finish().await;
@@ -258,6 +265,7 @@ impl Daemon {
             guard.listener().listen();
         }
         summarise(&report, &misses, &counters, &done, pinned);
+        most_lost(subjects.now()).for_each(say);
         for counts in counts {
             say(counts);
         }

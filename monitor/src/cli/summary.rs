@@ -1,7 +1,8 @@
 //! What denyd says when it starts, and when it ends.
 
-use std::fmt;
+use std::{cmp::Reverse, fmt};
 
+use monitor_api::snapshot::SubjectNow;
 use monitor_common::SourceId;
 
 use super::say;
@@ -32,6 +33,18 @@ pub(super) fn summarise(
     for (what, counts) in names.iter().filter(|(_, counts)| counts.asked != 0) {
         say(format_args!("names of {what}: {counts}"));
     }
+}
+
+/// Subjects that are named one by one.
+const NAMED: usize = 5;
+
+/// Says who lost most for want of room in the ring buffer.
+pub(super) fn most_lost(mut losses: Vec<SubjectNow>) -> impl Iterator<Item = String> {
+    losses.sort_by_key(|subject| Reverse(subject.lost));
+    let others = losses.split_off(losses.len().min(NAMED));
+    let lost: u64 = others.iter().map(|subject| subject.lost).sum();
+    let others = (!others.is_empty()).then(|| format!("lost, of {} others: {lost}", others.len()));
+    losses.into_iter().map(|subject| format!("lost, of {subject}")).chain(others)
 }
 
 fn watched(report: &Report) -> impl Iterator<Item = SourceId> {
@@ -71,6 +84,21 @@ impl fmt::Display for Watching<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn those_who_lost_most_are_named() {
+        let subject = |uid: u32, path: Option<&str>| SubjectNow {
+            uid,
+            cgroup: 42,
+            path: path.map(str::to_owned),
+            lost: uid.into(),
+        };
+        let losses = vec![subject(1, None), subject(7, Some("/a")), subject(2, None)];
+        let all = ["lost, of uid 7 in /a: 7", "lost, of uid 2 in id:42: 2", "lost, of uid 1 in id:42: 1"];
+        assert_eq!(most_lost(losses).collect::<Vec<_>>(), all);
+        let many = (1..=8).map(|uid| subject(uid, None)).collect();
+        assert_eq!(most_lost(many).last().unwrap(), "lost, of 3 others: 6");
+    }
 
     /// A report in which these sources have these states, and the others are missing.
     fn report(states: impl IntoIterator<Item = (SourceId, State)>) -> Report {

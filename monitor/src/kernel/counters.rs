@@ -3,7 +3,6 @@
 use std::{
     io,
     os::fd::AsFd,
-    ptr::NonNull,
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -11,33 +10,27 @@ use monitor_common::{
     SourceId,
     counter::{COUNTERS, Counter, CpuCounters},
 };
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-use crate::{accounting::KernelCounts, ledger::CountsBefore};
+use crate::{
+    accounting::KernelCounts,
+    ledger::CountsBefore,
+    shared::{Access, Shared},
+};
 
-/// The counters of every CPU.
+/// Counters of one CPU.
+const ROW: usize = size_of::<CpuCounters>() / size_of::<u64>();
+
+/// The counters of every CPU, which the kernel only ever changes with atomic additions.
 pub struct Counters {
-    values: NonNull<AtomicU64>,
-    bytes: usize,
-    cpus: usize,
+    values: Shared<AtomicU64>,
     /// What was counted before these counters were there.
     before: CountsBefore,
 }
 
-// SAFETY: the memory is only read, through atomics, and unmapped only on drop.
-unsafe impl Send for Counters {}
-// SAFETY: as for `Send`.
-unsafe impl Sync for Counters {}
-
 impl Counters {
     /// Maps the array, which has one [`CpuCounters`] for each CPU.
     pub(super) fn map(map: impl AsFd, cpus: usize) -> io::Result<Self> {
-        let bytes = (cpus * size_of::<CpuCounters>()).next_multiple_of(rustix::param::page_size());
-        // SAFETY: a new mapping at an address that the kernel chooses.
-        let memory =
-            unsafe { mmap(std::ptr::null_mut(), bytes, ProtFlags::READ, MapFlags::SHARED, map.as_fd(), 0) }?;
-        let values = NonNull::new(memory.cast()).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Self { values, bytes, cpus, before: CountsBefore::default() })
+        Ok(Self { values: Shared::map(map, cpus * ROW, Access::Read)?, before: CountsBefore::default() })
     }
 
     /// The same, after this was counted.
@@ -66,24 +59,8 @@ impl Counters {
     /// One counter of one source, all CPUs together.
     #[must_use]
     pub fn get(&self, source: SourceId, counter: Counter) -> u64 {
-        const ROW: usize = size_of::<CpuCounters>() / size_of::<u64>();
         let index = source as usize * COUNTERS + counter as usize;
-        (0..self.cpus)
-            .map(|cpu| {
-                // SAFETY: within the mapping, which has `cpus` rows.
-                let value = unsafe { self.values.add(cpu * ROW + index) };
-                // SAFETY: the kernel only ever changes it with atomic additions.
-                unsafe { value.as_ref() }.load(Ordering::Relaxed)
-            })
-            .fold(0, u64::wrapping_add)
-    }
-}
-
-impl Drop for Counters {
-    fn drop(&mut self) {
-        // SAFETY: mapped in `map` with this length; nothing refers to it any more.
-        if let Err(error) = unsafe { munmap(self.values.as_ptr().cast(), self.bytes) } {
-            tracing::warn!(%error, "cannot unmap the counters");
-        }
+        let rows = self.values.chunks_exact(ROW);
+        rows.map(|row| row[index].load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
     }
 }

@@ -9,6 +9,7 @@ mod counters;
 mod facts;
 mod failure;
 mod lockdown;
+mod losses;
 mod lsm_hooks;
 mod memory;
 mod modules;
@@ -39,6 +40,7 @@ use zerocopy::IntoBytes as _;
 pub use self::{
     counters::Counters,
     facts::Facts,
+    losses::Losses,
     modules::{ModulesError, active as active_modules},
     program_stats::{ProgramCounts, ProgramStats, measured as measures_programs},
     report::{Failed, Report, SourceReport, State},
@@ -113,6 +115,8 @@ pub struct Parts {
     pub reader: RingReader,
     /// What they count.
     pub counters: Counters,
+    /// What they count by subject.
+    pub losses: Losses,
     /// Where they count repeats, if they fold.
     pub slots: Option<SharedSlots>,
     /// What decoding needs to know of this kernel.
@@ -308,11 +312,11 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
     let mut report = Report { kernel: release, modules: kernel.modules.clone(), sources: Vec::new(), notes };
     if let Some(set) = pins.as_ref().and_then(|pins| pins.find(&identity)) {
         match restart::take_over(&set, &kernel, options, sizes, fold.is_some()) {
-            Ok(TakenOver { reader, counters, slots, ledger: (ledger, left), sources, attached }) => {
+            Ok(TakenOver { reader, counters, losses, slots, ledger: (ledger, left), sources, attached }) => {
                 report.sources = sources;
                 let programs = Programs::taken_over(attached, pins);
                 let restart = Some(Restart { ledger, left });
-                let parts = Parts { reader, counters, slots, facts, report, programs, restart };
+                let parts = Parts { reader, counters, losses, slots, facts, report, programs, restart };
                 return Ok(Attached { parts, privileges: Privileged::unexamined() });
             }
             Err(error) => tracing::warn!(%error, "cannot take over the programs of an earlier denyd"),
@@ -358,6 +362,10 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
         }
         _ => return Err(KernelError::NoMap("COUNTERS")),
     };
+    let losses = match ebpf.map("LOST") {
+        Some(Map::Array(map)) => Losses::map(map.fd().as_fd()).map_err(KernelError::Counters)?,
+        _ => return Err(KernelError::NoMap("LOST")),
+    };
     let slots = match (fold, ebpf.map("FOLDS")) {
         (None, _) => None,
         (Some(fold), Some(Map::Array(map))) => {
@@ -366,7 +374,7 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
         (Some(_), _) => return Err(KernelError::NoMap("FOLDS")),
     };
     programs.loaded_from(ebpf);
-    let parts = Parts { reader, counters, slots, facts, report, programs, restart };
+    let parts = Parts { reader, counters, losses, slots, facts, report, programs, restart };
     Ok(Attached { parts, privileges: Privileged::unexamined() })
 }
 

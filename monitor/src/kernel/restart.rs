@@ -19,7 +19,7 @@ use xxhash_rust::xxh3::Xxh3;
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Counters, KernelTypes, Options, Programs, RingError, RingReader, SharedSlots,
+    Counters, KernelTypes, Losses, Options, Programs, RingError, RingReader, SharedSlots,
     pins::{self, Pins, Set},
     plan::Kernel,
     report::{SourceReport, State},
@@ -37,6 +37,7 @@ use crate::{
 const EVENTS: &str = "events";
 const COUNTERS: &str = "counters";
 const FOLDS: &str = "folds";
+const LOST: &str = "lost";
 const LEDGER: &str = "ledger";
 
 /// What was pinned can't be used.
@@ -91,6 +92,7 @@ pub(super) fn identity(
 pub(super) struct TakenOver {
     pub reader: RingReader,
     pub counters: Counters,
+    pub losses: Losses,
     pub slots: Option<SharedSlots>,
     pub ledger: (Ledger, Left),
     pub sources: Vec<SourceReport>,
@@ -108,6 +110,7 @@ pub(super) fn take_over(
     let (ledger, left) = Ledger::open(set.get(LEDGER)?)?;
     let reader = RingReader::new(Map::RingBuf(MapData::from_fd(set.get(EVENTS)?)?))?;
     let counters = Counters::map(set.get(COUNTERS)?, sizes.cpus)?.after(&ledger.counts_before());
+    let losses = Losses::map(set.get(LOST)?)?;
     let slots =
         folds.then(|| set.get(FOLDS).and_then(|map| SharedSlots::map(map, sizes.slots))).transpose()?;
     let mut sources = Vec::new();
@@ -117,7 +120,7 @@ pub(super) fn take_over(
         sources.push(report);
         attached.extend(programs);
     }
-    Ok(TakenOver { reader, counters, slots, ledger: (ledger, left), sources, attached })
+    Ok(TakenOver { reader, counters, losses, slots, ledger: (ledger, left), sources, attached })
 }
 
 fn take_over_source(
@@ -178,7 +181,7 @@ fn pin_in(
     programs: &mut Programs,
     before: Option<Leftovers>,
 ) -> Result<(Ledger, Left), RestartError> {
-    for (name, map) in [(EVENTS, "EVENTS"), (COUNTERS, "COUNTERS"), (FOLDS, "FOLDS")] {
+    for (name, map) in [(EVENTS, "EVENTS"), (COUNTERS, "COUNTERS"), (FOLDS, "FOLDS"), (LOST, "LOST")] {
         match ebpf.map(map) {
             Some(Map::RingBuf(map) | Map::Array(map)) => set.pin(name, map.fd().as_fd())?,
             _ => return Err(io::Error::from(io::ErrorKind::NotFound).into()),

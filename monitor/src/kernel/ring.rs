@@ -3,13 +3,13 @@
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd},
-    ptr::NonNull,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use aya::maps::{MapData, MapError, RingBuf};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use tokio::io::unix::AsyncFd;
+
+use crate::shared::{Access, Shared};
 
 /// Takes records out of the ring buffer, waiting for them without a timer.
 pub struct RingReader {
@@ -18,33 +18,15 @@ pub struct RingReader {
 }
 
 /// How far the ring buffer was read: its first page (`ringbuf_map_mmap_user`, kernel/bpf/ringbuf.c).
-pub(super) struct Consumer {
-    position: NonNull<AtomicUsize>,
-}
-
-// SAFETY: the memory is only read, through an atomic, and unmapped only on drop.
-unsafe impl Send for Consumer {}
+pub(super) struct Consumer(Shared<AtomicUsize>);
 
 impl Consumer {
     pub(super) fn map(ring: BorrowedFd<'_>) -> io::Result<Self> {
-        let bytes = rustix::param::page_size();
-        // SAFETY: a new mapping at an address that the kernel chooses.
-        let page = unsafe { mmap(std::ptr::null_mut(), bytes, ProtFlags::READ, MapFlags::SHARED, ring, 0) }?;
-        Ok(Self { position: NonNull::new(page.cast()).ok_or(io::ErrorKind::InvalidData)? })
+        Shared::map(ring, 1, Access::Read).map(Self)
     }
 
     pub(super) fn position(&self) -> u64 {
-        // SAFETY: mapped, and only ever changed by atomic stores.
-        unsafe { self.position.as_ref() }.load(Ordering::Acquire) as u64
-    }
-}
-
-impl Drop for Consumer {
-    fn drop(&mut self) {
-        // SAFETY: mapped in `map` with this length; nothing refers to it any more.
-        if let Err(error) = unsafe { munmap(self.position.as_ptr().cast(), rustix::param::page_size()) } {
-            tracing::warn!(%error, "cannot unmap a page of the ring buffer");
-        }
+        self.0[0].load(Ordering::Acquire) as u64
     }
 }
 

@@ -3,14 +3,15 @@
 use std::{
     io,
     os::fd::AsFd,
-    ptr::NonNull,
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use monitor_common::fold::{CLOSED, PIDS, Slot, WAYS};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-use crate::fold::{Repeats, Slots};
+use crate::{
+    fold::{Repeats, Slots},
+    shared::{Access, Atomics, Shared},
+};
 
 /// A [`Slot`] as it is while programs change it.
 #[repr(C, align(64))]
@@ -27,37 +28,21 @@ struct SharedSlot {
 const _: () =
     assert!(size_of::<SharedSlot>() == size_of::<Slot>() && align_of::<SharedSlot>() == align_of::<Slot>());
 
-/// The slots, which programs and this process share.
-pub struct SharedSlots {
-    slots: NonNull<[SharedSlot]>,
-    bytes: usize,
-}
+// SAFETY: atomics alone, without padding.
+unsafe impl Atomics for SharedSlot {}
 
-// SAFETY: the memory is only changed through atomics, and unmapped only on drop.
-unsafe impl Send for SharedSlots {}
-// SAFETY: as for `Send`.
-unsafe impl Sync for SharedSlots {}
+/// The slots, which programs and this process share.
+pub struct SharedSlots(Shared<SharedSlot>);
 
 impl SharedSlots {
     /// Maps the array, which has `len` elements.
     pub(super) fn map(map: impl AsFd, len: u32) -> io::Result<Self> {
-        let bytes = (len as usize * size_of::<Slot>()).next_multiple_of(rustix::param::page_size());
-        let protection = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: a new mapping at an address that the kernel chooses.
-        let memory =
-            unsafe { mmap(std::ptr::null_mut(), bytes, protection, MapFlags::SHARED, map.as_fd(), 0) }?;
-        let first = NonNull::new(memory.cast()).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Self { slots: NonNull::slice_from_raw_parts(first, len as usize), bytes })
-    }
-
-    fn all(&self) -> &[SharedSlot] {
-        // SAFETY: the mapping has as many slots, of atomics alone, and lives as long as this.
-        unsafe { self.slots.as_ref() }
+        Shared::map(map, len as usize, Access::ReadWrite).map(Self)
     }
 
     /// The slot of this key.
     fn find(&self, key: u64) -> Option<&SharedSlot> {
-        let slots = self.all();
+        let slots = &self.0;
         #[expect(clippy::cast_possible_truncation, reason = "the low bits select the slot")]
         let first = key as usize;
         (0..WAYS as usize)
@@ -96,7 +81,7 @@ impl Slots for SharedSlots {
 
     fn keys(&mut self) -> Vec<u64> {
         let mut keys = Vec::new();
-        for slot in self.all() {
+        for slot in self.0.iter() {
             let key = slot.key.load(Ordering::Acquire);
             if slot.count.load(Ordering::Acquire) & CLOSED == 0 {
                 keys.push(key);
@@ -109,15 +94,6 @@ impl Slots for SharedSlots {
         }
         keys.retain(|key| *key != 0);
         keys
-    }
-}
-
-impl Drop for SharedSlots {
-    fn drop(&mut self) {
-        // SAFETY: mapped in `map` with this length; nothing refers to it any more.
-        if let Err(error) = unsafe { munmap(self.slots.as_ptr().cast(), self.bytes) } {
-            tracing::warn!(%error, "cannot unmap the slots of folded denials");
-        }
     }
 }
 
@@ -140,7 +116,7 @@ mod tests {
     /// Puts a slot up as a program does, in the nth place that the key selects.
     fn open(slots: &SharedSlots, key: u64, way: u64) -> &SharedSlot {
         let index = usize::try_from((key + way) % u64::from(SLOTS)).unwrap();
-        let slot = &slots.all()[index];
+        let slot = &slots.0[index];
         slot.key.store(key, Ordering::Relaxed);
         slot.count.store(0, Ordering::Relaxed);
         slot
@@ -189,7 +165,7 @@ mod tests {
         let key = 0x8000_0000_0000_0002;
         open(&slots, key, 0);
         slots.close(key);
-        let slot = &slots.all()[2];
+        let slot = &slots.0[2];
         assert_ne!(slot.count.fetch_add(1, Ordering::Relaxed) & CLOSED, 0);
     }
 }

@@ -60,6 +60,8 @@ pub(super) const PROFILE_MODES: [&str; 6] = ["enforce", "complain", "kill", "unc
 pub(super) const LOCKDOWN_LEVELS: [&str; 3] = ["none", "integrity", "confidentiality"];
 /// Security modules that the kernel can list.
 const LSMS: usize = 16;
+/// Subjects whose losses have series of their own.
+pub(super) const SUBJECTS: usize = 128;
 /// Facts of the posture that can be missing.
 const FACTS: usize = 32;
 
@@ -119,6 +121,8 @@ families! {
         "Events in which a string or path is not whole.";
     Counter READ_FAULTS = "denyd_source_read_faults_total" ["source"] SOURCES,
         "Events of which a part could not be read in the kernel.";
+    Counter SUBJECT_LOST = "denyd_subject_lost_total" ["uid", "cgroup"] SUBJECTS + 1,
+        "Denials lost for want of room in the ring buffer, by who was refused; sources count them as ring_full and share.";
     Counter UNATTRIBUTED = "denyd_records_unattributed_total" [] 1,
         "Records too damaged to determine their source.";
     Gauge STATE = "denyd_source_state" ["source", "module", "state"] SOURCES * SourceState::ALL.len(),

@@ -6,7 +6,10 @@ use monitor_api::{
 };
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
-use super::family::{self, Family, Kind};
+use super::{
+    family::{self, Family, Kind},
+    labels::OTHER,
+};
 use crate::event::SCHEMA_VERSION;
 
 /// The metrics of a snapshot.
@@ -31,6 +34,15 @@ pub(super) fn families(now: &Snapshot, refused: u64) -> Vec<MetricFamily> {
         to.add(&family::UNEXAMINED, &[name], number(account.unexamined));
         to.add(&family::CUT, &[name], number(account.cut));
         to.add(&family::READ_FAULTS, &[name], number(account.read_faults));
+    }
+    let (named, others) = now.lost_by_subject.split_at(now.lost_by_subject.len().min(family::SUBJECTS));
+    for subject in named {
+        let labels = [&*subject.uid.to_string(), &subject.cgroup_name()];
+        to.add(&family::SUBJECT_LOST, &labels, number(subject.lost));
+    }
+    if !others.is_empty() {
+        let lost = others.iter().map(|subject| subject.lost).sum();
+        to.add(&family::SUBJECT_LOST, &[OTHER, OTHER], number(lost));
     }
     to.add(&family::UNATTRIBUTED, &[], number(now.unattributed));
     for output in &now.outputs {

@@ -35,6 +35,8 @@ pub(crate) fn snapshot() -> Snapshot {
     });
     let mut snapshot: Snapshot = serde_json::from_value(json!({
         "version": "0.1.0", "started": "2026-01-02T03:04:05.5Z", "sources": sources, "unattributed": 0,
+        "lost_by_subject": [{ "uid": 1000, "cgroup": 4711, "path": "/user.slice", "lost": 2 },
+            { "uid": 0, "cgroup": 4712, "lost": 1 }],
         "outputs": [{ "name": "stdout", "received": 6, "filtered": 0, "written": 4,
             "lost": [{ "reason": "queue_full", "count": 1 }], "queued": 1, "capacity": 8192 }],
         "programs": [{ "source": "selinux", "name": "selinux_fexit", "hook": "fexit/common_lsm_audit",

@@ -31,6 +31,7 @@ fn snapshot(unattributed: u64) -> Snapshot {
         started: "2026-01-02T03:04:05Z".parse().unwrap(),
         sources: Vec::new(),
         unattributed,
+        lost_by_subject: Vec::new(),
         outputs: Vec::new(),
         programs: Vec::new(),
         bpf_stats_enabled: None,

@@ -8,6 +8,7 @@ use monitor_api::{
 };
 
 use super::{Answer, Daemon, Health};
+use crate::cli::summary::most_lost;
 use crate::text::printable;
 
 pub(super) struct Text<'a>(pub(super) &'a Answer);
@@ -160,6 +161,9 @@ fn write_daemon(f: &mut fmt::Formatter<'_>, now: &Snapshot) -> fmt::Result {
     if now.unattributed > 0 {
         writeln!(f, "  {} records were too damaged to tell their source", now.unattributed)?;
     }
+    for line in most_lost(now.lost_by_subject.clone()) {
+        writeln!(f, "  {}", printable(&line))?;
+    }
     for output in &now.outputs {
         write!(
             f,
@@ -216,6 +220,7 @@ mod tests {
              denyd:     1.2.3, since 2026-01-02T03:04:05Z\n  \
                selinux: 10 seen, 7 emitted, lost 3 (ring_full 3)\n  \
                landlock: not selected\n  \
+               lost, of uid 1000 in /user.slice: 3\n  \
                to stdout: 7 received, 6 written, lost 0, 1 of 8192 queued\n  \
                to clients: 1 connected, 3 accepted, 0 refused, lost 2\n\
              \n\
