@@ -504,6 +504,8 @@ settings! {
     /// What the keys of folded denials are mixed with, so that nobody can make two denials have one: a random number, not
     /// 0. 0: denials are not folded.
     fold_secret: u64;
+    /// One in how many records is lost as if the ring buffer had no room, on request; 0: none.
+    fault_ring_full: u64;
     /// `selinux_blob_sizes.lbs_cred`: where SELinux's part of `cred->security` starts, plus 1.
     selinux_cred_blob_plus_one: u32;
     /// `selinux_blob_sizes.lbs_inode`: where SELinux's part of `inode->i_security` starts, plus 1.

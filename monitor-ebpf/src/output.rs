@@ -17,7 +17,9 @@ use monitor_common::{
 };
 
 use crate::{
-    atomic, fold, log,
+    atomic, fold,
+    layout::setting,
+    log,
     memory::{Address, Fault},
     repeat::{Next, Step, repeat},
     share,
@@ -96,6 +98,14 @@ impl Step for Length {
         self.len += read as u64 - 1;
         if read == WRITE_MAX as i64 { Next::Continue } else { Next::Stop }
     }
+}
+
+/// Whether it is the turn of a fault that was asked for: to see that losses are counted.
+#[inline(always)]
+fn has_fault() -> bool {
+    let each = setting!(fault_ring_full);
+    // SAFETY: the helper has no preconditions.
+    each != 0 && u64::from(unsafe { generated::bpf_get_prandom_u32() }) % each == 0
 }
 
 /// A record under construction.
@@ -521,7 +531,7 @@ impl Record {
         }
         // SAFETY: the buffer has as many bytes, and nothing else refers to it.
         let bytes = unsafe { core::slice::from_raw_parts(self.base(), len as usize) };
-        if EVENTS.output::<[u8]>(bytes, 0).is_err() {
+        if has_fault() || EVENTS.output::<[u8]>(bytes, 0).is_err() {
             count(source, Counter::RingFull);
             share::lose(cgroup, uid);
             log::no_room(source);

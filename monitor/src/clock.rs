@@ -40,11 +40,12 @@ impl Clock {
         (Self { boot: boot.unwrap_or(Timestamp::UNIX_EPOCH) }, passed)
     }
 
-    /// Follows the wall clock if it was set or has drifted. Otherwise nothing changes, so that one process has one start
-    /// time in all its events.
-    pub fn follow(&mut self) {
+    /// Follows the wall clock, to which this is added, if it was set or has drifted. Otherwise nothing changes, so that one
+    /// process has one start time in all its events.
+    pub fn follow(&mut self, step: SignedDuration) {
         let (now, uncertainty) = Self::measure_within();
-        self.follow_to(now, uncertainty);
+        let boot = now.boot.saturating_add(step).unwrap_or(Timestamp::UNIX_EPOCH);
+        self.follow_to(Self { boot }, uncertainty);
     }
 
     fn follow_to(&mut self, now: Self, uncertainty: SignedDuration) {

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 mod config;
 pub mod enrich;
+mod fault;
 pub mod fold;
 pub mod guard;
 mod heap;

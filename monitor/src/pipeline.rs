@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     enrich::{self, Enricher, hold::Hold},
     event::{Event, Module},
+    fault::Steps,
     fold::{Folding, Repeated, Repeats, Slots},
     format,
     guard::{Again, Guard},
@@ -108,6 +109,8 @@ struct Handler {
     observer: Option<Box<dyn Observe>>,
     /// Who is shown by name if they lose denials.
     subjects: Option<Arc<Subjects>>,
+    /// How far the wall clock is to be wrong.
+    clock_step: Steps,
     tallies: Arc<Tallies>,
     own: Own,
 }
@@ -167,6 +170,7 @@ impl<R: Records> Pipeline<R> {
             hub,
             observer: None,
             subjects: None,
+            clock_step: Steps::default(),
             tallies: Arc::default(),
             own: Own { pid: std::process::id(), told: false },
         };
@@ -177,6 +181,13 @@ impl<R: Records> Pipeline<R> {
     #[must_use]
     pub fn observed_by(mut self, observer: impl Observe + 'static) -> Self {
         self.handler.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// The same, for which the wall clock is set forward and back.
+    #[must_use]
+    pub(crate) fn with_clock_steps(mut self, steps: Steps) -> Self {
+        self.handler.clock_step = steps;
         self
     }
 
@@ -297,7 +308,7 @@ impl<R: Records> Pipeline<R> {
     fn batch(&mut self) -> usize {
         let now = Instant::now();
         let Self { records, handler } = self;
-        handler.tables.clock.follow();
+        handler.tables.clock.follow(handler.clock_step.next());
         handler.go_on();
         let mut count = 0;
         while count < BATCH && handler.take_left(now) {

@@ -35,40 +35,57 @@ enum Told {
     Folded,
     /// It stands still, so that the ring buffer fills: the single denial, and of the others as many as have room.
     Shares,
+    /// The others, of which some are lost on request.
+    Faults,
 }
 
-static FLOODS: [Flood; 5] = [
-    Flood {
-        name: "as_fast_as_it_can_with_folding",
-        options: "",
-        extent: "--processes 64 --users 16 --each 500",
-        told: Told::Folded,
-    },
-    Flood {
-        name: "as_fast_as_it_can_by_process",
-        options: "--fold-key process --fold-window 100ms",
-        extent: "--processes 32 --users 4 --each 250",
-        told: Told::Folded,
-    },
-    Flood {
-        name: "of_a_server_without_folding",
-        options: "--no-fold",
-        extent: "--processes 8 --users 8 --each 200 --rate 20",
-        told: Told::Each,
-    },
-    Flood {
-        name: "of_a_server_with_silent",
-        options: "--no-fold --silent",
-        extent: "--processes 8 --users 8 --each 200 --rate 20",
-        told: Told::Each,
-    },
-    Flood {
-        name: "that_leaves_room_for_others",
-        options: "--no-fold --ring-size 1048576",
-        extent: "--processes 8 --users 4 --each 250",
-        told: Told::Shares,
-    },
-];
+const FAST: Flood = Flood {
+    name: "as_fast_as_it_can_with_folding",
+    options: "",
+    extent: "--processes 64 --users 16 --each 500",
+    told: Told::Folded,
+};
+
+const FAST_BY_PROCESS: Flood = Flood {
+    name: "as_fast_as_it_can_by_process",
+    options: "--fold-key process --fold-window 100ms",
+    extent: "--processes 32 --users 4 --each 250",
+    told: Told::Folded,
+};
+
+const SERVER: Flood = Flood {
+    name: "of_a_server_without_folding",
+    options: "--no-fold",
+    extent: "--processes 8 --users 8 --each 200 --rate 20",
+    told: Told::Each,
+};
+
+const SILENT: Flood = Flood {
+    name: "of_a_server_with_silent",
+    options: "--no-fold --silent",
+    extent: "--processes 8 --users 8 --each 200 --rate 20",
+    told: Told::Each,
+};
+
+const SHARES: Flood = Flood {
+    name: "that_leaves_room_for_others",
+    options: "--no-fold --ring-size 1048576",
+    extent: "--processes 8 --users 4 --each 250",
+    told: Told::Shares,
+};
+
+const FAULTS: Flood = Flood {
+    name: "of_which_some_are_lost_on_request",
+    options: "--no-fold --inject ring-full=5",
+    extent: "--processes 4 --users 4 --each 50",
+    told: Told::Faults,
+};
+
+/// Of modules that are refused a lot on servers.
+static MANY: [Flood; 5] = [FAST, FAST_BY_PROCESS, SERVER, SILENT, SHARES];
+
+/// Of modules that are read in the same way.
+static FEW: [Flood; 3] = [FAST, FAST_BY_PROCESS, FAULTS];
 
 /// Floods of what one module refuses.
 struct Refuser {
@@ -86,28 +103,28 @@ static REFUSERS: [Refuser; 4] = [
         in_force: vm::Module::Selinux,
         processors: 1,
         since: Version::OLDEST,
-        floods: &FLOODS,
+        floods: &MANY,
     },
     Refuser {
         source: "apparmor",
         in_force: vm::Module::Apparmor,
         processors: 2,
         since: Version::OLDEST,
-        floods: &FLOODS,
+        floods: &MANY,
     },
     Refuser {
         source: "landlock",
         in_force: vm::Module::None,
         processors: 1,
         since: Version { major: 6, minor: 15 },
-        floods: FLOODS.split_at(2).0,
+        floods: &FEW,
     },
     Refuser {
         source: "capability",
         in_force: vm::Module::None,
         processors: 1,
         since: Version { major: 6, minor: 14 },
-        floods: FLOODS.split_at(2).0,
+        floods: &FEW,
     },
 ];
 
@@ -161,14 +178,16 @@ fn judge(output: &str, flood: &Flood, source: &str) -> Result<(), String> {
         Told::Each => format!("seen {all}, emitted {all}, lost 0"),
         Told::Folded => format!("seen {all}, emitted {single}, folded {}, lost 0", all - single),
         Told::Shares => format!("seen {all}, emitted {single}, lost {0} (share {0})", all - single),
+        Told::Faults => format!("seen {all}, emitted {single}, lost {0} (ring_full {0})", all - single),
     };
     if account != expected {
         return Err(format!("it says `{account}`, and not `{expected}`:\n{said}"));
     }
     match flood.told {
-        Told::Each => by_user(&events, &done, BTreeMap::new()),
-        Told::Folded => by_user(&events, &done, BTreeMap::new()).and_then(|()| folded(&events)),
-        Told::Shares => by_user(&events, &done, lost_by_user(said)?),
+        Told::Each => by_user(&events, &done, BTreeMap::new()).and_then(|()| quiet(&events, &done)),
+        Told::Folded => by_user(&events, &done, BTreeMap::new()).and_then(|()| folded(&events, &done)),
+        Told::Shares => by_user(&events, &done, lost_by_user(said)?).and_then(|()| quiet(&events, &done)),
+        Told::Faults => by_user(&events, &done, lost_by_user(said)?),
     }
 }
 
@@ -193,10 +212,11 @@ fn by_user(events: &[Value], done: &Flooded, lost: BTreeMap<u64, u64>) -> Result
     }
     let expected = done.refused.iter().map(|&(user, count)| (u64::from(user), count));
     let expected: BTreeMap<_, _> = expected.chain([(u64::from(QUIET_UID), 1)]).collect();
-    if counts != expected {
-        return Err(format!("by user it counts {counts:?}, and not {expected:?}"));
+    if counts == expected {
+        Ok(())
+    } else {
+        Err(format!("by user it counts {counts:?}, and not {expected:?}"))
     }
-    quiet(events, done)
 }
 
 /// Whether the single denial in the middle of the flood is there.
@@ -207,7 +227,8 @@ fn quiet(events: &[Value], done: &Flooded) -> Result<(), String> {
 }
 
 /// Whether repeats are told as they should be.
-fn folded(events: &[Value]) -> Result<(), String> {
+fn folded(events: &[Value], done: &Flooded) -> Result<(), String> {
+    quiet(events, done)?;
     let repeats: Vec<_> = events.iter().filter(|event| event.get("count").is_some()).collect();
     if repeats.is_empty() || repeats.len() >= events.len() {
         return Err(format!("{} of {} events are repeats", repeats.len(), events.len()));

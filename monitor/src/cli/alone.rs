@@ -185,6 +185,7 @@ fn watch(task: &Task) -> Result<(), Failure> {
             ring_size: Config::default().ring_size,
             fold: None,
             pins: None,
+            fault_ring_full: 0,
         })?;
         // Before any thread is started.
         serve(attached.give_up_privileges()?, listener, history).await

@@ -50,6 +50,7 @@ impl Check {
             ring_size: RING_MIN,
             fold: Fold::default().options(),
             pins: None,
+            fault_ring_full: 0,
         };
         match kernel::attach(&options) {
             Ok(attached) => self.print(attached.report()),

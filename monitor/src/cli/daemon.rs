@@ -112,7 +112,7 @@ impl Daemon {
         let Parts { reader, counters, losses, slots, facts, report, programs, restart } =
             attached.into_parts();
         let handed = restart.as_ref().map(|restart| restart.left.handed());
-        let mut hub = Hub::default();
+        let mut hub = Hub::with_faults(config.faults);
         let mut outputs = Outputs::marked(marks, handed);
         outputs.set(&config.outputs, &mut hub)?;
         let enricher = start_enricher(config)?;
@@ -128,6 +128,7 @@ impl Daemon {
         let subjects = Arc::new(Subjects::new(losses));
         let pipeline =
             Pipeline::new(reader, facts.tables(), enricher, hub).of_subjects(Arc::clone(&subjects));
+        let pipeline = pipeline.with_clock_steps(config.faults.clock_step);
         let pipeline = match slots {
             Some(slots) => pipeline.folding(slots, config.fold.window),
             None => pipeline,

@@ -14,6 +14,7 @@ use crate::{
         metrics::{DEFAULT_ADDRESS, parse_address},
     },
     enrich::runtime::Socket,
+    fault::Fault,
     filter::Filter,
     format::Format,
     kernel,
@@ -32,6 +33,7 @@ Examples:
                                                only denials of nginx in /srv
   denyd run --no-fold                          every repeat of a denial as an event of its own
   denyd run --no-pin                           leave nothing in the kernel at the end
+  denyd run --inject ring-full=10              lose one denial in ten, to see whether an alert fires
   denyd run --runtime-socket cri:/run/containerd/containerd.sock
                                                also names of containers and pods
   denyd run --metrics                          also metrics, on 127.0.0.1:9934
@@ -94,6 +96,12 @@ pub(super) struct Run {
     #[arg(long)]
     no_pin: bool,
 
+    /// Cause a fault, to see that losses are counted and alerts fire: the ring buffer has no room for one in N records
+    /// (`ring-full=N`), the queue of an output for each Nth event (`queue-full=N`), each Nth write to a file or socket fails
+    /// (`output-failed=N`), or the wall clock is set and set right again (`clock-step=TIME`). May be repeated.
+    #[arg(long = "inject", value_name = "FAULT")]
+    faults: Vec<Fault>,
+
     /// Maximum time that an event waits for a name lookup (user, group, container, pod). After that the event is
     /// reported without the name. [default: 100ms]
     #[arg(long, value_name = "TIME", value_parser = config::parse_name_wait)]
@@ -150,6 +158,7 @@ impl Run {
         config.fold.window = self.fold_window.unwrap_or(config.fold.window);
         config.fold.key = self.fold_key.unwrap_or(config.fold.key);
         config.pin.enabled &= !self.no_pin;
+        config.faults = self.faults.iter().copied().collect();
         config.names.wait = self.name_wait.unwrap_or(config.names.wait);
         if !self.runtime_sockets.is_empty() {
             config.names.runtime_sockets.clone_from(&self.runtime_sockets);
@@ -169,6 +178,9 @@ impl Run {
         // First of all, so that a signal during the start is not lost.
         let signals = Signals::new().map_err(Failure::Runtime)?;
         let config = self.configured()?;
+        for fault in &self.faults {
+            tracing::warn!(%fault, "this fault is caused on request");
+        }
         // Before the programs are loaded, so that a port that is in use is reported at once.
         #[cfg(feature = "metrics")]
         let web =

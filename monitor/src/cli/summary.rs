@@ -41,7 +41,8 @@ const NAMED: usize = 5;
 /// Says who lost most for want of room in the ring buffer.
 pub(super) fn most_lost(mut losses: Vec<SubjectNow>) -> impl Iterator<Item = String> {
     losses.sort_by_key(|subject| Reverse(subject.lost));
-    let others = losses.split_off(losses.len().min(NAMED));
+    let named = if losses.len() == NAMED + 1 { NAMED + 1 } else { NAMED };
+    let others = losses.split_off(losses.len().min(named));
     let lost: u64 = others.iter().map(|subject| subject.lost).sum();
     let others = (!others.is_empty()).then(|| format!("lost, of {} others: {lost}", others.len()));
     losses.into_iter().map(|subject| format!("lost, of {subject}")).chain(others)

@@ -27,7 +27,7 @@ pub(crate) use self::{
     wait::{fold as parse_fold_window, name as parse_name_wait},
 };
 use crate::{
-    enrich::runtime::Socket, fold::FoldOptions, kernel, kernel::pins, output::spec::Spec,
+    enrich::runtime::Socket, fault::Faults, fold::FoldOptions, kernel, kernel::pins, output::spec::Spec,
     tail::settings::Settings,
 };
 
@@ -67,6 +67,9 @@ pub(crate) struct Config {
     /// Where events go.
     #[serde(rename = "output", deserialize_with = "output::specs")]
     pub outputs: Vec<Spec>,
+    /// What is to go wrong: only on the command line.
+    #[serde(skip)]
+    pub faults: Faults,
 }
 
 /// Repeats of denials.
@@ -159,6 +162,7 @@ impl Default for Config {
             metrics: metrics::Config::default(),
             tail: Settings::default(),
             outputs: Vec::new(),
+            faults: Faults::default(),
         }
     }
 }
@@ -203,6 +207,7 @@ impl Config {
             ring_size: self.ring_size,
             fold: self.fold.options(),
             pins: self.pin.folder(),
+            fault_ring_full: self.faults.ring_full,
         }
     }
 

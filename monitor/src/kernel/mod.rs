@@ -79,6 +79,8 @@ pub struct Options {
     pub fold: Option<FoldOptions>,
     /// Where programs and maps are pinned, so that they outlive this process; `None`: they don't.
     pub pins: Option<PathBuf>,
+    /// One in how many records is lost, on request; 0: none.
+    pub fault_ring_full: u32,
 }
 
 /// The programs, attached; they are detached when this is dropped. `P` says what privileges the process has: only
@@ -281,6 +283,7 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
     let mut notes = Vec::new();
     let (mut settings, mut facts) = facts::read(&btf, &types, &layout, &modules, &mut notes);
     settings.silent = options.silent.into();
+    settings.fault_ring_full = options.fault_ring_full.into();
     if options.stack && !types.has_function("bpf_get_current_task_btf") {
         notes.push("this kernel can't give stacks to programs: use Linux 5.11 or newer".to_owned());
     } else {

@@ -196,6 +196,7 @@ mod tests {
             ring_size: 0,
             fold: None,
             pins: None,
+            fault_ring_full: 0,
         };
         let kernel = kernel(&[]);
         assert_eq!(kernel.wants(source::by_id(SourceId::Selinux), &options), Ok(()));

@@ -68,7 +68,10 @@ fn write(mut lines: Lines, path: PathBuf, reopen: &AtomicBool) -> Outcome {
     }
     let mut batch = Vec::with_capacity(BATCH);
     while lines.queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let (written, result) = file.append(&batch, reopen.swap(false, Relaxed), lines.mark.as_ref());
+        let (written, result) = match lines.failed.check() {
+            Ok(()) => file.append(&batch, reopen.swap(false, Relaxed), lines.mark.as_ref()),
+            Err(error) => (0, Err(error)),
+        };
         if let Some(mark) = &lines.mark {
             mark.end(batch.len() as u64);
         }

@@ -42,6 +42,7 @@ pub use self::{
 use crate::{
     accounting::write_lost,
     event::Event,
+    fault::{Faults, Turns},
     filter::Filter,
     ledger::{Handed, OutputMark},
 };
@@ -52,6 +53,7 @@ pub struct Hub {
     outputs: Vec<Inlet>,
     encoder: Encoder,
     listed: Listed,
+    faults: Faults,
 }
 
 /// The current outputs.
@@ -110,6 +112,8 @@ struct Inlet {
     counts: Arc<OutputCounts>,
     /// Lines that the queue is to get; none for an event that could not be encoded.
     pending: Vec<Option<Bytes>>,
+    /// Events for which the queue is to have no room.
+    queue_full: Turns,
     /// Where the output marks what it has written, if it does.
     marked: Option<Marked>,
 }
@@ -151,9 +155,16 @@ pub struct Lines {
     pub counts: Arc<OutputCounts>,
     /// Where it marks what it has written.
     pub mark: Option<OutputMark>,
+    /// Writes that are to fail.
+    pub(crate) failed: Turns,
 }
 
 impl Hub {
+    /// A hub whose outputs have these faults.
+    pub(crate) fn with_faults(faults: Faults) -> Self {
+        Self { faults, ..Self::default() }
+    }
+
     /// Adds an output, whose queue holds this many lines.
     pub fn add(
         &mut self,
@@ -184,10 +195,11 @@ impl Hub {
             queue: sender,
             counts: Arc::clone(&counts),
             pending: Vec::new(),
+            queue_full: self.faults.queue_full,
             marked,
         });
         self.listed.set(&self.outputs);
-        Lines { queue, counts, mark }
+        Lines { queue, counts, mark, failed: self.faults.output_failed }
     }
 
     /// Lines that each output was handed that marks what it has written.
@@ -224,7 +236,7 @@ impl Hub {
 
     /// Encodes an event for every output that wants it, which get it with the next [`Self::flush`].
     pub fn collect(&mut self, event: &Event<'_>) {
-        let Self { outputs, encoder, listed: _ } = self;
+        let Self { outputs, encoder, .. } = self;
         encoder.forget();
         for output in outputs {
             if output.filter.as_ref().is_none_or(|filter| filter.matches(event)) {
@@ -281,7 +293,10 @@ impl Inlet {
     /// Hands a line on; none, if the event could not be encoded.
     fn send(&mut self, line: Option<Bytes>) {
         self.counts.received.fetch_add(1, Relaxed);
-        match line.map(|line| self.queue.try_send(line)) {
+        let line = line.map(|line| {
+            if self.queue_full.fails() { Err(TrySendError::Full(line)) } else { self.queue.try_send(line) }
+        });
+        match line {
             Some(Ok(())) => {
                 if let Some(marked) = &mut self.marked {
                     marked.handed += 1;

@@ -19,7 +19,7 @@ use super::{
     unix::{Journal, Unix},
     *,
 };
-use crate::format::Format;
+use crate::{fault::Fault, format::Format};
 
 const JSON: Encoding = Encoding::Line(Format::Json);
 
@@ -104,6 +104,41 @@ fn each_output_has_its_own_filter_queue_and_account() {
         few.counts.to_string(),
         "few: received 4, filtered 1, written 0, lost 3 (queue_full 1, ended 2)"
     );
+}
+
+fn faults(text: &str) -> Faults {
+    [text.parse::<Fault>().unwrap()].into_iter().collect()
+}
+
+#[test]
+fn a_queue_that_is_full_on_request_loses_what_is_counted() {
+    let mut hub = Hub::with_faults(faults("queue-full=3"));
+    let lines = hub.add("x", &JSON, None, 8);
+    send(&mut hub, &numbered(7));
+    lines.counts.end();
+    assert_eq!(lines.counts.to_string(), "x: received 7, written 0, lost 7 (queue_full 2, ended 5)");
+}
+
+#[test]
+fn an_output_that_fails_on_request_loses_nothing_that_it_can_send_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let mut hub = Hub::with_faults(faults("output-failed=1"));
+    let lines = hub.add("x", &JSON, None, 8);
+    let counts = Arc::clone(&lines.counts);
+    send(&mut hub, &numbered(2));
+    let runtime = runtime();
+    let driven = runtime.spawn(drive(lines, Unix::new(path, None)));
+    runtime.block_on(async {
+        while !counts.is_failing() {
+            tokio::task::yield_now().await;
+        }
+    });
+    driven.abort();
+    assert_eq!((counts.written(), counts.queued()), (0, 2));
+    socket.set_nonblocking(true).unwrap();
+    assert_eq!(socket.recv(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
 }
 
 #[test]

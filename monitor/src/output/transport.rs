@@ -68,7 +68,10 @@ pub(super) async fn drive(mut lines: Lines, mut to: impl Transport) -> Outcome {
         if batch.is_empty() && lines.queue.recv_many(&mut batch, BATCH).await == 0 {
             return Outcome::Drained;
         }
-        let (sent, result) = to.send(&batch).await;
+        let (sent, result) = match lines.failed.check() {
+            Ok(()) => to.send(&batch).await,
+            Err(error) => (0, Err(error.into())),
+        };
         batch.drain(..sent);
         lines.counts.write(sent as u64);
         if sent > 0 {

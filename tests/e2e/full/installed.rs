@@ -29,6 +29,32 @@ const REPORTS: &str = r#"
     fact exposure "$(systemd-analyze security --no-pager denyd | sed -n 's/.*Overall exposure level for denyd.service: \([0-9.]*\).*/\1/p')"
 "#;
 
+/// Stops the installed denyd, and has it report a refusal of the time when it did not run.
+const STOPS: &str = r#"
+    set -e
+    . /share/install
+    install_denyd
+    systemctl stop denyd-metrics.socket denyd
+    refuse meanwhile
+    systemctl start denyd-metrics.socket denyd
+    event=$(python3 /share/everywhere.py $refused)
+    fact meanwhile "$event"
+"#;
+
+/// Has the installed denyd report a refusal of the time between its early unit and itself, as at a boot.
+const STARTS_EARLY: &str = r#"
+    set -e
+    . /share/install
+    install_denyd
+    systemctl stop denyd-metrics.socket denyd
+    /usr/bin/denyd detach
+    systemctl start denyd-early
+    refuse early
+    systemctl start denyd-metrics.socket denyd
+    event=$(python3 /share/everywhere.py $refused)
+    fact early "$event"
+"#;
+
 /// Restarts, reloads and hangs the installed denyd, and has it report a refusal after each.
 const RECOVERS: &str = r#"
     set -e
@@ -77,7 +103,7 @@ const FILES: &[(&str, &str)] = &[
     ("denyd.tmpfiles", include_str!("../../../systemd/denyd.tmpfiles")),
 ];
 
-pub(super) const STEPS: [Step; 4] = [
+pub(super) const STEPS: [Step; 8] = [
     Step {
         name: "the_service_tells_all_outputs_of_nginx",
         module: Module::Selinux,
@@ -89,6 +115,22 @@ pub(super) const STEPS: [Step; 4] = [
             seen.selftest()?;
             seen.refused_nothing()
         },
+    },
+    Step {
+        name: "the_service_reports_what_was_refused_while_it_was_stopped_under_selinux",
+        module: Module::Selinux,
+        script: STOPS,
+        files: FILES,
+        check: |seen| {
+            nginx(seen, "meanwhile", "/var/www/html/meanwhile").and_then(|()| seen.refused_nothing())
+        },
+    },
+    Step {
+        name: "the_service_reports_what_was_refused_before_its_start_under_selinux",
+        module: Module::Selinux,
+        script: STARTS_EARLY,
+        files: FILES,
+        check: |seen| nginx(seen, "early", "/var/www/html/early").and_then(|()| seen.refused_nothing()),
     },
     Step {
         name: "the_service_recovers_under_selinux",
@@ -113,6 +155,20 @@ pub(super) const STEPS: [Step; 4] = [
             seen.selftest()?;
             seen.refused_nothing()
         },
+    },
+    Step {
+        name: "the_service_reports_what_was_refused_while_it_was_stopped_under_apparmor",
+        module: Module::Apparmor,
+        script: STOPS,
+        files: FILES,
+        check: |seen| nscd(seen, "meanwhile", "/srv/meanwhile.log").and_then(|()| seen.refused_nothing()),
+    },
+    Step {
+        name: "the_service_reports_what_was_refused_before_its_start_under_apparmor",
+        module: Module::Apparmor,
+        script: STARTS_EARLY,
+        files: FILES,
+        check: |seen| nscd(seen, "early", "/srv/early.log").and_then(|()| seen.refused_nothing()),
     },
     Step {
         name: "the_service_recovers_under_apparmor",

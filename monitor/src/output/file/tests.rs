@@ -2,6 +2,7 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 use crate::{
+    fault::Fault,
     format::Format,
     output::{Encoding, Hub, OutputCounts},
 };
@@ -24,7 +25,10 @@ fn append(file: &mut Appended, line: &'static str) {
 
 /// Writes these lines as an output does, and gives what it counted.
 fn output(path: &Path, text: &[&'static str]) -> Arc<OutputCounts> {
-    let mut hub = Hub::default();
+    output_of(Hub::default(), path, text)
+}
+
+fn output_of(mut hub: Hub, path: &Path, text: &[&'static str]) -> Arc<OutputCounts> {
     let queue = hub.add("file", &Encoding::Line(Format::Json), None, 8);
     for line in lines(text) {
         hub.outputs[0].send(Some(line));
@@ -45,6 +49,17 @@ fn a_new_file_is_its_groups_to_read_and_nobody_elses() {
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
     output(&path, &["three\n"]);
     assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\nthree\n");
+}
+
+#[test]
+fn a_file_that_fails_on_request_loses_what_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("denials.jsonl");
+    let fault: Fault = "output-failed=1".parse().unwrap();
+    let hub = Hub::with_faults([fault].into_iter().collect());
+    let counts = output_of(hub, &path, &[ONE, "two\n"]);
+    assert_eq!(counts.to_string(), "file: received 2, written 0, lost 2 (failed 2)");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "");
 }
 
 #[test]
