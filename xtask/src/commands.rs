@@ -2,6 +2,7 @@
 
 pub(crate) mod demo;
 pub(crate) mod deny;
+pub(crate) mod package;
 pub(crate) mod pictures;
 pub(crate) mod run;
 pub(crate) mod setup;

@@ -22,6 +22,7 @@ enum Command {
     Vm(commands::vm::Vm),
     Demo(commands::demo::Demo),
     Pictures(commands::pictures::Pictures),
+    Package(commands::package::Package),
     Deny(commands::deny::Deny),
 }
 
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Vm(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Pictures(command) => command.run(),
+        Command::Package(command) => command.run(),
         Command::Deny(command) => command.run(),
     };
     result.unwrap_or_else(|error| {

@@ -79,7 +79,8 @@ pub fn build_program(package: &str, name: &str, profile: Profile) -> Result<Path
     build(package, name, profile, cargo().arg("build"), &[])
 }
 
-fn build(
+/// Builds the program `name` of `package` by cargo with these arguments, and returns where it is.
+pub(crate) fn build(
     package: &str,
     name: &str,
     profile: Profile,
