@@ -4,6 +4,7 @@
 //! in it is that of the last commit, and no path of this machine is.
 
 pub mod binary;
+pub mod check;
 pub mod contents;
 pub mod deb;
 pub mod licenses;

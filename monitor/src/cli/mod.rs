@@ -58,7 +58,7 @@ Set DENYD_LOG=debug for debug messages on standard error.";
 
 /// Report Linux security denials as they happen.
 #[derive(Debug, Parser)]
-#[command(name = "denyd", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+#[command(name = "denyd", version = env!("DENYD_VERSION"), after_help = AFTER_HELP, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

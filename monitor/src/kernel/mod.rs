@@ -8,6 +8,7 @@ mod classes;
 mod counters;
 mod facts;
 mod failure;
+mod foreseen;
 mod lockdown;
 mod lsm_hooks;
 mod memory;
@@ -39,6 +40,7 @@ use zerocopy::IntoBytes as _;
 pub use self::{
     counters::Counters,
     facts::Facts,
+    foreseen::foreseen,
     modules::{ModulesError, active as active_modules},
     program_stats::{ProgramCounts, ProgramStats, measured as measures_programs},
     report::{Failed, Report, SourceReport, State},

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use xtask::{
     cache::Cache,
-    package::{binary, deb, release::Release, rpm, sums},
+    package::{binary, check, deb, release::Release, rpm, sums},
     progress, setup, workspace,
 };
 
@@ -18,6 +18,12 @@ pub(crate) struct Package {
     /// Only these; without any, all
     #[arg(value_enum)]
     kinds: Vec<Kind>,
+    /// This program, static and for x86-64, instead of one that is built from the source
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Have lintian and rpmlint check the packages
+    #[arg(long)]
+    check: bool,
     /// The folder that gets them
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
@@ -38,17 +44,25 @@ impl Package {
         let cache = Cache::open()?;
         setup::build(&cache)?;
         setup::packaging(&cache)?;
+        if self.check {
+            setup::package_checkers(&cache)?;
+        }
         let into = self.into.unwrap_or_else(|| workspace::root().join("target/package"));
         fs::create_dir_all(&into).with_context(|| format!("cannot make {}", into.display()))?;
         let release = Release::of_source()?;
         let kinds = if self.kinds.is_empty() { Kind::value_variants() } else { &self.kinds };
-        let denyd = binary::build()?;
+        let denyd = self.program.map_or_else(|| binary::build(&release), Ok)?;
         for kind in kinds {
             let path = match kind {
                 Kind::Binary => binary::publish(&denyd, &into),
-                Kind::Deb => deb::build(&denyd, &release, &into),
+                Kind::Deb => deb::build(&denyd, &release, deb::Compression::Small, &into),
                 Kind::Rpm => rpm::build(&denyd, &release, &into),
             }?;
+            match kind {
+                Kind::Deb if self.check => check::deb(&path)?,
+                Kind::Rpm if self.check => check::rpm(&path)?,
+                _ => {}
+            }
             let size = fs::metadata(&path)?.len() / 1024;
             progress::note(format_args!("{} ({size} KiB)", path.display()));
         }

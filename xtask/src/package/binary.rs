@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{PackageError, at};
+use super::{PackageError, at, release::Release};
 use crate::workspace::{self, BuildError, Profile};
 
 /// The target that it is compiled for.
@@ -15,7 +15,7 @@ pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 ///
 /// # Errors
 /// When it can't be built.
-pub fn build() -> Result<PathBuf, BuildError> {
+pub fn build(release: &Release) -> Result<PathBuf, BuildError> {
     let mut flags = vec!["-C".to_owned(), "target-feature=+crt-static".to_owned()];
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
@@ -25,6 +25,7 @@ pub fn build() -> Result<PathBuf, BuildError> {
     let mut cargo = workspace::cargo();
     // With a target, so that they are not for build scripts too.
     cargo
+        .env("DENYD_COMMIT", &release.commit)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
         .args(["build", "--locked", "--target", TARGET]);
     workspace::build("monitor", "denyd", Profile::Release, &mut cargo, &[])

@@ -19,11 +19,34 @@ const ARCHITECTURE: &str = "amd64";
 /// The scripts that dpkg runs. All may use what `packaging/confinement.sh` defines.
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 
+/// How a package's files are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// As small as can be.
+    Small,
+    /// To be made and unpacked quickly.
+    Quick,
+}
+
+impl Compression {
+    const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Small => &["-Zxz"],
+            Self::Quick => &["-Zgzip", "-z1"],
+        }
+    }
+}
+
 /// Makes the package of this program in the folder `into`, and returns where it is.
 ///
 /// # Errors
 /// When a file can't be read or written, or a tool fails.
-pub fn build(denyd: &Path, release: &Release, into: &Path) -> Result<PathBuf, PackageError> {
+pub fn build(
+    denyd: &Path,
+    release: &Release,
+    compression: Compression,
+    into: &Path,
+) -> Result<PathBuf, PackageError> {
     let mut contents = Contents::of(denyd)?;
     contents.insert("usr/share/zsh/vendor-completions/_denyd", 0o644, completions(denyd, "zsh")?);
     contents.insert("usr/share/doc/denyd/copyright", 0o644, source_file("packaging/deb/copyright")?);
@@ -52,7 +75,11 @@ pub fn build(denyd: &Path, release: &Release, into: &Path) -> Result<PathBuf, Pa
     let path = into.join(format!("denyd_{}_{ARCHITECTURE}.deb", release.version));
     let mut dpkg = Command::new("dpkg-deb");
     dpkg.env("SOURCE_DATE_EPOCH", release.time.as_second().to_string());
-    dpkg.args(["--root-owner-group", "-Zxz", "--build"]).arg(&root).arg(&path);
+    dpkg.args(["--root-owner-group", "--threads-max=1"])
+        .args(compression.arguments())
+        .arg("--build")
+        .arg(&root)
+        .arg(&path);
     process::capture(&mut dpkg)?;
     Ok(path)
 }

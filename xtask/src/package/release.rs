@@ -12,24 +12,27 @@ use crate::{process, workspace};
 pub struct Release {
     /// As in Cargo.toml, such as `0.1.0`. In a package it may have a suffix that sorts before it (`0.1.0~1`).
     pub version: String,
+    /// The commit, such as `eeaea74f1c2d`; with `-dirty` if something was changed since.
+    pub commit: String,
     /// The time of the source, which every file in a package gets.
     pub time: Timestamp,
 }
 
 impl Release {
-    /// That of this source tree: the workspace's version, and the time of the last commit (or `$SOURCE_DATE_EPOCH`).
+    /// That of this source tree: the workspace's version, and the last commit with its time.
     ///
     /// # Errors
-    /// When there is neither git nor that variable.
+    /// When this is no clone, or there is no git.
     pub fn of_source() -> Result<Self, PackageError> {
-        let seconds = match std::env::var("SOURCE_DATE_EPOCH") {
-            Ok(seconds) => seconds,
-            Err(_) => process::read(
-                Command::new("git").args(["log", "-1", "--format=%ct"]).current_dir(workspace::root()),
-            )?,
+        let git = |arguments: &[&str]| {
+            let output = process::read(Command::new("git").args(arguments).current_dir(workspace::root()))?;
+            Ok::<_, PackageError>(output.trim().to_owned())
         };
+        let seconds = git(&["log", "-1", "--format=%ct"])?;
+        // Whatever tags there are.
+        let commit = git(&["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])?;
         let wanted = PackageError::Answer { tool: "git", wanted: "time of the last commit" };
-        let time = seconds.trim().parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-        Ok(Self { version: env!("CARGO_PKG_VERSION").to_owned(), time: time.ok_or(wanted)? })
+        let time = seconds.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+        Ok(Self { version: env!("CARGO_PKG_VERSION").to_owned(), commit, time: time.ok_or(wanted)? })
     }
 }

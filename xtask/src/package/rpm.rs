@@ -82,6 +82,7 @@ fn specification(contents: &Contents, release: &Release, root: &Path) -> Result<
     let confinement = text("packaging/confinement.sh")?.replace('%', "%%");
     let specification = text("packaging/rpm/denyd.spec")?
         .replace("@VERSION@", &release.version)
+        .replace("@DATE@", &release.time.strftime("%a %b %d %Y").to_string())
         .replace("@TREE@", &root.to_string_lossy())
         .replace("@CONFINEMENT@", &confinement)
         .replace("@FILES@", &files);
