@@ -7,6 +7,7 @@ pub mod binary;
 pub mod check;
 pub mod contents;
 pub mod deb;
+pub mod image;
 pub mod licenses;
 pub mod release;
 pub mod rpm;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use xtask::{
     cache::Cache,
-    package::{binary, check, deb, release::Release, rpm, sums},
+    package::{binary, check, deb, image, release::Release, rpm, sums},
     progress, setup, workspace,
 };
 
@@ -37,6 +37,8 @@ enum Kind {
     Deb,
     /// For Fedora and its kin
     Rpm,
+    /// A container image (OCI), for Podman and Docker
+    Image,
 }
 
 impl Package {
@@ -57,6 +59,7 @@ impl Package {
                 Kind::Binary => binary::publish(&denyd, &into),
                 Kind::Deb => deb::build(&denyd, &release, deb::Compression::Small, &into),
                 Kind::Rpm => rpm::build(&denyd, &release, &into),
+                Kind::Image => image::build(&denyd, &release, &into),
             }?;
             match kind {
                 Kind::Deb if self.check => check::deb(&path)?,

@@ -64,7 +64,7 @@ pub fn build(
     let size = contents.kib();
     control.insert("DEBIAN/control", 0o644, filled(&text("packaging/deb/control")?, release, size));
     let configuration = contents.paths().filter(|(_, is_configuration)| *is_configuration);
-    let configuration: String = configuration.map(|(path, _)| format!("/{path}\n")).collect();
+    let configuration: String = configuration.flat_map(|(path, _)| ["/", path, "\n"]).collect();
     control.insert("DEBIAN/conffiles", 0o644, configuration);
     control.insert("DEBIAN/md5sums", 0o644, md5sums);
     for script in SCRIPTS {

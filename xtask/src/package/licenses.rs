@@ -71,10 +71,12 @@ fn linked() -> Result<BTreeSet<String>, PackageError> {
     tree.args(["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"]);
     let tree = process::read(&mut tree)?;
     // `name vVERSION`, and for those of the workspace a path.
-    Ok(tree
-        .lines()
-        .filter_map(|line| Some(line.split(' ').take(2).collect::<Vec<_>>().join(" ").replacen(" v", " ", 1)))
-        .collect())
+    let name = |line: &str| {
+        let mut words = line.split(' ');
+        let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
+        Some(format!("{name} {version}"))
+    };
+    Ok(tree.lines().filter_map(name).collect())
 }
 
 /// The texts of the licence files beside a manifest.
@@ -93,4 +95,23 @@ fn license_files(manifest: &Path) -> Result<BTreeSet<String>, PackageError> {
         }
     }
     Ok(texts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_linked_is_named_with_its_licence_and_what_only_tests_use_is_not() {
+        let text = text().unwrap();
+        let named = |name: &str| text.lines().any(|line| line.starts_with(name));
+        // In user space, in the eBPF objects, and under a licence of its own.
+        for linked in ["tokio 1.", "aya-ebpf 0.", "btf-rs 2."] {
+            assert!(named(linked), "{linked}");
+        }
+        for unlinked in ["proptest ", "libtest-mimic ", "aya-build ", "serde_derive "] {
+            assert!(!named(unlinked), "{unlinked}");
+        }
+        assert!(text.contains("GNU LESSER GENERAL PUBLIC LICENSE"));
+    }
 }
