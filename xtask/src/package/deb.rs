@@ -16,7 +16,7 @@ use crate::process;
 /// Debian's name of the architecture.
 const ARCHITECTURE: &str = "amd64";
 
-/// The scripts that dpkg runs. All may use what `packaging/confinement.sh` defines.
+/// The scripts that dpkg runs. All may use what `packaging/functions.sh` defines.
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 
 /// How a package's files are compressed.
@@ -85,9 +85,9 @@ pub fn build(
 }
 
 fn maintainer_script(name: &str) -> Result<String, PackageError> {
-    let confinement = text("packaging/confinement.sh")?;
+    let functions = text("packaging/functions.sh")?;
     let script = text(&format!("packaging/deb/{name}"))?;
-    Ok(format!("#!/bin/sh\nset -e\n\n{confinement}\n{script}"))
+    Ok(format!("#!/bin/sh\nset -e\n\n{functions}\n{script}"))
 }
 
 fn text(path: &str) -> Result<String, PackageError> {

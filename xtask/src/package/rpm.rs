@@ -79,12 +79,12 @@ fn specification(contents: &Contents, release: &Release, root: &Path) -> Result<
     };
     let files: String = contents.paths().map(line).collect();
     // A percent sign in a script would begin a macro.
-    let confinement = text("packaging/confinement.sh")?.replace('%', "%%");
+    let functions = text("packaging/functions.sh")?.replace('%', "%%");
     let specification = text("packaging/rpm/denyd.spec")?
         .replace("@VERSION@", &release.version)
         .replace("@DATE@", &release.time.strftime("%a %b %d %Y").to_string())
         .replace("@TREE@", &root.to_string_lossy())
-        .replace("@CONFINEMENT@", &confinement)
+        .replace("@FUNCTIONS@", &functions)
         .replace("@FILES@", &files);
     Ok(specification)
 }

@@ -1,5 +1,5 @@
-# Put before the scripts of both packages: denyd's SELinux module and AppArmor profile, where the machine has these.
-# What fails here leaves the service unconfined, and is said; it does not fail the package.
+# Put before the scripts of both packages: denyd's SELinux module and AppArmor profile, where the machine has these, and
+# its pins. What fails here leaves the service unconfined, and is said; it does not fail the package.
 
 selinux_module=/usr/share/selinux/packages/denyd.cil
 denyd_files="/usr/bin/denyd /etc/denyd /run/denyd /var/lib/denyd /var/log/denyd"
@@ -50,4 +50,11 @@ remove_selinux_module() {
         semodule -X 200 -r denyd || :
         relabel
     fi
+}
+
+# Takes everything of denyd's out of the kernel.
+detach() {
+    # A configuration with a mistake must not be in the way.
+    denyd detach >/dev/null 2>&1 || denyd detach --config /dev/null >/dev/null || :
+    rmdir /sys/fs/bpf/denyd 2>/dev/null || :
 }
