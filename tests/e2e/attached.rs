@@ -22,31 +22,49 @@ pub(crate) fn plan(plan: &mut Plan) {
     for (module, name) in [(vm::Module::Selinux, "selinux"), (vm::Module::Apparmor, "apparmor")] {
         let guest = Booted::new(format!("{KERNEL}-{name}-attached"), move || {
             let prepare = "actor refuse file_open 7001 && denyd check --json && \
-                denyd check --json --btf /sys/kernel/btf/vmlinux";
+                denyd check --json --btf /sys/kernel/btf/vmlinux && \
+                mkdir -p /tmp/bare/proc /tmp/bare/sys && cp /usr/local/bin/denyd /tmp/bare && \
+                mount --rbind /proc /tmp/bare/proc && mount --rbind /sys /tmp/bare/sys && \
+                chroot /tmp/bare /denyd check --json";
             run_in_guest(KERNEL, module, "", prepare)
         });
-        let trial = |title: &str, judge: fn(&Value, &Value) -> Result<(), String>| {
+        let trial = |title: &str, judge: fn(&Reports) -> Result<(), String>| {
             let checked = Arc::clone(&guest);
             Trial::test(format!("{KERNEL}/{name}/attached/{title}"), move || {
-                let [real, foreseen] = reports(checked.outcome()?)?;
-                Ok(judge(&real, &foreseen)?)
+                let reports = reports(checked.outcome()?)?;
+                Ok(judge(&reports)?)
             })
         };
         let trials = vec![
-            trial("no_program_can_be_preempted", |real, _| unpreempted(real)),
-            trial("what_is_watched_is_what_btf_foretells", as_foreseen),
+            trial("no_program_can_be_preempted", |reports| unpreempted(&reports.here)),
+            trial("what_is_watched_is_what_btf_foretells", |reports| {
+                as_foreseen(&reports.here, &reports.foreseen)
+            }),
+            trial("where_there_is_no_c_library_it_watches_the_same", |reports| {
+                if reports.bare == reports.here { Ok(()) } else { Err(reports.bare.to_string()) }
+            }),
         ];
         plan.add_guest(&guest, trials);
     }
 }
 
-/// What was checked on the kernel, and what was foreseen of it.
-fn reports(output: &str) -> Result<[Value; 2], String> {
+/// What `denyd check` said.
+struct Reports {
+    /// In the guest.
+    here: Value,
+    /// Of the kernel's BTF.
+    foreseen: Value,
+    /// In the guest, where nothing is but the program.
+    bare: Value,
+}
+
+fn reports(output: &str) -> Result<Reports, String> {
     let start = output.find("{\n").ok_or(output)?;
     let reports = serde_json::Deserializer::from_str(&output[start..]).into_iter();
     let reports: Vec<Value> =
         reports.collect::<Result<_, _>>().map_err(|error| format!("{error}: {output}"))?;
-    reports.try_into().map_err(|_| output.to_owned())
+    let [here, foreseen, bare] = reports.try_into().map_err(|_| output.to_owned())?;
+    Ok(Reports { here, foreseen, bare })
 }
 
 /// The sources of a report whose modules are active.

@@ -4,6 +4,7 @@ pub(crate) mod demo;
 pub(crate) mod deny;
 pub(crate) mod package;
 pub(crate) mod pictures;
+pub(crate) mod release;
 pub(crate) mod run;
 pub(crate) mod setup;
 pub(crate) mod test;

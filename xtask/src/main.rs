@@ -23,6 +23,7 @@ enum Command {
     Demo(commands::demo::Demo),
     Pictures(commands::pictures::Pictures),
     Package(commands::package::Package),
+    Release(commands::release::ReleaseCommand),
     Deny(commands::deny::Deny),
 }
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Demo(command) => command.run(),
         Command::Pictures(command) => command.run(),
         Command::Package(command) => command.run(),
+        Command::Release(command) => command.run(),
         Command::Deny(command) => command.run(),
     };
     result.unwrap_or_else(|error| {

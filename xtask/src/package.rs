@@ -9,6 +9,7 @@ pub mod contents;
 pub mod deb;
 pub mod image;
 pub mod licenses;
+pub mod notes;
 pub mod release;
 pub mod rpm;
 pub mod sums;
@@ -36,6 +37,12 @@ pub enum PackageError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// The changelog says nothing about a version.
+    #[error("CHANGELOG.md has no section `## {version}`: write what is new in it")]
+    NoNotes {
+        /// The version.
+        version: String,
     },
     /// What a tool printed is not as expected.
     #[error("cannot make the package: {tool} printed no {wanted}")]

@@ -42,6 +42,11 @@ enum Kind {
 }
 
 impl Package {
+    /// All of them, checked.
+    pub(crate) fn all_checked() -> Self {
+        Self { kinds: Vec::new(), program: None, check: true, into: None }
+    }
+
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         setup::build(&cache)?;
