@@ -54,6 +54,8 @@ Exit status:
   4  no source can be attached on this kernel
 `denyd status` and `denyd selftest` define more; see their --help.
 
+Begin with `denyd status`: it says what is enforced, whether denyd watches it, and what to do next.
+
 Set DENYD_LOG=debug for debug messages on standard error.";
 
 /// Report Linux security denials as they happen.

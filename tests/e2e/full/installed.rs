@@ -77,7 +77,7 @@ const REMOVED: &str = r#"
     set -e
     . /share/install
     install_denyd
-    systemctl enable --now denyd
+    systemctl enable --now denyd-metrics.socket denyd
     printf 'profile upgraded { /usr/** mrix, /etc/** r, /dev/null rw, }' | apparmor_parser --replace
     mkdir /srv/upgraded
     (
