@@ -26,6 +26,7 @@ fn main() -> anyhow::Result<()> {
     // SAFETY: as above.
     unsafe { std::env::set_var("CARGO_TERM_QUIET", "true") };
     println!("cargo:rerun-if-changed=../monitor-common");
+    name_version();
     let toolchain = std::env::var("RUSTUP_TOOLCHAIN").unwrap_or_else(|_| "1.95.0".to_owned());
     let build = |features: &[&str]| {
         let programs =
@@ -45,6 +46,15 @@ fn main() -> anyhow::Result<()> {
         compress(&object)?;
     }
     Ok(())
+}
+
+/// Sets what `denyd --version` says: the version, and the commit if whoever builds a package names it.
+fn name_version() {
+    println!("cargo:rerun-if-env-changed=DENYD_COMMIT");
+    let version = env!("CARGO_PKG_VERSION");
+    let version = std::env::var("DENYD_COMMIT")
+        .map_or_else(|_| version.to_owned(), |commit| format!("{version} ({commit})"));
+    println!("cargo:rustc-env=DENYD_VERSION={version}");
 }
 
 /// Takes the DWARF sections out, three quarters of an object: the kernel and aya read only BTF.

@@ -15,6 +15,7 @@ pub mod ledger;
 mod live;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+pub mod name_service;
 pub mod output;
 mod path;
 pub mod pipeline;

@@ -40,6 +40,30 @@ fn help_shows_examples_and_the_exit_statuses() {
 }
 
 #[test]
+fn the_version_is_that_of_the_program() {
+    let output = denyd(&["--version"]);
+    let version = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(version.split_whitespace().nth(1), Some(env!("CARGO_PKG_VERSION")), "{version}");
+}
+
+#[test]
+fn what_is_no_kernels_btf_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("btf");
+    let path = file.to_str().unwrap();
+    let advice = "name a copy of another machine's /sys/kernel/btf/vmlinux";
+    let output = denyd(&["check", "--btf", path]);
+    let said = format!("denyd: cannot use {path}: No such file or directory (os error 2): {advice}\n");
+    assert_eq!((stderr(&output), status(&output)), (said.as_str(), 2));
+    for bytes in [b"".as_slice(), b"\x7fELF", b"\x9f\xeb\x01\x00\x18\x00\x00\x00\xff\xff\xff\xff"] {
+        fs::write(&file, bytes).unwrap();
+        let output = denyd(&["check", "--btf", path]);
+        let said = format!("denyd: cannot use {path}: it is no BTF: {advice}\n");
+        assert_eq!((stderr(&output), status(&output)), (said.as_str(), 2));
+    }
+}
+
+#[test]
 fn a_wrong_command_line_is_one_line_and_status_2() {
     for (args, message) in [
         (

@@ -120,6 +120,9 @@ fn run(module: Module, steps: &[Step]) -> Result<Session, String> {
         write(step.name, &unindented(step.script))?;
     }
     WATCH.iter().try_for_each(|(name, text)| write(name, text))?;
+    if steps.iter().any(|step| step.files.iter().any(|(name, _)| *name == "install")) {
+        installed::make_packages(scripts.path())?;
+    }
     let cache = Cache::open().map_err(|error| fault(&error))?;
     let image = setup::full_image(&cache).map_err(|error| fault(&error))?;
     let guest = guest(KERNEL, module)?.userland(Userland::Full(image)).share(scripts.path());

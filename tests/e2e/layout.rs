@@ -3,7 +3,7 @@
 use std::fs;
 
 use libtest_mimic::{Failed, Trial};
-use monitor::kernel::KernelTypes;
+use monitor::kernel::{KernelTypes, State, foreseen};
 use monitor_common::layout::{ABSENT, ENTRIES, Layout};
 use object::{Object as _, ObjectSection as _};
 use xtask::{cache::Cache, kernel::Kernel};
@@ -68,6 +68,9 @@ const ABSENCES: [(&str, &[&str]); 3] = [
     ("7", &["landlock_request_layer_masks_size", "mnt_namespace_sequence"]),
 ];
 
+/// What can't be watched on each kernel.
+const UNWATCHED: [(&str, &[&str]); 3] = [("6.1", &["landlock", "ipe"]), ("6.12", &["landlock"]), ("7", &[])];
+
 /// The trials of each kernel.
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -78,7 +81,18 @@ pub(crate) fn trials() -> Vec<Trial> {
         trials
             .push(Trial::test(of("a_member_that_is_missing_disables_only_itself"), move || without(kernel)));
     }
+    for (kernel, unwatched) in UNWATCHED {
+        let name = format!("{kernel}/layout/only_what_this_version_lacks_is_foreseen_unwatched");
+        trials.push(Trial::test(name, move || is_foreseen(kernel, unwatched)));
+    }
     trials
+}
+
+fn is_foreseen(kernel: &str, unwatched: &[&str]) -> Result<(), Failed> {
+    let sources = foreseen(KernelTypes::from_bytes(&btf(kernel)?)?);
+    let failed = sources.iter().filter(|source| matches!(source.state, State::Failed { .. }));
+    let failed: Vec<_> = failed.map(|source| source.name).collect();
+    if failed == unwatched { Ok(()) } else { Err(format!("not foreseen: {failed:?}").into()) }
 }
 
 fn fixed(kernel: &str) -> Result<(), Failed> {

@@ -2,7 +2,9 @@
 
 pub(crate) mod demo;
 pub(crate) mod deny;
+pub(crate) mod package;
 pub(crate) mod pictures;
+pub(crate) mod release;
 pub(crate) mod run;
 pub(crate) mod setup;
 pub(crate) mod test;

@@ -6,6 +6,7 @@
 pub mod apt;
 pub mod cache;
 pub mod kernel;
+pub mod package;
 pub mod process;
 pub mod progress;
 pub mod prometheus;

@@ -22,6 +22,8 @@ enum Command {
     Vm(commands::vm::Vm),
     Demo(commands::demo::Demo),
     Pictures(commands::pictures::Pictures),
+    Package(commands::package::Package),
+    Release(commands::release::ReleaseCommand),
     Deny(commands::deny::Deny),
 }
 
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
         Command::Vm(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Pictures(command) => command.run(),
+        Command::Package(command) => command.run(),
+        Command::Release(command) => command.run(),
         Command::Deny(command) => command.run(),
     };
     result.unwrap_or_else(|error| {

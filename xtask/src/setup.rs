@@ -55,6 +55,12 @@ const POLICY_PACKAGES: [&str; 8] = [
     "selinux-policy-mls",
 ];
 
+/// What makes packages.
+const PACKAGING_PACKAGES: [&str; 3] = ["dpkg", "git", "rpm"];
+
+/// What checks packages.
+const PACKAGE_CHECKERS: [&str; 2] = ["lintian", "rpmlint"];
+
 /// What building the full userland's image needs.
 const IMAGE_PACKAGES: [&str; 3] = ["e2fsprogs", "mmdebstrap", "policycoreutils"];
 
@@ -124,6 +130,22 @@ pub fn guests(cache: &Cache) -> Result<(), SetupError> {
 /// When a part can't be had.
 pub fn policies(cache: &Cache) -> Result<(), SetupError> {
     packages(cache, &POLICY_PACKAGES)
+}
+
+/// Sets up what `cargo xtask package` makes packages with.
+///
+/// # Errors
+/// When a part can't be had.
+pub fn packaging(cache: &Cache) -> Result<(), SetupError> {
+    packages(cache, &PACKAGING_PACKAGES)
+}
+
+/// Sets up what `cargo xtask package --check` checks packages with.
+///
+/// # Errors
+/// When a part can't be had.
+pub fn package_checkers(cache: &Cache) -> Result<(), SetupError> {
+    packages(cache, &PACKAGE_CHECKERS)
 }
 
 /// Builds the image of full guests, and returns where it is.

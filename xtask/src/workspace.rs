@@ -62,12 +62,13 @@ impl Profile {
     }
 }
 
-/// Builds `denyd` and returns where it is.
+/// Builds `denyd` as it is shipped, with the C library within, and returns where it is.
 ///
 /// # Errors
 /// When it can't be built.
 pub fn build_denyd(profile: Profile) -> Result<PathBuf, BuildError> {
-    build_program("monitor", "denyd", profile)
+    // Only the program itself is compiled so, which is to say linked: what it depends on is the same for all builds.
+    build("monitor", "denyd", profile, cargo().arg("rustc"), &["--", "-C", "target-feature=+crt-static"])
 }
 
 /// Builds the program `name` of `package` and returns where it is.
@@ -75,9 +76,21 @@ pub fn build_denyd(profile: Profile) -> Result<PathBuf, BuildError> {
 /// # Errors
 /// When it can't be built.
 pub fn build_program(package: &str, name: &str, profile: Profile) -> Result<PathBuf, BuildError> {
-    let output = cargo()
-        .args(["build", "--profile", profile.name(), "--package", package, "--bin", name])
+    build(package, name, profile, cargo().arg("build"), &[])
+}
+
+/// Builds the program `name` of `package` by cargo with these arguments, and returns where it is.
+pub(crate) fn build(
+    package: &str,
+    name: &str,
+    profile: Profile,
+    cargo: &mut Command,
+    more: &[&str],
+) -> Result<PathBuf, BuildError> {
+    let output = cargo
+        .args(["--profile", profile.name(), "--package", package, "--bin", name])
         .arg("--message-format=json-render-diagnostics")
+        .args(more)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()

@@ -1,6 +1,9 @@
-//! `denyd check`: says what can be watched on this machine, and why not.
+//! `denyd check`: says what can be watched on this machine, or on one whose kernel's types are at hand, and why not.
 
-use std::fmt;
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use monitor_common::SourceId;
@@ -9,7 +12,7 @@ use tokio::runtime;
 use super::{failure::Failure, print};
 use crate::{
     config::{Fold, RING_MIN},
-    kernel::{self, KernelError, Report, SourceReport, State},
+    kernel::{self, KernelError, KernelTypes, Report, SourceReport, State},
     source, text,
 };
 
@@ -17,15 +20,24 @@ const AFTER_HELP: &str = "\
 Examples:
   denyd check                                  for people
   denyd check --json | jq '.sources[].state'   for programs
+  denyd check --btf vmlinux.btf                for another machine, before denyd is installed there
 
 Every source is attached for a moment, including those that `denyd run` attaches only on request.
+
+With --btf nothing is attached, and no privilege is needed. The file is a copy of /sys/kernel/btf/vmlinux of the other \
+machine, of the same architecture as this one. What it can't tell is assumed: that every module is active there, and that \
+the kernel lets programs be attached (it is not locked down, and has what trampolines or kprobes need).
 
 Exit status:
   0  at least one source can be watched
   1  standard output was closed or full
-  2  the command line is wrong
+  2  the command line is wrong, or the file cannot be used
   3  denyd lacks the privilege to load eBPF programs
   4  nothing can be watched on this kernel";
+
+/// What a file can't tell.
+const ASSUMED: &str = "the file does not tell whether these modules are active on that machine and whether its kernel lets \
+    programs be attached: `denyd check` there does";
 
 /// Show which sources can be attached on this machine, and why others cannot.
 #[derive(Debug, Args)]
@@ -34,11 +46,32 @@ pub(super) struct Check {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    /// Tell what would be watched on the kernel that this BTF file is of.
+    #[arg(long, value_name = "FILE")]
+    btf: Option<PathBuf>,
 }
 
 impl Check {
-    /// Attaches everything, reports, and detaches.
+    /// Reports, of this machine or of the file's kernel.
     pub(super) fn run(&self) -> Result<(), Failure> {
+        self.btf.as_deref().map_or_else(|| self.here(), |btf| self.elsewhere(btf))
+    }
+
+    /// Says what the kernel of this BTF would let be attached.
+    fn elsewhere(&self, btf: &Path) -> Result<(), Failure> {
+        let wrong = |error: String| Failure::Btf { file: btf.to_owned(), error };
+        let bytes = fs::read(btf).map_err(|error| wrong(error.to_string()))?;
+        let types = KernelTypes::from_bytes(&bytes).map_err(|_| wrong("it is no BTF".to_owned()))?;
+        let sources = kernel::foreseen(types);
+        let kernel = format!("of {}", btf.display());
+        let report = Report { kernel, modules: Vec::new(), sources, notes: vec![ASSUMED.to_owned()] };
+        self.print(&report)?;
+        let any = report.sources.iter().any(|source| matches!(source.state, State::Attached { .. }));
+        if any { Ok(()) } else { Err(KernelError::NothingAttached(Box::new(report)).into()) }
+    }
+
+    /// Attaches everything, reports, and detaches.
+    fn here(&self) -> Result<(), Failure> {
         // Attaching registers the ring buffer with the runtime.
         let runtime =
             runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
@@ -78,8 +111,11 @@ struct Text<'a>(&'a Report);
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(report) = self;
-        let modules = report.modules.join(", ");
-        writeln!(f, "kernel {}, security modules: {}", printable(&report.kernel), printable(&modules))?;
+        write!(f, "kernel {}", printable(&report.kernel))?;
+        if !report.modules.is_empty() {
+            write!(f, ", security modules: {}", printable(&report.modules.join(", ")))?;
+        }
+        writeln!(f)?;
         for (source, about) in report.sources.iter().zip(&source::ALL) {
             writeln!(f)?;
             write_source(f, source, about)?;

@@ -74,6 +74,14 @@ pub(super) enum Failure {
         #[source]
         error: io::Error,
     },
+    /// A file is no BTF of a kernel.
+    #[error("cannot use {file}: {error}: name a copy of another machine's /sys/kernel/btf/vmlinux")]
+    Btf {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        error: String,
+    },
     /// There is neither a daemon nor a history nor a log.
     #[error(
         "no denyd listens on {socket}, and there is no history in {history}: name a log, such as /var/log/audit/audit.log, \
@@ -123,7 +131,7 @@ impl Failure {
     /// The exit status, as `denyd --help` lists them.
     pub(super) fn exit_code(&self) -> ExitCode {
         let status = match self {
-            Self::Config(_) | Self::Selection(_) | Self::Place(_) => 2,
+            Self::Config(_) | Self::Selection(_) | Self::Place(_) | Self::Btf { .. } => 2,
             Self::Kernel(KernelError::NotPrivileged)
             | Self::NoDaemon(_)
             | Self::Client(ClientError::NotAllowed(_)) => 3,

@@ -54,11 +54,13 @@ Exit status:
   4  no source can be attached on this kernel
 `denyd status` and `denyd selftest` define more; see their --help.
 
+Begin with `denyd status`: it says what is enforced, whether denyd watches it, and what to do next.
+
 Set DENYD_LOG=debug for debug messages on standard error.";
 
 /// Report Linux security denials as they happen.
 #[derive(Debug, Parser)]
-#[command(name = "denyd", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+#[command(name = "denyd", version = env!("DENYD_VERSION"), after_help = AFTER_HELP, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

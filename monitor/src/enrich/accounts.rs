@@ -1,7 +1,12 @@
-//! Names of users and groups, looked up on a thread of their own: the name service may ask the network, and then it
-//! blocks for as long as that takes.
+//! Names of users and groups, looked up on a thread of their own: who is asked may ask the network, and then that
+//! blocks for as long as it takes.
+//!
+//! First asked is the name service of the C library, then systemd (`userdb`): a program that has the C library within
+//! ([`name_service`](crate::name_service)) knows only the accounts of the files and of nscd by itself.
 
-use std::{io, thread};
+mod userdb;
+
+use std::{io, path::Path, thread};
 
 use nix::unistd::{Gid, Group, Uid, User};
 
@@ -25,7 +30,7 @@ pub enum Id {
 pub fn start(requests: Requests<Id, Box<str>>) -> io::Result<()> {
     // The name service loads its modules with its first answer. That should not be in the way of the first event.
     let prepare = || drop((name_service(Id::User(0)), name_service(Id::Group(0))));
-    start_with(requests, prepare, name_service)
+    start_with(requests, prepare, look_up)
 }
 
 fn start_with(
@@ -42,6 +47,16 @@ fn start_with(
         }
     })?;
     Ok(())
+}
+
+/// Asks the name service, and, if it doesn't know, systemd.
+fn look_up(id: Id) -> Answer<Box<str>> {
+    match name_service(id) {
+        Ok(None) => userdb::name(Path::new(userdb::FOLDER), id)
+            .map(|name| name.map(|name| text::escape(name.as_bytes()).into()))
+            .map_err(|error| error.to_string().into()),
+        known => known,
+    }
 }
 
 /// Asks `getpwuid_r` and `getgrgid_r`.

@@ -8,6 +8,7 @@ mod classes;
 mod counters;
 mod facts;
 mod failure;
+mod foreseen;
 mod lockdown;
 mod losses;
 mod lsm_hooks;
@@ -40,6 +41,7 @@ use zerocopy::IntoBytes as _;
 pub use self::{
     counters::Counters,
     facts::Facts,
+    foreseen::foreseen,
     losses::Losses,
     modules::{ModulesError, active as active_modules},
     program_stats::{ProgramCounts, ProgramStats, measured as measures_programs},

@@ -1,14 +1,22 @@
-//! denyd as users install it: its unit, with the files of `systemd/`, in its own domain or profile.
+//! denyd as users install it: the package, with its unit, in its own domain or profile.
 //!
 //! Beside it runs the `denyd run` of all steps, which sees what the installed one is refused.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, error::Error, fs, path::Path, process::Command};
 
 use serde_json::Value;
 use tests::expectation::Expectation;
-use xtask::vm::Module;
+use xtask::{
+    package::{
+        deb::{self, Compression},
+        release::Release,
+    },
+    process,
+    vm::Module,
+};
 
 use super::{Seen, Step};
+use crate::group::denyd as denyd_program;
 
 /// Has the installed denyd report a refusal of a service to all its outputs, and says what the kernel and systemd say of it.
 const REPORTS: &str = r#"
@@ -90,20 +98,72 @@ const RECOVERS: &str = r#"
     systemctl stop collector
 "#;
 
+/// Upgrades the package while a program is refused one file after another, removes it, and purges it.
+const REMOVED: &str = r#"
+    set -e
+    . /share/install
+    install_denyd
+    systemctl enable --now denyd-metrics.socket denyd
+    printf 'profile upgraded { /usr/** mrix, /etc/** r, /dev/null rw, }' | apparmor_parser --replace
+    mkdir /srv/upgraded
+    (
+        dpkg --force-unsafe-io --install /share/denyd.deb || touch /srv/failed
+        touch /srv/done
+    ) &
+    count=0
+    until [ -e /srv/done ] && [ $count -gt 20 ]; do
+        count=$((count + 1))
+        touch /srv/upgraded/$count
+        not aa-exec -p upgraded -- cat /srv/upgraded/$count 2>/dev/null
+    done
+    [ ! -e /srv/failed ]
+    fact upgraded "$(dpkg-query --show --showformat '${Version}' denyd)"
+    fact refused $count
+    fact reported "$(python3 /share/upgraded.py $count)"
+    grep -q 'kind = "journald"' /etc/denyd/denyd.toml
+
+    files=$(dpkg --listfiles denyd | while read -r file; do [ -d "$file" ] || echo "$file"; done)
+    dpkg --remove denyd
+    [ -z "$(systemctl list-unit-files --no-legend 'denyd*')" ]
+    [ ! -e /sys/fs/bpf/denyd ]
+    not grep '^denyd ' /sys/kernel/security/apparmor/profiles
+    fact left "$(for file in $files; do [ ! -e $file ] || echo $file; done)"
+    [ -e /var/lib/denyd/history ]
+    dpkg --purge denyd
+    fact purged "$(ls -d /etc/denyd /etc/apparmor.d/denyd /etc/apparmor.d/local/denyd /etc/logrotate.d/denyd \
+        /var/lib/denyd /var/log/denyd 2>/dev/null)"
+    not dpkg-query --show denyd
+    systemctl stop collector
+"#;
+
 /// What the scripts use.
 const FILES: &[(&str, &str)] = &[
     ("install", include_str!("installed/install")),
     ("collector.py", include_str!("installed/collector.py")),
     ("everywhere.py", include_str!("installed/everywhere.py")),
     ("installed.toml", include_str!("installed/installed.toml")),
-    ("denyd.service", include_str!("../../../systemd/denyd.service")),
-    ("denyd-early.service", include_str!("../../../systemd/denyd-early.service")),
-    ("denyd-metrics.socket", include_str!("../../../systemd/denyd-metrics.socket")),
-    ("denyd.sysusers", include_str!("../../../systemd/denyd.sysusers")),
-    ("denyd.tmpfiles", include_str!("../../../systemd/denyd.tmpfiles")),
+    ("upgraded.py", include_str!("installed/upgraded.py")),
 ];
 
-pub(super) const STEPS: [Step; 8] = [
+/// Makes the package, and that of a version before, in the folder that the guest gets.
+pub(super) fn make_packages(share: &Path) -> Result<(), String> {
+    let make = || -> Result<(), Box<dyn Error>> {
+        // Without what only a debugger reads: the guest has to unpack it.
+        let denyd = share.join("denyd");
+        process::capture(Command::new("strip").arg("-o").arg(&denyd).arg(denyd_program()?))?;
+        let release = Release::of_source()?;
+        let before = Release { version: format!("{}~before", release.version), ..release.clone() };
+        for (release, name) in [(before, "denyd-before.deb"), (release, "denyd.deb")] {
+            let package = deb::build(&denyd, &release, Compression::Quick, share)?;
+            fs::rename(package, share.join(name))?;
+        }
+        fs::remove_file(denyd)?;
+        Ok(())
+    };
+    make().map_err(|error| error.to_string())
+}
+
+pub(super) const STEPS: [Step; 9] = [
     Step {
         name: "the_service_tells_all_outputs_of_nginx",
         module: Module::Selinux,
@@ -180,6 +240,30 @@ pub(super) const STEPS: [Step; 8] = [
             nscd(seen, "reloaded", "/srv/reloaded.log")?;
             nscd(seen, "recovered", "/srv/recovered.log")?;
             seen.refused_nothing()
+        },
+    },
+    Step {
+        name: "the_package_is_upgraded_without_loss_and_removed",
+        module: Module::Apparmor,
+        script: REMOVED,
+        files: FILES,
+        check: |seen| {
+            if seen.fact("upgraded")? != env!("CARGO_PKG_VERSION") {
+                return Err("the package was not upgraded".to_owned());
+            }
+            if seen.number("refused")? != seen.number("reported")? {
+                return Err("not each denial of the upgrade was reported once".to_owned());
+            }
+            // What an administrator may have changed goes when the package is purged.
+            let configuration = ["/etc/apparmor.d/denyd", "/etc/denyd/denyd.toml", "/etc/logrotate.d/denyd"];
+            let left: Vec<_> = seen.fact("left")?.split_whitespace().collect();
+            if left != configuration {
+                return Err(format!("removing it left {left:?}"));
+            }
+            match seen.fact("purged")? {
+                "" => Ok(()),
+                left => Err(format!("purging it left {left}")),
+            }
         },
     },
 ];

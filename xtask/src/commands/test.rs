@@ -40,6 +40,11 @@ enum Part {
 }
 
 impl Test {
+    /// Every check and test.
+    pub(crate) fn all() -> Self {
+        Self { only: None, filter: Vec::new() }
+    }
+
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         let mut steps = Steps::default();

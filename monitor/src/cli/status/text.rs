@@ -17,6 +17,7 @@ impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(Answer { health, posture, daemon }) = self;
         writeln!(f, "{}", summary(*health))?;
+        writeln!(f, "next: {}", next_step(*health))?;
         writeln!(f)?;
         write_posture(f, posture)?;
         writeln!(f)?;
@@ -41,6 +42,22 @@ fn summary(health: Health) -> &'static str {
         Health::NoDaemon => "enforcing, but NOT WATCHED: no denyd answers",
         Health::Degraded => "enforcing, and watched WITH LOSS or with a source that could not be attached",
         Health::Unknown => "what is enforced is NOT KNOWN: try as root",
+    }
+}
+
+fn next_step(health: Health) -> &'static str {
+    match health {
+        Health::Healthy => "`denyd tail -f` shows denials as they come, `denyd explain` why they were",
+        Health::NotEnforcing => {
+            "`setenforce 1`, and SELINUX=enforcing in /etc/selinux/config; or `aa-enforce` the profiles that are to refuse"
+        }
+        Health::NoDaemon => {
+            "`systemctl enable --now denyd`; `journalctl -u denyd` says why it ended, if it did"
+        }
+        Health::Degraded => {
+            "see below what was lost; `denyd check` says why a source cannot be attached, `man denyd.toml` how to keep up"
+        }
+        Health::Unknown => "`sudo denyd status`",
     }
 }
 
@@ -212,6 +229,8 @@ mod tests {
         assert_eq!(
             Text(&answer).to_string(),
             "enforcing, and watched WITH LOSS or with a source that could not be attached\n\
+             next: see below what was lost; `denyd check` says why a source cannot be attached, `man denyd.toml` how to \
+             keep up\n\
              \n\
              modules:   capability, apparmor\n\
              apparmor:  15 profiles (12 enforce, 3 complain), policy generation 40\n\

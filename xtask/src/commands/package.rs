@@ -1,0 +1,80 @@
+//! `cargo xtask package`
+
+use std::{fs, path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use xtask::{
+    cache::Cache,
+    package::{binary, check, deb, image, release::Release, rpm, sums},
+    progress, setup, workspace,
+};
+
+/// Makes what users install, in target/package: one static program, and the packages it comes in
+///
+/// The same source gives the same bytes, on the same release of Debian. SHA256SUMS has their sums.
+#[derive(Debug, Args)]
+pub(crate) struct Package {
+    /// Only these; without any, all
+    #[arg(value_enum)]
+    kinds: Vec<Kind>,
+    /// This program, static and for x86-64, instead of one that is built from the source
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Have lintian and rpmlint check the packages
+    #[arg(long)]
+    check: bool,
+    /// The folder that gets them
+    #[arg(long, value_name = "DIR")]
+    into: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// The program alone
+    Binary,
+    /// For Debian and its kin
+    Deb,
+    /// For Fedora and its kin
+    Rpm,
+    /// A container image (OCI), for Podman and Docker
+    Image,
+}
+
+impl Package {
+    /// All of them, checked.
+    pub(crate) fn all_checked() -> Self {
+        Self { kinds: Vec::new(), program: None, check: true, into: None }
+    }
+
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let cache = Cache::open()?;
+        setup::build(&cache)?;
+        setup::packaging(&cache)?;
+        if self.check {
+            setup::package_checkers(&cache)?;
+        }
+        let into = self.into.unwrap_or_else(|| workspace::root().join("target/package"));
+        fs::create_dir_all(&into).with_context(|| format!("cannot make {}", into.display()))?;
+        let release = Release::of_source()?;
+        let kinds = if self.kinds.is_empty() { Kind::value_variants() } else { &self.kinds };
+        let denyd = self.program.map_or_else(|| binary::build(&release), Ok)?;
+        for kind in kinds {
+            let path = match kind {
+                Kind::Binary => binary::publish(&denyd, &into),
+                Kind::Deb => deb::build(&denyd, &release, deb::Compression::Small, &into),
+                Kind::Rpm => rpm::build(&denyd, &release, &into),
+                Kind::Image => image::build(&denyd, &release, &into),
+            }?;
+            match kind {
+                Kind::Deb if self.check => check::deb(&path)?,
+                Kind::Rpm if self.check => check::rpm(&path)?,
+                _ => {}
+            }
+            let size = fs::metadata(&path)?.len() / 1024;
+            progress::note(format_args!("{} ({size} KiB)", path.display()));
+        }
+        progress::note(sums::write(&into)?.display());
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,61 @@
+//! What users install: one static program, and the packages that it comes in.
+//!
+//! Everything is made from the same files ([`contents`]), and twice the same source gives twice the same bytes: the time
+//! in it is that of the last commit, and no path of this machine is.
+
+pub mod binary;
+pub mod check;
+pub mod contents;
+pub mod deb;
+pub mod image;
+pub mod licenses;
+pub mod notes;
+pub mod release;
+pub mod rpm;
+pub mod sums;
+
+use std::{io, path::PathBuf};
+
+use crate::{apt::AptError, process::ProcessError, vm::initramfs::InitramfsError};
+
+/// Why a package could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// A tool is missing or failed.
+    #[error("cannot make the package: {0}")]
+    Process(#[from] ProcessError),
+    /// A tool is not installed.
+    #[error(transparent)]
+    Tool(#[from] InitramfsError),
+    /// Debian packages.
+    #[error(transparent)]
+    Apt(#[from] AptError),
+    /// A file can't be read or written.
+    #[error("cannot make the package: {path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The changelog says nothing about a version.
+    #[error("CHANGELOG.md has no section `## {version}`: write what is new in it")]
+    NoNotes {
+        /// The version.
+        version: String,
+    },
+    /// What a tool printed is not as expected.
+    #[error("cannot make the package: {tool} printed no {wanted}")]
+    Answer {
+        /// The tool.
+        tool: &'static str,
+        /// What was looked for.
+        wanted: &'static str,
+    },
+}
+
+/// Says which file an error is about.
+fn at(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> PackageError {
+    let path = path.into();
+    |source| PackageError::File { path, source }
+}

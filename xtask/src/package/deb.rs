@@ -1,0 +1,103 @@
+//! The Debian package, put together by `dpkg-deb`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::{
+    PackageError, at,
+    contents::{Contents, completions, source_file},
+    release::Release,
+};
+use crate::process;
+
+/// Debian's name of the architecture.
+const ARCHITECTURE: &str = "amd64";
+
+/// The scripts that dpkg runs. All may use what `packaging/functions.sh` defines.
+const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
+
+/// How a package's files are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// As small as can be.
+    Small,
+    /// To be made and unpacked quickly.
+    Quick,
+}
+
+impl Compression {
+    const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Small => &["-Zxz"],
+            Self::Quick => &["-Zgzip", "-z1"],
+        }
+    }
+}
+
+/// Makes the package of this program in the folder `into`, and returns where it is.
+///
+/// # Errors
+/// When a file can't be read or written, or a tool fails.
+pub fn build(
+    denyd: &Path,
+    release: &Release,
+    compression: Compression,
+    into: &Path,
+) -> Result<PathBuf, PackageError> {
+    let mut contents = Contents::of(denyd)?;
+    contents.insert("usr/share/zsh/vendor-completions/_denyd", 0o644, completions(denyd, "zsh")?);
+    contents.insert("usr/share/doc/denyd/copyright", 0o644, source_file("packaging/deb/copyright")?);
+    let overrides = source_file("packaging/deb/lintian-overrides")?;
+    contents.insert("usr/share/lintian/overrides/denyd", 0o644, overrides);
+    let changelog = filled(&text("packaging/deb/changelog")?, release, 0);
+    contents.insert_compressed("usr/share/doc/denyd/changelog", changelog.as_bytes())?;
+
+    let scratch = tempfile::tempdir().map_err(at("a temporary folder"))?;
+    let root = scratch.path().join("root");
+    fs::create_dir(&root).map_err(at(&root))?;
+    contents.write(&root, release)?;
+    let md5sums = contents.md5sums(&root)?;
+    let mut control = Contents::default();
+    let size = contents.kib();
+    control.insert("DEBIAN/control", 0o644, filled(&text("packaging/deb/control")?, release, size));
+    let configuration = contents.paths().filter(|(_, is_configuration)| *is_configuration);
+    let configuration: String = configuration.flat_map(|(path, _)| ["/", path, "\n"]).collect();
+    control.insert("DEBIAN/conffiles", 0o644, configuration);
+    control.insert("DEBIAN/md5sums", 0o644, md5sums);
+    for script in SCRIPTS {
+        control.insert(&format!("DEBIAN/{script}"), 0o755, maintainer_script(script)?);
+    }
+    control.write(&root, release)?;
+
+    let path = into.join(format!("denyd_{}_{ARCHITECTURE}.deb", release.version));
+    let mut dpkg = Command::new("dpkg-deb");
+    dpkg.env("SOURCE_DATE_EPOCH", release.time.as_second().to_string());
+    dpkg.args(["--root-owner-group", "--threads-max=1"])
+        .args(compression.arguments())
+        .arg("--build")
+        .arg(&root)
+        .arg(&path);
+    process::capture(&mut dpkg)?;
+    Ok(path)
+}
+
+fn maintainer_script(name: &str) -> Result<String, PackageError> {
+    let functions = text("packaging/functions.sh")?;
+    let script = text(&format!("packaging/deb/{name}"))?;
+    Ok(format!("#!/bin/sh\nset -e\n\n{functions}\n{script}"))
+}
+
+fn text(path: &str) -> Result<String, PackageError> {
+    source_file(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A file with what it leaves open: the release, and the size in KiB.
+fn filled(text: &str, release: &Release, size: usize) -> String {
+    text.replace("@VERSION@", &release.version)
+        .replace("@ARCHITECTURE@", ARCHITECTURE)
+        .replace("@SIZE@", &size.to_string())
+        .replace("@DATE@", &release.time.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string())
+}
