@@ -15,6 +15,7 @@ pub mod session;
 pub mod standing;
 pub mod step;
 pub mod storm;
+pub mod tally;
 
 use std::{fs, io, path::Path};
 

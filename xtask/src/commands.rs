@@ -1,5 +1,6 @@
 //! One file per verb of `cargo xtask`.
 
+pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod deny;
 pub(crate) mod package;

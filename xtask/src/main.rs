@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod commands;
 
 /// Everything that a developer or CI runs. What a command needs on this machine it sets up by itself.
@@ -20,6 +21,7 @@ enum Command {
     Run(commands::run::Run),
     Test(commands::test::Test),
     Vm(commands::vm::Vm),
+    Bench(commands::bench::Command),
     Demo(commands::demo::Demo),
     Pictures(commands::pictures::Pictures),
     Package(commands::package::Package),
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Vm(command) => command.run(),
+        Command::Bench(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Pictures(command) => command.run(),
         Command::Package(command) => command.run(),

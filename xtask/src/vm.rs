@@ -105,6 +105,7 @@ pub struct Guest {
     policy: Option<Policy>,
     timeout: Duration,
     processors: u32,
+    counts_instructions: bool,
     kernel_log: bool,
 }
 
@@ -221,6 +222,7 @@ impl Guest {
             policy: None,
             timeout: Duration::from_mins(5),
             processors: 1,
+            counts_instructions: false,
             kernel_log: false,
         }
     }
@@ -280,6 +282,14 @@ impl Guest {
         self
     }
 
+    /// With clocks that count instructions: one takes a nanosecond, and while there is nothing to do, time leaps to
+    /// the next timer. What the guest measures of itself is then the same whatever else this machine does.
+    #[must_use]
+    pub fn counting_instructions(mut self) -> Self {
+        self.counts_instructions = true;
+        self
+    }
+
     /// With the kernel's log in the outcome; it costs a fraction of a second.
     #[must_use]
     pub fn kernel_log(mut self) -> Self {
@@ -312,6 +322,7 @@ impl Guest {
             command_line: self.command_line(),
             memory_mib: 2048,
             processors: self.processors,
+            counts_instructions: self.counts_instructions,
             timeout: self.timeout,
             token,
         };

@@ -1,12 +1,13 @@
 //! Processes that are refused one thing again and again, and count it.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, Permissions},
     io::{self, Read as _, Write as _},
     num::NonZeroU32,
     os::unix::fs::PermissionsExt as _,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::Context as _;
@@ -37,7 +38,7 @@ pub struct Extent {
     /// How often each is refused.
     #[arg(long)]
     pub each: u32,
-    /// Users that the processes are of.
+    /// Users that the processes are of; if they are more than the processes, each is several in turn.
     #[arg(long, default_value = "1")]
     pub users: NonZeroU32,
     /// How often a second each is refused; without it, as often as it can be.
@@ -52,14 +53,38 @@ pub struct Flooded {
     pub refused: Vec<(u32, u64)>,
     /// The process that was refused once.
     pub quiet: u32,
+    /// When it was about to be, in nanoseconds since 1970.
+    pub quiet_at: u64,
 }
 
-/// Has processes refused by `module`. When half of them have ended, one more is, once.
+impl Extent {
+    /// The users that a process is in turn.
+    fn users_of(&self, process: u32) -> Vec<u32> {
+        let users = self.users.get();
+        let first = process % users;
+        (first..users).step_by(self.processes.get().min(users) as usize).map(|user| FIRST_UID + user).collect()
+    }
+
+    /// How often each user is refused.
+    fn refused(&self) -> BTreeMap<u32, u64> {
+        let mut refused = BTreeMap::new();
+        for process in 0..self.processes.get() {
+            let users = self.users_of(process);
+            let (rounds, rest) = (self.each as usize / users.len(), self.each as usize % users.len());
+            for (position, &user) in users.iter().enumerate() {
+                *refused.entry(user).or_default() += rounds as u64 + u64::from(position < rest);
+            }
+        }
+        refused
+    }
+}
+
+/// Has processes refused by `module`. When half of them are halfway, one more is, once.
 ///
 /// # Errors
 /// Fails if they can't be started, or one was not refused.
 pub fn flood(module: Module, extent: Extent) -> anyhow::Result<Flooded> {
-    let Extent { processes, each, users, rate } = extent;
+    let Extent { processes, each, rate, .. } = extent;
     scene::file(PATH)?;
     // Anybody may write it, so that only the module refuses.
     fs::set_permissions(PATH, Permissions::from_mode(0o666))?;
@@ -71,52 +96,82 @@ pub fn flood(module: Module, extent: Extent) -> anyhow::Result<Flooded> {
     cases::default_confinement(module).enter()?;
     // They start together: when the last one is there, the pipe closes.
     let (start, hold) = io::pipe()?;
-    let (mut ends, end) = io::pipe()?;
+    let (mut halves, half) = io::pipe()?;
     let mut hold = Some(hold);
     let mut children = Vec::new();
     for index in 0..processes.get() {
         let hold = &mut hold;
+        let users = extent.users_of(index);
         children.push(process::fork(|| {
-            process::become_user(FIRST_UID + index % users)?;
             *hold = None;
             (&start).read_to_end(&mut Vec::new())?;
-            be_refused(module, each, rate)?;
-            (&end).write_all(b".")
+            be_refused(module, each, &users, rate, || (&half).write_all(b"."))
         })?);
     }
-    drop((hold, end));
-    let half = usize::try_from(processes.get().div_ceil(2))?;
-    ends.read_exact(&mut vec![0; half]).context("processes of the flood failed")?;
-    let quiet = process::fork_and_wait(|| {
-        process::become_user(QUIET_UID)?;
-        be_refused(module, 1, None)
-    })?;
+    drop((hold, half));
+    let some = usize::try_from(processes.get().div_ceil(2))?;
+    halves.read_exact(&mut vec![0; some]).context("processes of the flood failed")?;
+    let quiet_at = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos())?;
+    let quiet = process::fork_and_wait(|| be_refused(module, 1, &[QUIET_UID], None, || Ok(())))?;
     for child in children {
         process::wait(child)?;
     }
-    let refused = (0..users.get()).map(|user| {
-        let of_user = (user..processes.get()).step_by(users.get() as usize).count() as u64;
-        (FIRST_UID + user, of_user * u64::from(each))
-    });
-    Ok(Flooded { refused: refused.collect(), quiet })
+    Ok(Flooded { refused: extent.refused().into_iter().collect(), quiet, quiet_at })
 }
 
-fn be_refused(module: Module, times: u32, rate: Option<NonZeroU32>) -> io::Result<()> {
+fn be_refused(
+    module: Module,
+    times: u32,
+    users: &[u32],
+    rate: Option<NonZeroU32>,
+    halfway: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
+    let mut halfway = Some(halfway);
+    let alone = if let [user] = users { Some(*user) } else { None };
+    alone.map_or(Ok(()), process::become_user)?;
     let begin = Instant::now();
-    for done in 0..times {
+    for (done, &user) in (0..times).zip(users.iter().cycle()) {
+        if let Some(halfway) = halfway.take_if(|_| done == times / 2) {
+            halfway()?;
+        }
         if let Some(rate) = rate {
             let due = begin + Duration::from_secs(1) * done / rate.get();
             thread::sleep(due.saturating_duration_since(Instant::now()));
         }
-        let (result, refusal) = match module {
-            Module::Capability => (rustix::process::chroot(FOLDER).map_err(Into::into), libc::EPERM),
-            _ => (file::open_to_write(PATH).map(drop), libc::EACCES),
-        };
-        match result {
-            Err(error) if error.raw_os_error() == Some(refusal) => {}
-            Err(error) => return Err(error),
-            Ok(()) => return Err(io::ErrorKind::Other.into()),
+        match alone {
+            Some(_) => be_refused_once(module)?,
+            None => process::as_real_user(user, || be_refused_once(module))?,
         }
     }
     Ok(())
+}
+
+fn be_refused_once(module: Module) -> io::Result<()> {
+    let (result, refusal) = match module {
+        Module::Capability => (rustix::process::chroot(FOLDER).map_err(Into::into), libc::EPERM),
+        _ => (file::open_to_write(PATH).map(drop), libc::EACCES),
+    };
+    match result {
+        Err(error) if error.raw_os_error() == Some(refusal) => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => Err(io::ErrorKind::Other.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(processes: u32, users: u32, each: u32) -> Vec<(u32, u64)> {
+        let number = |number| NonZeroU32::new(number).unwrap();
+        let extent = Extent { processes: number(processes), each, users: number(users), rate: None };
+        extent.refused().into_iter().map(|(user, count)| (user - FIRST_UID, count)).collect()
+    }
+
+    #[test]
+    fn processes_share_users_and_users_share_processes() {
+        assert_eq!(refused(5, 2, 10), [(0, 30), (1, 20)]);
+        assert_eq!(refused(1, 3, 10), [(0, 4), (1, 3), (2, 3)]);
+        assert_eq!(refused(2, 5, 7), [(0, 3), (1, 4), (2, 2), (3, 3), (4, 2)]);
+    }
 }

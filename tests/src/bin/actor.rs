@@ -11,6 +11,7 @@ use tests::{
         reuse, run,
         session::{AuditMode, Line, print, session},
         step, storm,
+        tally,
     },
     case::{Case, Module, Version},
     cases, refuser,
@@ -79,6 +80,12 @@ enum Verb {
         #[command(flatten)]
         extent: flood::Extent,
     },
+    /// Read events, one a line, until the end; print what they add up to.
+    Tally {
+        /// Before all others that want the processor.
+        #[arg(long)]
+        first: bool,
+    },
     /// Attach a BPF LSM program that refuses a user, until the machine ends.
     Refuse {
         /// The hook: `file_open`.
@@ -139,6 +146,13 @@ fn main() -> anyhow::Result<()> {
         }
         Verb::Flood { module, extent } => {
             println!("{}", serde_json::to_string(&flood::flood(module, extent)?)?);
+            Ok(())
+        }
+        Verb::Tally { first } => {
+            if first {
+                rustix::process::setpriority_process(None, -15)?;
+            }
+            println!("{}", serde_json::to_string(&tally::tally(std::io::stdin().lock())?)?);
             Ok(())
         }
         Verb::Refuse { hook, uid } => refuser::refuse(&hook, uid),

@@ -152,6 +152,19 @@ pub fn as_user<T>(uid: u32, body: impl FnOnce() -> io::Result<T>) -> io::Result<
     result
 }
 
+/// Runs `body` as another user, to whom nothing but the saved user id is left of root.
+///
+/// # Errors
+/// Fails if `body` does, or as `setresuid`.
+pub fn as_real_user<T>(uid: u32, body: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    // SAFETY: the call takes numbers only.
+    check(unsafe { libc::setresuid(uid, uid, 0) })?;
+    let result = body();
+    // SAFETY: as above.
+    check(unsafe { libc::setresuid(0, 0, 0) })?;
+    result
+}
+
 /// Changes all group ids of this process, and leaves it no others.
 ///
 /// # Errors

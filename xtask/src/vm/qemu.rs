@@ -26,6 +26,8 @@ pub(super) struct Machine {
     pub command_line: String,
     pub memory_mib: u32,
     pub processors: u32,
+    /// Whether the guest's time is the number of its instructions.
+    pub counts_instructions: bool,
     pub timeout: Duration,
     /// What the guest's reports begin with.
     pub token: String,
@@ -80,6 +82,9 @@ impl Machine {
         command.arg("-append").arg(&self.command_line);
         command.arg("-serial").arg(format!("file:{}", console.display()));
         command.args(["-serial", "stdio"]);
+        if self.counts_instructions {
+            command.args(["-icount", "shift=0,sleep=off"]);
+        }
         if let Some(disk) = &self.disk {
             command
                 .arg("-drive")

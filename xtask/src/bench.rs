@@ -1,0 +1,175 @@
+//! Measurements of what denyd costs and keeps, side by side with what else there is: `cargo xtask bench`.
+//!
+//! What was measured is kept in `docs/bench/` as JSON, one file a part; its README and its plots are made of these files
+//! alone. Where a figure is to be the same on any machine, the guest's clocks count instructions
+//! ([`xtask::vm::Guest::counting_instructions`]).
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, ensure};
+use serde::{Serialize, de::DeserializeOwned};
+use xtask::{
+    cache::Cache,
+    kernel::Kernel,
+    setup, vm,
+    vm::{Guest, Policy},
+    workspace::{self, Profile},
+};
+
+mod account;
+mod plot;
+mod report;
+mod run;
+mod spread;
+mod storm;
+
+/// Where the results go, in the source tree.
+const FOLDER: &str = "docs/bench";
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Floods of denials: is each accounted for, whatever the load?
+    Storm,
+}
+
+impl Part {
+    /// All of them.
+    pub(crate) const ALL: [Self; 1] = [Self::Storm];
+
+    /// The name of its file.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Storm => "storm",
+        }
+    }
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent {
+    /// Denials of one storm.
+    pub denials: u32,
+    /// How long all storms may take.
+    pub minutes: Option<u32>,
+    /// Few samples, to see that all works.
+    pub quick: bool,
+}
+
+/// What measuring takes.
+pub(crate) struct Bench {
+    cache: Cache,
+    denyd: PathBuf,
+    actor: PathBuf,
+    extent: Extent,
+}
+
+impl Bench {
+    /// Sets up and builds what is needed.
+    pub(crate) fn new(extent: Extent) -> anyhow::Result<Self> {
+        let cache = Cache::open()?;
+        setup::build(&cache)?;
+        setup::guests(&cache)?;
+        let denyd = workspace::build_denyd(Profile::Release)?;
+        let actor = workspace::build_program("tests", "actor", Profile::Release)?;
+        Ok(Self { cache, denyd, actor, extent })
+    }
+
+    /// Measures one part, and keeps what came out.
+    pub(crate) fn measure(&self, part: Part) -> anyhow::Result<()> {
+        match part {
+            Part::Storm => self.keep(part, &storm::measure(self)?),
+        }
+    }
+
+    /// Writes the README and the plots of all parts that were measured once.
+    pub(crate) fn report(&self) -> anyhow::Result<()> {
+        let folder = workspace::root().join(FOLDER);
+        for (name, content) in report::files(&folder)? {
+            let path = folder.join(name);
+            fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn keep(&self, part: Part, results: &impl Serialize) -> anyhow::Result<()> {
+        let folder = workspace::root().join(FOLDER);
+        let path = folder.join(part.name()).with_extension("json");
+        let text = serde_json::to_string_pretty(results)? + "\n";
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(&path, text))
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// A guest with the tests' policy, denyd and the actor.
+    fn guest(&self, kernel: &str, module: vm::Module) -> anyhow::Result<Guest> {
+        let sources = workspace::root().join("tests");
+        let policy = Policy {
+            selinux: Some(sources.join("policy/selinux.cil")),
+            apparmor: Some(sources.join("profiles")),
+            prepare: None,
+        };
+        let kernel = Kernel::resolve(kernel, &self.cache)?;
+        Ok(Guest::new(kernel, module).policy(policy).binary(&self.denyd).binary(&self.actor))
+    }
+}
+
+/// What a guest's script printed, by the first word of each line; other lines are somebody's complaint.
+struct Printed(BTreeMap<String, Vec<String>>);
+
+impl Printed {
+    /// Boots the guest, and runs the script.
+    fn by(guest: &Guest, script: &str, time: Duration) -> anyhow::Result<Self> {
+        let outcome = guest.clone().timeout(time).run(["sh", "-c", script], &mut std::io::sink())?;
+        let output = String::from_utf8_lossy(&outcome.output).into_owned();
+        ensure!(outcome.status == 0, "the guest's script failed:\n{output}");
+        let mut printed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in output.lines() {
+            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+            printed.entry(word.to_owned()).or_default().push(rest.to_owned());
+        }
+        Ok(Self(printed))
+    }
+
+    /// The rest of the only line that begins with `word`.
+    fn line(&self, word: &str) -> anyhow::Result<&str> {
+        match self.0.get(word).map(Vec::as_slice) {
+            Some([line]) => Ok(line),
+            _ => anyhow::bail!("the guest did not print one `{word}`, but {:?}", self.0),
+        }
+    }
+
+    /// The rests of all lines that begin with `word`.
+    fn lines(&self, word: &str) -> &[String] {
+        self.0.get(word).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rest of the only line that begins with `word`, if there is one, as JSON.
+    fn optional<T: DeserializeOwned>(&self, word: &str) -> anyhow::Result<Option<T>> {
+        self.0.contains_key(word).then(|| self.json(word)).transpose()
+    }
+
+    /// The rest of the only line that begins with `word`, as JSON.
+    fn json<T: DeserializeOwned>(&self, word: &str) -> anyhow::Result<T> {
+        let line = self.line(word)?;
+        serde_json::from_str(line).with_context(|| format!("the guest printed `{word} {line}` among {:?}", self.0))
+    }
+}
+
+/// Reads what a part kept, if it was measured.
+fn kept<T: DeserializeOwned>(folder: &Path, part: Part) -> anyhow::Result<Option<T>> {
+    let path = folder.join(part.name()).with_extension("json");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let results = serde_json::from_slice(&text);
+    results.with_context(|| {
+        format!("{} is of another version; measure it again: cargo xtask bench {}", path.display(), part.name())
+    })
+}
