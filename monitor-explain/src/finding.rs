@@ -4,19 +4,22 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use monitor_event::event::{Event, Module};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     apparmor::{self, rule::Rule},
+    change::Change,
     denials::{NAMES, Seen},
     place::Place,
     selinux::advice::module::Allow,
 };
 
 /// Many denials with one cause and one remedy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The module that refused.
+    #[cfg_attr(test, schemars(with = "String", extend("enum" = Module::ALL.map(Module::name))))]
     pub module: Module,
     /// Why.
     pub cause: Cause,
@@ -25,10 +28,10 @@ pub struct Finding {
     /// How many denials it explains.
     pub count: u64,
     /// When the first was.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Timestamp>,
     /// When the last was.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Timestamp>,
     /// The threads' names.
     pub who: Vec<String>,
@@ -43,7 +46,8 @@ pub struct Finding {
 }
 
 /// Why something is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// It is allowed by now.
@@ -87,28 +91,33 @@ pub enum Cause {
 }
 
 /// What to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Remedy {
     /// Of which kind it is.
     pub kind: RemedyKind,
     /// What it is, in one line.
     pub text: String,
     /// What to run.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
+    /// What that changes. `denyd fix` makes these changes, and none if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// SELinux: what it would allow.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allows: Vec<Allow>,
     /// AppArmor: the rules for the profile.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
     /// What is dangerous about it, and what it opens besides.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
 /// The kinds of remedies, in the order in which they are considered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RemedyKind {
     /// Nothing has to be done any more.
@@ -137,6 +146,7 @@ impl Remedy {
             kind,
             text: text.into(),
             commands: Vec::new(),
+            changes: Vec::new(),
             allows: Vec::new(),
             rules: Vec::new(),
             warnings: Vec::new(),
@@ -145,6 +155,13 @@ impl Remedy {
 
     pub(crate) fn run(mut self, command: impl Into<String>) -> Self {
         self.commands.push(command.into());
+        self
+    }
+
+    /// Runs what makes the change.
+    pub(crate) fn change(mut self, change: Change) -> Self {
+        self.commands.push(change.line());
+        self.changes.push(change);
         self
     }
 
@@ -230,11 +247,8 @@ impl Draft {
             match finding.remedies.iter_mut().find(|own| own.kind == remedy.kind && own.text == remedy.text) {
                 Some(own) => {
                     // Each is needed.
-                    for command in remedy.commands {
-                        if !own.commands.contains(&command) {
-                            own.commands.push(command);
-                        }
-                    }
+                    append(&mut own.commands, remedy.commands);
+                    append(&mut own.changes, remedy.changes);
                     join(&mut own.warnings, remedy.warnings);
                     for allow in remedy.allows {
                         if !own.allows.iter_mut().any(|known| known.join(&allow)) {
@@ -275,6 +289,17 @@ fn least(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> 
 fn join(list: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
     for one in more {
         if list.len() < NAMES && !list.contains(&one) {
+            list.push(one);
+        }
+    }
+}
+
+/// How many commands a remedy may have: with the longest paths, it still fits into a message of the daemon's.
+const COMMANDS: usize = 256;
+
+fn append<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
+    for one in more {
+        if list.len() < COMMANDS && !list.contains(&one) {
             list.push(one);
         }
     }

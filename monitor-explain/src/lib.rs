@@ -3,10 +3,12 @@
 //! them) is untrusted: any bytes give an answer or an error, never a panic. It needs no privilege and no daemon.
 
 pub mod apparmor;
+pub mod change;
 pub mod denials;
 pub mod finding;
 mod other;
 pub mod place;
+pub mod report;
 pub mod selinux;
 
 use finding::{Draft, Finding};

@@ -22,6 +22,8 @@ pub struct Place {
     pub customizable: BTreeSet<String>,
     /// Whether denials are of this machine, so that its files can be looked at.
     pub here: bool,
+    /// Folders of which this process may see others than everybody else does: no file there is looked at.
+    pub hidden: &'static [&'static str],
     /// Where AppArmor's profiles are.
     pub profiles: Option<PathBuf>,
     /// This machine's name.
@@ -79,6 +81,18 @@ impl Place {
         }
         place.profiles = profiles();
         place
+    }
+
+    /// The same, for the daemon, which has a `/tmp` of its own and no homes.
+    #[must_use]
+    pub fn of_service() -> Self {
+        let hidden = &["/tmp/", "/var/tmp/", "/home/", "/root/", "/run/user/", "/dev/"];
+        Self { hidden, ..Self::here() }
+    }
+
+    /// Whether this process sees the same file there as everybody else, if there is one.
+    pub(crate) fn shows(&self, path: &str) -> bool {
+        self.here && !self.hidden.iter().any(|folder| path.starts_with(folder))
     }
 
     /// A policy that may be another machine's, with the file contexts beside it; of this machine, only AppArmor's

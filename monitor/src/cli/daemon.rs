@@ -10,6 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 use monitor_common::SourceId;
+use monitor_explain::place::Place;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::timeout,
@@ -41,7 +42,8 @@ use crate::{
     privilege::Unprivileged,
     service::{self, Watchdog},
     tail::{
-        server::{self, Running},
+        explain::Explainer,
+        server::{self, Running, Services},
         status::Status,
     },
 };
@@ -152,7 +154,9 @@ impl Daemon {
                 let counts = Arc::clone(&lines.counts);
                 let live = Arc::clone(&live);
                 let status = Status::new(Arc::new(move || live.snapshot()), listed, checkpoint);
-                Some((tail.start(lines, Some(status))?, counts))
+                let services =
+                    Services { status: Some(status), explainer: Some(Explainer::new(Place::of_service)) };
+                Some((tail.start(lines, services)?, counts))
             }
             None => None,
         };

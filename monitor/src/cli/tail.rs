@@ -10,7 +10,7 @@ use clap::{Args, ColorChoice};
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use monitor_api::{
     client::{Client, ClientError, Read},
-    protocol::{Control, Cursor, End, Line, Request, VERSION},
+    protocol::{Control, Cursor, End, Line, Request},
 };
 
 use super::{failure::Failure, listen, say, select};
@@ -182,14 +182,13 @@ impl Tail {
             None => Some(LAST),
         };
         Ok(Request {
-            version: VERSION,
             selection: self.select.selection()?,
             since: self.since,
             until: self.until,
             last,
             from: self.after_cursor.clone(),
             follow: self.follow,
-            status: None,
+            ..Request::default()
         })
     }
 
@@ -261,9 +260,13 @@ impl<W: Write> Screen<W> {
                         self.finish()?;
                         return Ok(Ended::Done);
                     }
-                    // A status was not asked for.
-                    Control::Hello(_) | Control::Status(_) | Control::At(_) | Control::End(End::Stopping) => {
-                    }
+                    // Neither a status nor findings were asked for.
+                    Control::Hello(_)
+                    | Control::Status(_)
+                    | Control::Finding(_)
+                    | Control::Explained(_)
+                    | Control::At(_)
+                    | Control::End(End::Stopping) => {}
                     Control::Interrupted => {
                         self.note("the history before is gone: events may be lost here")?;
                     }

@@ -11,7 +11,7 @@ use clap::{Args, ColorChoice};
 use jiff::tz::TimeZone;
 use monitor_api::{
     client::{Client, ClientError, Read},
-    protocol::{Control, Line, Request, VERSION},
+    protocol::{Control, Line, Request},
 };
 use ratatui::{
     DefaultTerminal,
@@ -106,16 +106,7 @@ impl Top {
         if !self.batch && (!io::stdout().is_terminal() || !io::stdin().is_terminal()) {
             return Err(Failure::NoTerminal);
         }
-        let request = Request {
-            version: VERSION,
-            selection,
-            since: None,
-            until: None,
-            last: self.last.count(),
-            from: None,
-            follow: true,
-            status: None,
-        };
+        let request = Request { selection, last: self.last.count(), follow: true, ..Request::default() };
         let source = self.listen.open(true, self.select.silent)?;
         let client = source.ask(&request)?;
         let (sender, heard) = mpsc::sync_channel(QUEUE);
