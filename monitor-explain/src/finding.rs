@@ -29,9 +29,11 @@ pub struct Finding {
     pub count: u64,
     /// When the first was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Timestamp"))]
     pub first: Option<Timestamp>,
     /// When the last was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Timestamp"))]
     pub last: Option<Timestamp>,
     /// The threads' names.
     pub who: Vec<String>,

@@ -2,6 +2,7 @@
 //! [findings](finding::Finding), each with one cause, its evidence, and remedies. What it reads (policies, denials, names in
 //! them) is untrusted: any bytes give an answer or an error, never a panic. It needs no privilege and no daemon.
 
+mod advice;
 pub mod apparmor;
 pub mod change;
 pub mod denials;

@@ -18,6 +18,7 @@ pub struct Report {
     pub broken_lines: u64,
     /// SELinux's policy that was asked, by its file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub policy: Option<String>,
     /// What could not be read, and why.
     pub notes: Vec<String>,
@@ -45,5 +46,29 @@ impl Report {
     pub fn of_lines(mut self, lines: u64, broken: u64) -> Self {
         (self.lines, self.broken_lines) = (lines, broken);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use schemars::generate::SchemaSettings;
+
+    use super::*;
+
+    /// `UPDATE_GOLDEN=1 cargo test -p monitor-explain --lib report` writes the file anew.
+    #[test]
+    fn the_schema_in_the_repository_is_that_of_the_types() {
+        let settings = SchemaSettings::draft2020_12().for_serialize();
+        let mut schema = settings.into_generator().into_root_schema_for::<Report>();
+        schema.insert("title".to_owned(), "What denyd explain --json prints".into());
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/explain.schema.json");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        let there = fs::read_to_string(&path).unwrap();
+        assert!(text == there, "docs/explain.schema.json is not up to date: {text}");
     }
 }

@@ -47,6 +47,16 @@ fn a_log_is_explained_in_every_form() {
     golden("module.cil", &report::cil(&report.findings));
     golden("rule.txt", &report::rules(&report.findings));
     golden("findings.json", &report::json(&report));
+
+    let schema = serde_json::from_str(include_str!("../../../../docs/explain.schema.json")).unwrap();
+    let json = serde_json::from_str(&report::json(&report)).unwrap();
+    let faults: Vec<_> = jsonschema::validator_for(&schema)
+        .unwrap()
+        .iter_errors(&json)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(faults, [""; 0]);
+    assert_eq!(serde_json::from_value::<Report>(json).unwrap(), report, "it can be read back");
 }
 
 #[test]
