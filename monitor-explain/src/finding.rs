@@ -7,7 +7,7 @@ use monitor_event::event::{Event, Module};
 use serde::Serialize;
 
 use crate::{
-    apparmor::{self, rule::Rule},
+    apparmor::{self, request::Request},
     denials::{NAMES, Seen},
     place::Place,
     selinux::advice::module::Allow,
@@ -76,6 +76,8 @@ pub enum Cause {
     Unchecked,
     /// The profile has no rule that allows it.
     Profile,
+    /// A rule of the profile says that it is to be refused, whatever others allow.
+    Deny,
     /// The path leads nowhere from the process's root.
     Disconnected,
     /// The program, or what started it, has restricted itself.
@@ -102,9 +104,30 @@ pub struct Remedy {
     /// AppArmor: the rules for the profile.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
+    /// AppArmor: the same as a change of a file, where the file is known. [`Self::commands`] make it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edit: Option<Edit>,
     /// What is dangerous about it, and what it opens besides.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// A change of a text file: lines that go, and lines that come in their place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Edit {
+    /// The file; if it is not there, it is to be made.
+    pub file: String,
+    /// The line, counted from 1, before which lines are added and from which on they go; absent: at the file's end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The lines that go, as they stand there. If something else stands there, the file has changed since.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
+    /// The lines that come, without their ends.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<String>,
+    /// The command that puts the file in force.
+    pub reload: String,
 }
 
 /// The kinds of remedies, in the order in which they are considered.
@@ -125,7 +148,9 @@ pub enum RemedyKind {
     Port,
     /// Change a setting of the service, container or kernel.
     Setting,
-    /// Add rules to a profile.
+    /// Load a profile again: what is on disk has changed since.
+    Reload,
+    /// Change the rules of a profile.
     Rules,
     /// Add a policy module.
     Module,
@@ -139,6 +164,7 @@ impl Remedy {
             commands: Vec::new(),
             allows: Vec::new(),
             rules: Vec::new(),
+            edit: None,
             warnings: Vec::new(),
         }
     }
@@ -165,8 +191,8 @@ pub(crate) struct Draft {
     pub(crate) finding: Finding,
     /// SELinux: what was asked for, whose permissions stand in the summary for [`ASKED`].
     pub(crate) asked: Option<Allow>,
-    /// AppArmor's rules.
-    pub(crate) rules: BTreeSet<Rule>,
+    /// AppArmor: what a profile's rules do not allow.
+    pub(crate) requests: BTreeSet<Request>,
     /// AppArmor's profile.
     pub(crate) profile: Option<String>,
 }
@@ -192,7 +218,7 @@ impl Draft {
             evidence: Vec::new(),
         };
         let key = format!("{}\0{cause:?}\0{}", module.name(), key.into());
-        Self { key, finding, asked: None, rules: BTreeSet::new(), profile: None }
+        Self { key, finding, asked: None, requests: BTreeSet::new(), profile: None }
     }
 
     pub(crate) fn remedy(mut self, remedy: Remedy) -> Self {
@@ -249,13 +275,13 @@ impl Draft {
         if let (Some(own), Some(more)) = (&mut self.asked, &other.asked) {
             own.join(more);
         }
-        self.rules.extend(other.rules);
+        self.requests.extend(other.requests);
     }
 
     /// Says what follows from all that joined.
     pub(crate) fn finish(mut self, place: &Place) -> Finding {
         if let Some(profile) = self.profile.take() {
-            apparmor::finish(&mut self.finding, &profile, &self.rules, place);
+            apparmor::finish(&mut self.finding, &profile, &self.requests, place);
         }
         if let Some(asked) = &self.asked {
             self.finding.summary = self.finding.summary.replace(ASKED, &asked.permissions_text());
