@@ -105,6 +105,12 @@ impl Place {
         Ok(place)
     }
 
+    /// Only a folder of AppArmor's profiles, as `/etc/apparmor.d`.
+    #[must_use]
+    pub fn with_profiles(folder: &Path) -> Self {
+        Self { profiles: Some(folder.to_owned()), ..Self::default() }
+    }
+
     /// AppArmor's profiles, if a denial of this host can be of this machine.
     pub(crate) fn library(&self, host: &str) -> Option<&Library> {
         let short = |name: &str| name.split('.').next().map(str::to_owned);

@@ -27,6 +27,13 @@ impl Glob {
         Self { alternatives: expand(text, variables), expression: OnceLock::new() }
     }
 
+    /// That of a path, where two slashes, as variables leave them, are one.
+    pub(super) fn of_path(text: &str, variables: &Variables) -> Self {
+        let mut glob = Self::new(text, variables);
+        glob.alternatives.iter_mut().flatten().for_each(without_double_slashes);
+        glob
+    }
+
     /// Whether it can be used: all its variables are known.
     pub(super) fn is_known(&self) -> bool {
         self.alternatives.is_some()
@@ -55,7 +62,7 @@ impl Glob {
         let folder = path.trim_end_matches('/').rsplit_once('/').map_or("", |(folder, _)| folder);
         self.alternatives.iter().flatten().any(|pattern| {
             let literal = literal(pattern);
-            literal.len() > folder.len() && path.starts_with(literal)
+            !pattern.contains("**") && literal.len() > folder.len() && path.starts_with(literal)
         })
     }
 }
@@ -72,7 +79,7 @@ fn expand(text: &str, variables: &Variables) -> Option<Vec<String>> {
     let mut open = vec![(text.to_owned(), 0_u32)];
     while let Some((pattern, depth)) = open.pop() {
         let Some(start) = pattern.find("@{") else {
-            done.push(without_double_slashes(pattern));
+            done.push(pattern);
             if done.len() > ALTERNATIVES {
                 return None;
             }
@@ -94,16 +101,10 @@ fn expand(text: &str, variables: &Variables) -> Option<Vec<String>> {
     Some(done)
 }
 
-/// As the parser does with what variables left; but for the two slashes of a name space.
-fn without_double_slashes(mut pattern: String) -> String {
-    while pattern.starts_with('/') && pattern.contains("//") && !pattern.contains("//&") {
-        let shorter = pattern.replace("//", "/");
-        if shorter.len() == pattern.len() {
-            break;
-        }
-        pattern = shorter;
+fn without_double_slashes(pattern: &mut String) {
+    while pattern.contains("//") {
+        *pattern = pattern.replace("//", "/");
     }
-    pattern
 }
 
 /// The regular expression of a pattern (`convert_aaregex_to_pcre` of the parser).
@@ -253,7 +254,7 @@ mod tests {
             ("/a[", &[], &["/a["]),
             ("/a}", &["/a}"], &[]),
         ] {
-            let glob = Glob::new(pattern, &variables());
+            let glob = Glob::of_path(pattern, &variables());
             for text in matches {
                 assert!(glob.matches(text), "{pattern} {text}");
             }
@@ -266,16 +267,17 @@ mod tests {
     #[test]
     fn variables_that_are_unknown_or_endless_match_nothing() {
         for pattern in ["/@{nobody}", "@{loop}", "@{HOME"] {
-            let glob = Glob::new(pattern, &variables());
+            let glob = Glob::of_path(pattern, &variables());
             assert!(!glob.is_known() && !glob.matches(pattern), "{pattern}");
         }
     }
 
     #[test]
     fn how_much_of_a_path_is_named_is_known() {
-        let names = |pattern: &str, path: &str| Glob::new(pattern, &variables()).names_folder_of(path);
+        let names = |pattern: &str, path: &str| Glob::of_path(pattern, &variables()).names_folder_of(path);
         assert!(names("/etc/hosts", "/etc/hosts"));
         assert!(names("/etc/ssl/*", "/etc/ssl/x"));
         assert!(!names("/etc/**", "/etc/ssl/x"));
+        assert!(!names("/etc/**", "/etc/hosts"));
     }
 }

@@ -154,7 +154,7 @@ fn list(text: &str, file: &Path, variables: &Variables, headers: &mut Vec<Listed
             }
             Kind::Open(words) => {
                 if let Some(header) = Header::read(&words).filter(|_| depth == 0) {
-                    let attachment = header.attachment.map(|pattern| Glob::new(&pattern, &variables));
+                    let attachment = header.attachment.map(|pattern| Glob::of_path(&pattern, &variables));
                     headers.push(Listed { name: header.name, attachment, file: file.to_owned() });
                 }
                 depth += 1;

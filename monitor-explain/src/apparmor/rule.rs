@@ -69,9 +69,8 @@ pub(super) fn rule(request: &Request, mode: &str) -> Rule {
         },
         Kind::ChangeProfile => {
             let profile = request.get(Key::Profile).unwrap_or_default();
-            // What stands for a stack is no part of the name.
-            let (stack, name) = profile.strip_prefix('&').map_or(("", profile), |name| ("&", name));
-            format!("change_profile -> {stack}{}", quoted(name))
+            // What stands for a stack is no special character.
+            format!("change_profile -> {}", quoted(profile))
         }
         Kind::Rlimit => rlimit(request),
         Kind::Userns => "userns".to_owned(),
@@ -91,10 +90,12 @@ fn rights(request: &Request, between: &str) -> String {
 pub(super) fn quoted(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     for c in text.chars() {
-        if matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '^' | '\\' | '"' | ',' | '@' | '#') {
-            pattern.push('\\');
+        match c {
+            // Before a blank or a quote, the parser would take two for an escape of that.
+            '\\' => pattern.push_str(r"\134"),
+            '*' | '?' | '[' | ']' | '{' | '}' | '^' | '"' | ',' | '@' | '#' => pattern.extend(['\\', c]),
+            c => pattern.push(c),
         }
-        pattern.push(c);
     }
     let needs_quotes =
         text.contains(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '=')) || text.is_empty();

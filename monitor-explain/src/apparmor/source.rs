@@ -189,7 +189,7 @@ impl Reader<'_> {
         let outer = self.profile().map(|outer| outer.name.clone());
         let name = outer.map_or_else(|| header.name.clone(), |outer| format!("{outer}//{}", header.name));
         let variables = &self.source.variables;
-        let attachment = header.attachment.map(|pattern| Glob::new(&pattern, variables));
+        let attachment = header.attachment.map(|pattern| Glob::of_path(&pattern, variables));
         Some(Profile {
             name,
             attachment,

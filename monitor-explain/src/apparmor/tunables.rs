@@ -11,7 +11,7 @@ pub(super) fn apply(rule: Rule, request: &Request, variables: Option<&Variables>
     let Rule::File { owner, path, letters } = rule else { return rule };
     let changed = in_path(&path);
     let stands_for_it = |variables| {
-        let pattern = Glob::new(changed.trim_matches('"'), variables);
+        let pattern = Glob::of_path(changed.trim_matches('"'), variables);
         request.get(Key::Path).is_some_and(|path| pattern.matches(path))
     };
     let path = if variables.is_none_or(stands_for_it) { changed } else { path };

@@ -126,7 +126,11 @@ impl Reader<'_> {
     }
 
     fn is(&self, key: Key, text: &str) -> Condition {
-        Condition { key, wanted: Wanted::Globs(vec![self.glob(text)]) }
+        let glob = match key {
+            Key::Path | Key::Second => Glob::of_path(text, self.variables),
+            _ => self.glob(text),
+        };
+        Condition { key, wanted: Wanted::Globs(vec![glob]) }
     }
 
     /// `/path rw`, `rw /path`, `/path Px -> profile`.
