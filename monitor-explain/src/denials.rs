@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use monitor_event::event::{Event, Fingerprint, Kind, Verdict};
+use monitor_event::event::{Event, Fingerprint, Kind, Module, Verdict};
+
+use crate::apparmor;
 
 /// How many different denials are kept.
 pub const DIFFERENT: usize = 20_000;
@@ -38,6 +40,9 @@ struct Key {
     subject: Option<Box<str>>,
     object: Option<Box<str>>,
     syscall: Option<Box<str>>,
+    /// AppArmor: the rule that would allow it, which may need more than the fingerprint has (a socket's family, a mount's
+    /// options).
+    rule: Option<Box<str>>,
 }
 
 /// Denials, gathered.
@@ -76,6 +81,7 @@ impl Denials {
             subject: event.subject.label.as_deref().map(Into::into),
             object: event.object.label.as_deref().map(Into::into),
             syscall: syscall.map(Into::into),
+            rule: (event.module == Module::Apparmor).then(|| apparmor::usual_rule(event)).flatten(),
         };
         let at = match self.seen.get(&key) {
             Some(at) => *at,

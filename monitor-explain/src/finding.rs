@@ -7,7 +7,7 @@ use monitor_event::event::{Event, Module};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    apparmor::{self, rule::Rule},
+    apparmor::{self, request::Request},
     change::Change,
     denials::{NAMES, Seen},
     place::Place,
@@ -82,6 +82,8 @@ pub enum Cause {
     Unchecked,
     /// The profile has no rule that allows it.
     Profile,
+    /// A rule of the profile says that it is to be refused, whatever others allow.
+    Deny,
     /// The path leads nowhere from the process's root.
     Disconnected,
     /// The program, or what started it, has restricted itself.
@@ -112,9 +114,33 @@ pub struct Remedy {
     /// AppArmor: the rules for the profile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
+    /// AppArmor: the same as a change of a file, where the file is known. The commands make it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Edit"))]
+    pub edit: Option<Edit>,
     /// What is dangerous about it, and what it opens besides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// A change of a text file: lines that go, and lines that come in their place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Edit {
+    /// The file; if it is not there, it is to be made.
+    pub file: String,
+    /// The line, counted from 1, before which lines are added and from which on they go; absent: at the file's end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "usize"))]
+    pub line: Option<usize>,
+    /// The lines that go, as they stand there. If something else stands there, the file has changed since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
+    /// The lines that come, without their ends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<String>,
+    /// The command that puts the file in force.
+    pub reload: String,
 }
 
 /// The kinds of remedies, in the order in which they are considered.
@@ -136,7 +162,9 @@ pub enum RemedyKind {
     Port,
     /// Change a setting of the service, container or kernel.
     Setting,
-    /// Add rules to a profile.
+    /// Load a profile again: what is on disk has changed since.
+    Reload,
+    /// Change the rules of a profile.
     Rules,
     /// Add a policy module.
     Module,
@@ -151,6 +179,7 @@ impl Remedy {
             changes: Vec::new(),
             allows: Vec::new(),
             rules: Vec::new(),
+            edit: None,
             warnings: Vec::new(),
         }
     }
@@ -184,8 +213,8 @@ pub(crate) struct Draft {
     pub(crate) finding: Finding,
     /// SELinux: what was asked for, whose permissions stand in the summary for [`ASKED`].
     pub(crate) asked: Option<Allow>,
-    /// AppArmor's rules.
-    pub(crate) rules: BTreeSet<Rule>,
+    /// AppArmor: what a profile's rules do not allow.
+    pub(crate) requests: BTreeSet<Request>,
     /// AppArmor's profile.
     pub(crate) profile: Option<String>,
 }
@@ -211,7 +240,7 @@ impl Draft {
             evidence: Vec::new(),
         };
         let key = format!("{}\0{cause:?}\0{}", module.name(), key.into());
-        Self { key, finding, asked: None, rules: BTreeSet::new(), profile: None }
+        Self { key, finding, asked: None, requests: BTreeSet::new(), profile: None }
     }
 
     pub(crate) fn remedy(mut self, remedy: Remedy) -> Self {
@@ -265,13 +294,13 @@ impl Draft {
         if let (Some(own), Some(more)) = (&mut self.asked, &other.asked) {
             own.join(more);
         }
-        self.rules.extend(other.rules);
+        self.requests.extend(other.requests);
     }
 
     /// Says what follows from all that joined.
     pub(crate) fn finish(mut self, place: &Place) -> Finding {
         if let Some(profile) = self.profile.take() {
-            apparmor::finish(&mut self.finding, &profile, &self.rules, place);
+            apparmor::finish(&mut self.finding, &profile, &self.requests, place);
         }
         if let Some(asked) = &self.asked {
             self.finding.summary = self.finding.summary.replace(ASKED, &asked.permissions_text());

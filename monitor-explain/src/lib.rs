@@ -43,7 +43,7 @@ pub fn explain(denials: &Denials, place: &Place) -> Vec<Finding> {
 fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let mut draft = match event.module {
         Module::Selinux => selinux::advice::judge(event, seen, place),
-        Module::Apparmor => apparmor::judge(event),
+        Module::Apparmor => apparmor::judge(event, seen, place),
         _ => other::judge(event),
     };
     draft.add(event, seen);

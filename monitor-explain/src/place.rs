@@ -4,11 +4,15 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
-use crate::selinux::{
-    file_contexts::FileContexts,
-    policy::{Policy, PolicyError},
+use crate::{
+    apparmor::library::Library,
+    selinux::{
+        file_contexts::FileContexts,
+        policy::{Policy, PolicyError},
+    },
 };
 
 /// What there is.
@@ -30,6 +34,8 @@ pub struct Place {
     pub host: String,
     /// What could not be read, and why.
     pub notes: Vec<String>,
+    /// AppArmor's profiles, once they were asked for.
+    library: OnceLock<Library>,
 }
 
 /// A policy can't be used.
@@ -111,6 +117,20 @@ impl Place {
         }
         place.policy = Some((policy, file.to_owned()));
         Ok(place)
+    }
+
+    /// Only a folder of AppArmor's profiles, as `/etc/apparmor.d`.
+    #[must_use]
+    pub fn with_profiles(folder: &Path) -> Self {
+        Self { profiles: Some(folder.to_owned()), ..Self::default() }
+    }
+
+    /// AppArmor's profiles, if a denial of this host can be of this machine.
+    pub(crate) fn library(&self, host: &str) -> Option<&Library> {
+        let short = |name: &str| name.split('.').next().map(str::to_owned);
+        let is_elsewhere = !host.is_empty() && !self.host.is_empty() && short(host) != short(&self.host);
+        let folder = self.profiles.as_deref().filter(|_| !is_elsewhere)?;
+        Some(self.library.get_or_init(|| Library::read(folder)))
     }
 
     fn read_contexts(&mut self, folder: &Path) {
