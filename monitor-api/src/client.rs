@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use monitor_explain::report::Report;
+
 use crate::protocol::{Control, Cursor, Hello, Line, ProtocolError, Refusal, Request, StatusNow};
 
 /// The longest line that is read: longer ones are no event's.
@@ -155,6 +157,29 @@ impl Client {
         loop {
             match self.read()? {
                 Read::Line(Line::Control(Control::Status(status))) => return Ok(*status),
+                Read::Line(Line::Control(Control::Error(refusal))) => {
+                    return Err(ClientError::Refused(refusal));
+                }
+                Read::Line(_) => {}
+                Read::Quiet => return Err(ClientError::Late),
+                Read::Closed => return Err(ClientError::Io(io::ErrorKind::UnexpectedEof.into())),
+            }
+        }
+    }
+
+    /// The findings, if they were asked for.
+    ///
+    /// # Errors
+    ///
+    /// If the connection breaks or is too quiet, or the daemon can't explain.
+    pub fn report(mut self) -> Result<Report, ClientError> {
+        let mut findings = Vec::new();
+        loop {
+            match self.read()? {
+                Read::Line(Line::Control(Control::Finding(finding))) => findings.push(*finding),
+                Read::Line(Line::Control(Control::Explained(report))) => {
+                    return Ok(Report { findings, ..*report });
+                }
                 Read::Line(Line::Control(Control::Error(refusal))) => {
                     return Err(ClientError::Refused(refusal));
                 }

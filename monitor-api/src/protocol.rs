@@ -8,6 +8,7 @@ use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
 use monitor_event::selection::Selection;
+use monitor_explain::{finding::Finding, report::Report};
 use serde::{Deserialize, Serialize};
 
 use crate::snapshot::Snapshot;
@@ -45,6 +46,26 @@ pub struct Request {
     /// The status is wanted, and no events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusRequest>,
+    /// What the events' denials have as causes and remedies is wanted, and no events.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub explain: bool,
+}
+
+impl Default for Request {
+    /// All events that were.
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            selection: Selection::default(),
+            since: None,
+            until: None,
+            last: None,
+            from: None,
+            follow: false,
+            status: None,
+            explain: false,
+        }
+    }
 }
 
 /// A place in the history, before an event.
@@ -113,6 +134,10 @@ pub enum Control {
     Error(Refusal),
     /// The status that was asked for.
     Status(Box<StatusNow>),
+    /// One of the findings that were asked for. What explains the most denials comes first.
+    Finding(Box<Finding>),
+    /// After all findings: what they were made of. It has none itself.
+    Explained(Box<Report>),
     /// The number of the event that comes next, if it is not one more than that of the last one; or of the first that is
     /// yet to be looked at.
     At(u64),
@@ -222,16 +247,7 @@ impl Request {
     /// A request for the status alone.
     #[must_use]
     pub fn status(status: StatusRequest) -> Self {
-        Self {
-            version: VERSION,
-            selection: Selection::default(),
-            since: None,
-            until: None,
-            last: Some(0),
-            from: None,
-            follow: false,
-            status: Some(status),
-        }
+        Self { last: Some(0), status: Some(status), ..Self::default() }
     }
 
     /// The line, with its newline.
@@ -268,6 +284,11 @@ impl Request {
             let message = "`from` and `last` both say where to start: send one of them".to_owned();
             return Err(Refusal { reason: Reason::BadRequest, message });
         }
+        if request.explain && (request.follow || request.status.is_some()) {
+            let message =
+                "`explain` has an end and no events: send neither `follow` nor `status` with it".to_owned();
+            return Err(Refusal { reason: Reason::BadRequest, message });
+        }
         Ok(request)
     }
 }
@@ -283,6 +304,13 @@ fn json_line(value: &impl Serialize) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn finding() -> Finding {
+        let json = r#"{"module":"selinux","cause":"label","summary":"s","count":3,"who":[],"objects":[],"hosts":[],
+            "remedies":[{"kind":"relabel","text":"t","commands":["restorecon -v /srv"],
+            "changes":[{"kind":"relabel","path":"/srv"}]}],"evidence":["e"]}"#;
+        serde_json::from_str(json).unwrap()
+    }
+
     #[test]
     fn control_lines_are_told_from_events() {
         for control in [
@@ -294,6 +322,8 @@ mod tests {
             }),
             Control::Error(Refusal { reason: Reason::Busy, message: "full".to_owned() }),
             Control::Status(Box::new(StatusNow { unsettled: Vec::new(), now: Snapshot::example() })),
+            Control::Finding(Box::new(finding())),
+            Control::Explained(Box::new(Report { denials: 3, ..Report::default() })),
             Control::At(1_795_700_000_000_000),
             Control::Lost(12),
             Control::Interrupted,
@@ -342,6 +372,7 @@ mod tests {
             (br#"{"version":2,"flow":true}"#, Reason::BadRequest),
             (b"\xff\xfe", Reason::BadRequest),
             (br#"{"version":2,"last":1,"from":{"boot":"","number":1}}"#, Reason::BadRequest),
+            (br#"{"version":2,"explain":true,"follow":true}"#, Reason::BadRequest),
             (br#"{"version":1,"flow":true}"#, Reason::Version),
         ] {
             assert_eq!(Request::parse(line).unwrap_err().reason, reason, "{}", line.escape_ascii());

@@ -6,6 +6,7 @@
 //!
 //! An event borrows from the record it was decoded from: the ring buffer's memory goes to the output in one pass.
 
+mod advice;
 #[cfg(test)]
 mod schema;
 mod stack;
@@ -15,7 +16,10 @@ use std::{borrow::Cow, num::NonZeroU64};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use self::stack::{Frame, Stack};
+pub use self::{
+    advice::Advice,
+    stack::{Frame, Stack},
+};
 pub use crate::fingerprint::Fingerprint;
 
 /// Schema version. Incremented when a field changes its name or meaning, not when one is added.
@@ -91,6 +95,9 @@ pub struct Event<'a> {
     /// The audit record of the same denial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<Audit>,
+    /// What to do about it, if that was asked for (`denyd tail --advice`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<Box<Advice<'a>>>,
     /// Fields that should be here and could not be had.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Missing<'a>>,

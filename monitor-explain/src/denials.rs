@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use monitor_event::event::{Event, Fingerprint, Verdict};
+use monitor_event::event::{Event, Fingerprint, Kind, Module, Verdict};
+
+use crate::apparmor;
 
 /// How many different denials are kept.
 pub const DIFFERENT: usize = 20_000;
@@ -38,11 +40,16 @@ struct Key {
     subject: Option<Box<str>>,
     object: Option<Box<str>>,
     syscall: Option<Box<str>>,
+    /// AppArmor: the rule that would allow it, which may need more than the fingerprint has (a socket's family, a mount's
+    /// options).
+    rule: Option<Box<str>>,
 }
 
 /// Denials, gathered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Denials {
+    /// How many different ones are kept.
+    room: usize,
     seen: HashMap<Key, usize>,
     list: Vec<Seen>,
     /// All that were added.
@@ -51,7 +58,19 @@ pub struct Denials {
     pub beyond: u64,
 }
 
+impl Default for Denials {
+    fn default() -> Self {
+        Self::with_room(DIFFERENT)
+    }
+}
+
 impl Denials {
+    /// None yet; so many different ones will be kept.
+    #[must_use]
+    pub fn with_room(room: usize) -> Self {
+        Self { room, seen: HashMap::new(), list: Vec::new(), total: 0, beyond: 0 }
+    }
+
     /// Adds a denial; `timed` says whether its time is known.
     pub fn add(&mut self, event: &Event<'_>, timed: bool, syscall: Option<&str>) {
         let count = event.denials();
@@ -62,10 +81,11 @@ impl Denials {
             subject: event.subject.label.as_deref().map(Into::into),
             object: event.object.label.as_deref().map(Into::into),
             syscall: syscall.map(Into::into),
+            rule: (event.module == Module::Apparmor).then(|| apparmor::usual_rule(event)).flatten(),
         };
         let at = match self.seen.get(&key) {
             Some(at) => *at,
-            None if self.list.len() >= DIFFERENT => {
+            None if self.list.len() >= self.room => {
                 self.beyond += count;
                 return;
             }
@@ -102,6 +122,13 @@ impl Denials {
         };
         keep(|seen| &mut seen.comms, event.process.comm.as_deref());
         keep(|seen| &mut seen.hosts, Some(&event.host));
+    }
+
+    /// Adds an event of denyd's own, unless it is about a change of the policy.
+    pub fn add_event(&mut self, event: &Event<'_>) {
+        if event.kind == Kind::Denial {
+            self.add(event, true, None);
+        }
     }
 
     /// Those that differ, in the order in which they came.

@@ -4,19 +4,22 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use monitor_event::event::{Event, Module};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    apparmor::{self, rule::Rule},
+    apparmor::{self, request::Request},
+    change::Change,
     denials::{NAMES, Seen},
     place::Place,
     selinux::advice::module::Allow,
 };
 
 /// Many denials with one cause and one remedy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The module that refused.
+    #[cfg_attr(test, schemars(with = "String", extend("enum" = Module::ALL.map(Module::name))))]
     pub module: Module,
     /// Why.
     pub cause: Cause,
@@ -25,10 +28,12 @@ pub struct Finding {
     /// How many denials it explains.
     pub count: u64,
     /// When the first was.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Timestamp"))]
     pub first: Option<Timestamp>,
     /// When the last was.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Timestamp"))]
     pub last: Option<Timestamp>,
     /// The threads' names.
     pub who: Vec<String>,
@@ -43,7 +48,8 @@ pub struct Finding {
 }
 
 /// Why something is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// It is allowed by now.
@@ -76,6 +82,8 @@ pub enum Cause {
     Unchecked,
     /// The profile has no rule that allows it.
     Profile,
+    /// A rule of the profile says that it is to be refused, whatever others allow.
+    Deny,
     /// The path leads nowhere from the process's root.
     Disconnected,
     /// The program, or what started it, has restricted itself.
@@ -87,28 +95,57 @@ pub enum Cause {
 }
 
 /// What to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Remedy {
     /// Of which kind it is.
     pub kind: RemedyKind,
     /// What it is, in one line.
     pub text: String,
     /// What to run.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
+    /// What that changes. `denyd fix` makes these changes, and none if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// SELinux: what it would allow.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allows: Vec<Allow>,
     /// AppArmor: the rules for the profile.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
+    /// AppArmor: the same as a change of a file, where the file is known. The commands make it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Edit"))]
+    pub edit: Option<Edit>,
     /// What is dangerous about it, and what it opens besides.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
+/// A change of a text file: lines that go, and lines that come in their place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Edit {
+    /// The file; if it is not there, it is to be made.
+    pub file: String,
+    /// The line, counted from 1, before which lines are added and from which on they go; absent: at the file's end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "usize"))]
+    pub line: Option<usize>,
+    /// The lines that go, as they stand there. If something else stands there, the file has changed since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
+    /// The lines that come, without their ends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<String>,
+    /// The command that puts the file in force.
+    pub reload: String,
+}
+
 /// The kinds of remedies, in the order in which they are considered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RemedyKind {
     /// Nothing has to be done any more.
@@ -125,7 +162,9 @@ pub enum RemedyKind {
     Port,
     /// Change a setting of the service, container or kernel.
     Setting,
-    /// Add rules to a profile.
+    /// Load a profile again: what is on disk has changed since.
+    Reload,
+    /// Change the rules of a profile.
     Rules,
     /// Add a policy module.
     Module,
@@ -137,14 +176,23 @@ impl Remedy {
             kind,
             text: text.into(),
             commands: Vec::new(),
+            changes: Vec::new(),
             allows: Vec::new(),
             rules: Vec::new(),
+            edit: None,
             warnings: Vec::new(),
         }
     }
 
     pub(crate) fn run(mut self, command: impl Into<String>) -> Self {
         self.commands.push(command.into());
+        self
+    }
+
+    /// Runs what makes the change.
+    pub(crate) fn change(mut self, change: Change) -> Self {
+        self.commands.push(change.line());
+        self.changes.push(change);
         self
     }
 
@@ -165,8 +213,8 @@ pub(crate) struct Draft {
     pub(crate) finding: Finding,
     /// SELinux: what was asked for, whose permissions stand in the summary for [`ASKED`].
     pub(crate) asked: Option<Allow>,
-    /// AppArmor's rules.
-    pub(crate) rules: BTreeSet<Rule>,
+    /// AppArmor: what a profile's rules do not allow.
+    pub(crate) requests: BTreeSet<Request>,
     /// AppArmor's profile.
     pub(crate) profile: Option<String>,
 }
@@ -192,7 +240,7 @@ impl Draft {
             evidence: Vec::new(),
         };
         let key = format!("{}\0{cause:?}\0{}", module.name(), key.into());
-        Self { key, finding, asked: None, rules: BTreeSet::new(), profile: None }
+        Self { key, finding, asked: None, requests: BTreeSet::new(), profile: None }
     }
 
     pub(crate) fn remedy(mut self, remedy: Remedy) -> Self {
@@ -230,11 +278,8 @@ impl Draft {
             match finding.remedies.iter_mut().find(|own| own.kind == remedy.kind && own.text == remedy.text) {
                 Some(own) => {
                     // Each is needed.
-                    for command in remedy.commands {
-                        if !own.commands.contains(&command) {
-                            own.commands.push(command);
-                        }
-                    }
+                    append(&mut own.commands, remedy.commands);
+                    append(&mut own.changes, remedy.changes);
                     join(&mut own.warnings, remedy.warnings);
                     for allow in remedy.allows {
                         if !own.allows.iter_mut().any(|known| known.join(&allow)) {
@@ -249,13 +294,13 @@ impl Draft {
         if let (Some(own), Some(more)) = (&mut self.asked, &other.asked) {
             own.join(more);
         }
-        self.rules.extend(other.rules);
+        self.requests.extend(other.requests);
     }
 
     /// Says what follows from all that joined.
     pub(crate) fn finish(mut self, place: &Place) -> Finding {
         if let Some(profile) = self.profile.take() {
-            apparmor::finish(&mut self.finding, &profile, &self.rules, place);
+            apparmor::finish(&mut self.finding, &profile, &self.requests, place);
         }
         if let Some(asked) = &self.asked {
             self.finding.summary = self.finding.summary.replace(ASKED, &asked.permissions_text());
@@ -275,6 +320,17 @@ fn least(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> 
 fn join(list: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
     for one in more {
         if list.len() < NAMES && !list.contains(&one) {
+            list.push(one);
+        }
+    }
+}
+
+/// How many commands a remedy may have: with the longest paths, it still fits into a message of the daemon's.
+const COMMANDS: usize = 256;
+
+fn append<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
+    for one in more {
+        if list.len() < COMMANDS && !list.contains(&one) {
             list.push(one);
         }
     }

@@ -2,11 +2,14 @@
 //! [findings](finding::Finding), each with one cause, its evidence, and remedies. What it reads (policies, denials, names in
 //! them) is untrusted: any bytes give an answer or an error, never a panic. It needs no privilege and no daemon.
 
+mod advice;
 pub mod apparmor;
+pub mod change;
 pub mod denials;
 pub mod finding;
 mod other;
 pub mod place;
+pub mod report;
 pub mod selinux;
 
 use finding::{Draft, Finding};
@@ -40,7 +43,7 @@ pub fn explain(denials: &Denials, place: &Place) -> Vec<Finding> {
 fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let mut draft = match event.module {
         Module::Selinux => selinux::advice::judge(event, seen, place),
-        Module::Apparmor => apparmor::judge(event),
+        Module::Apparmor => apparmor::judge(event, seen, place),
         _ => other::judge(event),
     };
     draft.add(event, seen);

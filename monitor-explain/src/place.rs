@@ -4,11 +4,15 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
-use crate::selinux::{
-    file_contexts::FileContexts,
-    policy::{Policy, PolicyError},
+use crate::{
+    apparmor::library::Library,
+    selinux::{
+        file_contexts::FileContexts,
+        policy::{Policy, PolicyError},
+    },
 };
 
 /// What there is.
@@ -22,12 +26,16 @@ pub struct Place {
     pub customizable: BTreeSet<String>,
     /// Whether denials are of this machine, so that its files can be looked at.
     pub here: bool,
+    /// Folders of which this process may see others than everybody else does: no file there is looked at.
+    pub hidden: &'static [&'static str],
     /// Where AppArmor's profiles are.
     pub profiles: Option<PathBuf>,
     /// This machine's name.
     pub host: String,
     /// What could not be read, and why.
     pub notes: Vec<String>,
+    /// AppArmor's profiles, once they were asked for.
+    library: OnceLock<Library>,
 }
 
 /// A policy can't be used.
@@ -81,6 +89,18 @@ impl Place {
         place
     }
 
+    /// The same, for the daemon, which has a `/tmp` of its own and no homes.
+    #[must_use]
+    pub fn of_service() -> Self {
+        let hidden = &["/tmp/", "/var/tmp/", "/home/", "/root/", "/run/user/", "/dev/"];
+        Self { hidden, ..Self::here() }
+    }
+
+    /// Whether this process sees the same file there as everybody else, if there is one.
+    pub(crate) fn shows(&self, path: &str) -> bool {
+        self.here && !self.hidden.iter().any(|folder| path.starts_with(folder))
+    }
+
     /// A policy that may be another machine's, with the file contexts beside it; of this machine, only AppArmor's
     /// profiles.
     ///
@@ -97,6 +117,20 @@ impl Place {
         }
         place.policy = Some((policy, file.to_owned()));
         Ok(place)
+    }
+
+    /// Only a folder of AppArmor's profiles, as `/etc/apparmor.d`.
+    #[must_use]
+    pub fn with_profiles(folder: &Path) -> Self {
+        Self { profiles: Some(folder.to_owned()), ..Self::default() }
+    }
+
+    /// AppArmor's profiles, if a denial of this host can be of this machine.
+    pub(crate) fn library(&self, host: &str) -> Option<&Library> {
+        let short = |name: &str| name.split('.').next().map(str::to_owned);
+        let is_elsewhere = !host.is_empty() && !self.host.is_empty() && short(host) != short(&self.host);
+        let folder = self.profiles.as_deref().filter(|_| !is_elsewhere)?;
+        Some(self.library.get_or_init(|| Library::read(folder)))
     }
 
     fn read_contexts(&mut self, folder: &Path) {

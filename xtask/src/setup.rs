@@ -44,7 +44,8 @@ const GUEST_PACKAGES: [&str; 13] = [
 ];
 
 /// What `monitor-explain` is compared with: compilers of policies, what reads them otherwise, and real policies.
-const POLICY_PACKAGES: [&str; 8] = [
+const POLICY_PACKAGES: [&str; 9] = [
+    "apparmor",
     "checkpolicy",
     "libsepol-dev",
     "policycoreutils",

@@ -107,6 +107,7 @@ impl Group {
             container: None,
             stack: None,
             audit: self.head.serial.map(|serial| Audit { serial }),
+            advice: None,
             missing: Vec::new(),
         }
     }

@@ -2,10 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-use monitor_event::{
-    event::{Event, ObjectKind},
-    text,
-};
+use monitor_event::event::Event;
+
+use super::request::{self, Key, Kind, Request};
 
 /// A rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,207 +36,161 @@ impl fmt::Display for Rule {
 /// The rule for a denial, if it has all that the rule needs.
 #[must_use]
 pub fn of(event: &Event<'_>) -> Option<Rule> {
-    let action = &event.action;
-    let other = match action.class.as_deref() {
-        Some("file") => return file(event),
-        Some("cap") => word(event.object.capability.as_deref()).map(|name| format!("capability {name},")),
-        Some("net") if event.object.family.as_deref() == Some("unix") => unix(event),
-        Some("net") => network(event),
-        Some("dbus") => dbus(event),
-        Some("ptrace") => peered(event, "ptrace", ""),
-        Some("signal") => {
-            let set = match action.signal.as_deref() {
-                Some(signal) => format!(" set=({})", word(Some(signal))?),
-                None => String::new(),
-            };
-            peered(event, "signal", &set)
+    request::request(event).map(|request| rule(&request, "ix"))
+}
+
+/// The letters of files, in the order in which they are written.
+const LETTERS: [&str; 6] = ["m", "r", "w", "a", "l", "k"];
+
+/// The rule for a request; of a program that is executed, `mode` says under which profile it runs.
+pub(super) fn rule(request: &Request, mode: &str) -> Rule {
+    let other = match request.kind {
+        Kind::File => {
+            let mut letters: String =
+                LETTERS.into_iter().filter(|letter| request.access.contains(*letter)).collect();
+            if request.access.contains("x") {
+                letters.push_str(mode);
+            }
+            let path = quoted(request.get(Key::Path).unwrap_or_default());
+            return Rule::File { owner: request.owned, path, letters };
         }
-        Some("mount") => mount(event),
-        Some("rlimits") => rlimit(event),
-        _ => None,
+        Kind::Link => format!("link {} -> {}", of_key(request, Key::Path), of_key(request, Key::Second)),
+        Kind::Capability => format!("capability {}", rights(request, " ")),
+        Kind::Network => format!("network {} {}", of_key(request, Key::Family), of_key(request, Key::Type)),
+        Kind::Unix | Kind::Signal | Kind::Ptrace | Kind::Dbus | Kind::IoUring => conditional(request),
+        Kind::Mqueue => {
+            format!("mqueue ({}) type=posix {}", rights(request, ", "), of_key(request, Key::Path))
+        }
+        Kind::Mount | Kind::Remount => mount(request),
+        Kind::Umount => format!("umount {}", of_key(request, Key::Path)),
+        Kind::PivotRoot => match request.get(Key::Second) {
+            Some(old) => format!("pivot_root oldroot={} {}", quoted(old), of_key(request, Key::Path)),
+            None => format!("pivot_root {}", of_key(request, Key::Path)),
+        },
+        Kind::ChangeProfile => {
+            let profile = request.get(Key::Profile).unwrap_or_default();
+            // What stands for a stack is no special character.
+            format!("change_profile -> {}", quoted(profile))
+        }
+        Kind::Rlimit => rlimit(request),
+        Kind::Userns => "userns".to_owned(),
     };
-    other.map(Rule::Other)
+    Rule::Other(other + ",")
 }
 
-/// A text of letters, digits, `_`, `.`, `-` and `+`; whatever else came must not be pasted.
-fn word(text: Option<&str>) -> Option<&str> {
-    text.filter(|name| is_name(name))
+fn of_key(request: &Request, key: Key) -> String {
+    quoted(request.get(key).unwrap_or_default())
 }
 
-fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'+'))
+fn rights(request: &Request, between: &str) -> String {
+    request.access.iter().map(String::as_str).collect::<Vec<_>>().join(between)
 }
 
-/// `owner /path rw,`
-fn file(event: &Event<'_>) -> Option<Rule> {
-    let (action, object, process) = (&event.action, &event.object, &event.process);
-    if object.kind != ObjectKind::File {
-        return None;
-    }
-    let path = object.name.as_deref().or(object.path.as_deref()).filter(|path| path.starts_with('/'))?;
-    if object.path_cut {
-        return None;
-    }
-    let mask = action.denied_mask.as_deref()?;
-    let mut path = path;
-    if action.operation.as_deref() == Some("link") {
-        let target = object.target.as_deref()?;
-        if mask.contains('l') {
-            let rule = format!("link {} -> {},", pattern(path)?, pattern(target)?);
-            return Some(Rule::Other(rule));
+/// A text as a rule has it: special characters escaped, quoted if it has a blank.
+pub(super) fn quoted(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            // Before a blank or a quote, the parser would take two for an escape of that.
+            '\\' => pattern.push_str(r"\134"),
+            '*' | '?' | '[' | ']' | '{' | '}' | '^' | '"' | ',' | '@' | '#' => pattern.extend(['\\', c]),
+            c => pattern.push(c),
         }
-        // The link may be made, but would have rights that the file itself has not (`profile_path_link`,
-        // security/apparmor/file.c).
-        path = target;
     }
-    // The letters of aa_audit_file_mask() in security/apparmor/file.c: c(reate) and d(elete) are part of `w` in a rule.
-    let mut letters = String::new();
-    for letter in mask.chars() {
-        let letter = match letter {
-            'c' | 'd' | 'w' => 'w',
-            'r' | 'a' | 'l' | 'k' | 'm' | 'x' => letter,
-            _ => return None,
+    let needs_quotes =
+        text.contains(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '=')) || text.is_empty();
+    if needs_quotes { format!("\"{pattern}\"") } else { pattern }
+}
+
+/// `signal (send) set=(term) peer=victim`, and what is like it.
+fn conditional(request: &Request) -> String {
+    let name = match request.kind {
+        Kind::Unix => "unix",
+        Kind::Signal => "signal",
+        Kind::Ptrace => "ptrace",
+        Kind::IoUring => "io_uring",
+        _ => "dbus",
+    };
+    let mut rule = format!("{name} ({})", rights(request, ", "));
+    let mut peer = Vec::new();
+    for (key, value) in &request.properties {
+        let value = match key {
+            // The sign of an abstract name is not escaped.
+            Key::Address | Key::PeerAddress => format!("@{}", quoted(value.trim_start_matches('@'))),
+            Key::Signal => format!("({value})"),
+            _ => quoted(value),
         };
-        if !letters.contains(letter) {
-            letters.push(letter);
-        }
-    }
-    if letters.contains('w') {
-        letters.retain(|letter| letter != 'a');
-    }
-    // An exec says what becomes of the profile; to keep it is what needs no other profile.
-    if letters.contains('x') {
-        letters.retain(|letter| letter != 'x');
-        letters.push_str("ix");
-    }
-    if letters.is_empty() {
-        return None;
-    }
-    let owns = object.owner.is_some() && object.owner == event.subject.fsuid.or(process.fsuid);
-    Some(Rule::File { owner: owns && !letters.contains('x'), path: pattern(path)?, letters })
-}
-
-/// A path as a rule has it: special characters escaped, quoted if it has a space. None for what no rule can say.
-pub(super) fn pattern(path: &str) -> Option<String> {
-    let bytes = text::unescape(path).ok()?;
-    let path = str::from_utf8(&bytes).ok()?;
-    if path.chars().any(char::is_control) {
-        return None;
-    }
-    let mut pattern = String::with_capacity(path.len());
-    for c in path.chars() {
-        if matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '^' | '\\' | '"' | ',' | '@' | '#') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    Some(if path.contains(' ') { format!("\"{pattern}\"") } else { pattern })
-}
-
-/// `network inet stream,`
-fn network(event: &Event<'_>) -> Option<String> {
-    let family = word(event.object.family.as_deref())?;
-    let kind = word(event.object.socket_type.as_deref())?;
-    Some(format!("network {family} {kind},"))
-}
-
-/// `unix (connect) type=stream addr=@name peer=(label=a),`
-fn unix(event: &Event<'_>) -> Option<String> {
-    let (action, object) = (&event.action, &event.object);
-    let mut rule = format!("unix ({})", permissions(event)?);
-    if let Some(kind) = word(object.socket_type.as_deref()) {
-        let _infallible = write!(rule, " type={kind}");
-    }
-    let mut peer = Vec::new();
-    if let Some(label) = &object.label {
-        peer.push(format!("label={}", pattern(label)?));
-    }
-    // The name is the peer's where something is done to it, and otherwise the socket's own.
-    if let Some(name) = object.abstract_name.as_deref() {
-        let address = format!("addr=@{}", pattern(name.strip_prefix('@')?)?);
-        if matches!(action.operation.as_deref(), Some("connect" | "sendmsg")) {
-            peer.push(address);
-        } else {
-            let _infallible = write!(rule, " {address}");
-        }
+        let name = match key {
+            Key::Bus => "bus",
+            Key::Object => "path",
+            Key::Interface => "interface",
+            Key::Member => "member",
+            Key::Name => "name",
+            Key::Type => "type",
+            Key::Address => "addr",
+            Key::Signal => "set",
+            Key::Label => "label",
+            Key::Peer if matches!(request.kind, Kind::Signal | Kind::Ptrace) => "peer",
+            Key::Peer => {
+                peer.push(format!("label={value}"));
+                continue;
+            }
+            Key::PeerName => {
+                peer.insert(0, format!("name={value}"));
+                continue;
+            }
+            Key::PeerAddress => {
+                peer.push(format!("addr={value}"));
+                continue;
+            }
+            _ => continue,
+        };
+        let _infallible = write!(rule, " {name}={value}");
     }
     if !peer.is_empty() {
         let _infallible = write!(rule, " peer=({})", peer.join(" "));
     }
-    Some(rule + ",")
+    rule
 }
 
-/// `dbus (send) bus=system path=/x interface=a.b member=C peer=(name=d.e label=unconfined),`
-fn dbus(event: &Event<'_>) -> Option<String> {
-    let message = event.object.dbus.as_ref()?;
-    let mut rule = format!("dbus ({})", permissions(event)?);
-    for (key, value) in [
-        ("bus", &message.bus),
-        ("path", &message.path),
-        ("interface", &message.interface),
-        ("member", &message.member),
-    ] {
-        if let Some(value) = value {
-            let _infallible = write!(rule, " {key}={}", pattern(value)?);
-        }
+/// `mount fstype=tmpfs options=(rw, nosuid) tmpfs -> /mnt/`
+fn mount(request: &Request) -> String {
+    let mut rule = if request.kind == Kind::Remount { "remount" } else { "mount" }.to_owned();
+    if let Some(kind) = request.get(Key::Fstype) {
+        let _infallible = write!(rule, " fstype={}", quoted(kind));
     }
-    let mut peer = Vec::new();
-    for (key, value) in [("name", &message.name), ("label", &event.object.label)] {
-        if let Some(value) = value {
-            peer.push(format!("{key}={}", pattern(value)?));
-        }
-    }
-    if !peer.is_empty() {
-        let _infallible = write!(rule, " peer=({})", peer.join(" "));
-    }
-    Some(rule + ",")
-}
-
-/// `signal (send) set=(term) peer=unconfined,`
-fn peered(event: &Event<'_>, kind: &str, set: &str) -> Option<String> {
-    let peer = event.object.label.as_deref()?;
-    Some(format!("{kind} ({}){set} peer={},", permissions(event)?, pattern(peer)?))
-}
-
-fn permissions(event: &Event<'_>) -> Option<String> {
-    let names = &event.action.permissions;
-    let named = !names.is_empty() && names.iter().all(|name| is_name(name) && !name.starts_with("perm_0x"));
-    named.then(|| names.join(", "))
-}
-
-/// `mount fstype=tmpfs options=(rw, nosuid) tmpfs -> /mnt/,`
-fn mount(event: &Event<'_>) -> Option<String> {
-    let (action, object) = (&event.action, &event.object);
-    let target = pattern(object.name.as_deref().or(object.path.as_deref())?)?;
-    let operation = action.operation.as_deref()?;
-    match operation {
-        "umount" => return Some(format!("umount {target},")),
-        "pivotroot" => return Some(format!("pivot_root {target},")),
-        "mount" => {}
-        _ => return None,
-    }
-    let mut rule = "mount".to_owned();
-    if let Some(kind) = &object.mount_type {
-        let _infallible = write!(rule, " fstype={}", pattern(kind)?);
-    }
-    if let Some(options) = &action.mount_options {
-        let is_list = options.split(", ").all(is_name);
+    if let Some(options) = request.get(Key::Options) {
+        let all: Vec<&str> = options.split(", ").collect();
         // Options of the file system's own (`errors=remount-ro`) are not part of a rule.
-        let known: Vec<_> = options.split(", ").filter(|option| is_name(option)).collect();
-        let operator = if is_list { "=" } else { " in " };
+        let known: Vec<&str> = all.iter().copied().filter(|option| is_option(option)).collect();
+        let operator = if known.len() == all.len() { "=" } else { " in " };
         if !known.is_empty() {
             let _infallible = write!(rule, " options{operator}({})", known.join(", "));
         }
     }
-    if let Some(source) = &object.mount_source {
-        let _infallible = write!(rule, " {}", pattern(source)?);
+    if request.kind == Kind::Remount {
+        return format!("{rule} {}", of_key(request, Key::Path));
     }
-    Some(format!("{rule} -> {target},"))
+    if let Some(source) = request.get(Key::Second) {
+        let _infallible = write!(rule, " {}", quoted(source));
+    }
+    format!("{rule} -> {}", of_key(request, Key::Path))
 }
 
-/// `set rlimit nofile <= 65536,`
-fn rlimit(event: &Event<'_>) -> Option<String> {
-    let name = word(event.action.rlimit.as_deref())?;
-    Some(format!("set rlimit {name} <= {},", event.action.rlimit_value?))
+fn is_option(option: &str) -> bool {
+    !option.is_empty() && option.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+}
+
+/// `set rlimit nofile <= 65536`, by the units of the parser (`process_profile_rules`, `do_rlimit`).
+fn rlimit(request: &Request) -> String {
+    let name = request.get(Key::Resource).unwrap_or_default();
+    let value = rights(request, " ");
+    let value = match (name, value.parse::<u64>()) {
+        (_, Ok(u64::MAX)) => "infinity".to_owned(),
+        // The kernel counts nice values from 20 down.
+        ("nice", Ok(value)) => (20 - i64::try_from(value.min(40)).unwrap_or(40)).to_string(),
+        ("rttime", Ok(value)) => format!("{value}us"),
+        _ => value,
+    };
+    format!("set rlimit {name} <= {value}")
 }

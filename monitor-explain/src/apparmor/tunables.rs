@@ -1,13 +1,21 @@
 //! Variables that profiles use for what differs from machine to machine (`/etc/apparmor.d/tunables`).
 
-use super::rule::Rule;
+use super::{
+    glob::{Glob, Variables},
+    request::{Key, Request},
+    rule::Rule,
+};
 
-/// The rule with variables in its path.
-pub(super) fn apply(rule: Rule) -> Rule {
-    match rule {
-        Rule::File { owner, path, letters } => Rule::File { owner, path: in_path(&path), letters },
-        Rule::Other(_) => rule,
-    }
+/// The rule with variables in its path, as far as they are known and the path is one that they stand for.
+pub(super) fn apply(rule: Rule, request: &Request, variables: Option<&Variables>) -> Rule {
+    let Rule::File { owner, path, letters } = rule else { return rule };
+    let changed = in_path(&path);
+    let stands_for_it = |variables| {
+        let pattern = Glob::of_path(changed.trim_matches('"'), variables);
+        request.get(Key::Path).is_some_and(|path| pattern.matches(path))
+    };
+    let path = if variables.is_none_or(stands_for_it) { changed } else { path };
+    Rule::File { owner, path, letters }
 }
 
 fn in_path(path: &str) -> String {
@@ -42,6 +50,14 @@ fn unquoted(path: &str) -> Option<String> {
         let rest = of_user.map_or_else(|| rest.to_owned(), |rest| format!("user/{rest}"));
         return Some(format!("@{{run}}/{rest}"));
     }
+    if let Some(rest) = path.strip_prefix("/sys/") {
+        return Some(format!("@{{sys}}/{rest}"));
+    }
+    if let Some((folder, rest)) = path.strip_prefix("/usr/lib/").and_then(|rest| rest.split_once('/'))
+        && ["-linux-gnu", "-linux-gnueabihf"].iter().any(|end| folder.ends_with(end))
+    {
+        return Some(format!("/usr/lib/@{{multiarch}}/{rest}"));
+    }
     if let Some((_, rest)) = path.strip_prefix("/home/").and_then(|rest| rest.split_once('/')) {
         return Some(format!("@{{HOME}}/{rest}"));
     }
@@ -63,6 +79,8 @@ mod tests {
             ("/var/run/x.pid", "@{run}/x.pid"),
             ("/home/ann/.config/x", "@{HOME}/.config/x"),
             ("\"/home/ann/a b\"", "\"@{HOME}/a b\""),
+            ("/sys/class/net/", "@{sys}/class/net/"),
+            ("/usr/lib/x86_64-linux-gnu/a.so", "/usr/lib/@{multiarch}/a.so"),
             ("/home/x", "/home/x"),
             ("/etc/passwd", "/etc/passwd"),
         ] {

@@ -7,10 +7,13 @@ pub mod module;
 mod port;
 mod question;
 
+use std::collections::BTreeMap;
+
 use monitor_event::event::{Event, Module, Verdict};
 
 use self::{label::Label, module::Allow, question::Question};
 use crate::{
+    change::{Change, on_off},
     denials::Seen,
     finding::{ASKED, Cause, Draft, Remedy, RemedyKind},
     place::Place,
@@ -316,14 +319,10 @@ fn no_rule(
                         RemedyKind::Relabel,
                         "put the label right; files that were moved keep their old one",
                     )
-                    .run(format!("restorecon -v {}", shell_words::quote(&path))),
+                    .change(Change::Relabel { path }),
                 );
         }
         Label::Custom { path, candidates } => {
-            let command = |candidate: &String| {
-                let path = label::pattern(&path);
-                format!("semanage fcontext -a -t {candidate} {}", shell_words::quote(&path))
-            };
             let mut found = draft(question, Cause::CustomPath, "its label is one that no service owns");
             if let Some((first, others)) = candidates.split_first() {
                 let mut remedy = Remedy::new(
@@ -333,8 +332,8 @@ fn no_rule(
                         question.source_type
                     ),
                 )
-                .run(command(first))
-                .run(format!("restorecon -v {}", shell_words::quote(&path)));
+                .change(Change::FileContext { pattern: label::pattern(&path), label_type: first.clone() })
+                .change(Change::Relabel { path });
                 if !others.is_empty() {
                     remedy = remedy.warn(format!(
                         "these would do, too; choose by what the file is: {}",
@@ -365,8 +364,11 @@ fn no_rule(
                     "give {} port {} a label that is made for it, such as {first}",
                     port.protocol, port.number
                 );
-                let mut remedy = Remedy::new(RemedyKind::Port, text)
-                    .run(format!("semanage port -a -t {first} -p {} {}", port.protocol, port.number));
+                let mut remedy = Remedy::new(RemedyKind::Port, text).change(Change::Port {
+                    protocol: port.protocol.to_owned(),
+                    port: port.number,
+                    label_type: first.clone(),
+                });
                 if port.candidates.len() > 1 {
                     remedy =
                         remedy.warn(format!("these would do, too; choose by what listens there: {names}"));
@@ -418,23 +420,21 @@ fn booleans(
     let mut flips = policy.flips(source, target, class, mask);
     flips.flips.sort_by_key(|flip| flip.reach);
     for flip in flips.flips.iter().take(3) {
-        let states: Vec<String> = flip
-            .booleans
-            .iter()
-            .map(|(boolean, on)| {
-                format!("{}={}", policy.symbols.booleans.name(*boolean), if *on { "on" } else { "off" })
-            })
-            .collect();
-        let states = states.join(" ");
+        let name = |boolean| policy.symbols.booleans.name(boolean).to_owned();
+        let states: BTreeMap<String, bool> =
+            flip.booleans.iter().map(|(boolean, on)| (name(*boolean), *on)).collect();
+        let words: Vec<String> = states.iter().map(|(name, on)| format!("{name}={}", on_off(*on))).collect();
         let closes = if flip.closes > 0 { format!(" and closes {}", flip.closes) } else { String::new() };
         let remedy = Remedy::new(
             RemedyKind::Boolean,
             format!(
-                "set {states}, which opens {} rules about {} pairs of types{closes}",
-                flip.opens, flip.reach
+                "set {}, which opens {} rules about {} pairs of types{closes}",
+                words.join(" "),
+                flip.opens,
+                flip.reach
             ),
         )
-        .run(format!("setsebool -P {states}"));
+        .change(Change::Booleans { states });
         draft = draft.remedy(remedy);
     }
     if flips.flips.is_empty() {

@@ -35,7 +35,10 @@ use crate::{
     output::{Encoding, Hub},
     pipeline::{End, Pipeline},
     privilege::Unprivileged,
-    tail::{history::History, server},
+    tail::{
+        history::History,
+        server::{self, Services},
+    },
 };
 
 /// The program itself, wherever it is and whatever has become of its file.
@@ -201,7 +204,7 @@ async fn serve(
     let mut hub = Hub::default();
     let lines = hub.add("tail", &Encoding::Line(Format::Json), None, QUEUE);
     let opened = server::Opened::inherited(listener, history, CLIENTS);
-    opened.start(lines, None).map_err(|error| Failure::Watch(error.to_string()))?;
+    opened.start(lines, Services::default()).map_err(|error| Failure::Watch(error.to_string()))?;
     let mut enricher = Enricher::new(Config::default().names.wait);
     accounts::start(enricher.look_up_accounts()).map_err(Failure::Runtime)?;
     let parts = attached.into_parts();

@@ -10,6 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 use monitor_common::SourceId;
+use monitor_explain::place::Place;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::timeout,
@@ -42,7 +43,8 @@ use crate::{
     service::{self, Watchdog},
     subjects::Subjects,
     tail::{
-        server::{self, Running},
+        explain::Explainer,
+        server::{self, Running, Services},
         status::Status,
     },
 };
@@ -159,7 +161,9 @@ impl Daemon {
                 let counts = Arc::clone(&lines.counts);
                 let live = Arc::clone(&live);
                 let status = Status::new(Arc::new(move || live.snapshot()), listed, checkpoint);
-                Some((tail.start(lines, Some(status))?, counts))
+                let services =
+                    Services { status: Some(status), explainer: Some(Explainer::new(Place::of_service)) };
+                Some((tail.start(lines, services)?, counts))
             }
             None => None,
         };

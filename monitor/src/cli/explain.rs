@@ -1,38 +1,20 @@
 //! `denyd explain`: why denials were, and what to do.
 
+mod input;
+mod progress;
 mod report;
-
-use std::{
-    collections::VecDeque,
-    fs::File,
-    io::{self, BufReader, Read},
-    path::PathBuf,
-};
 
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
-use monitor_api::{
-    client::{ClientError, Read as Got},
-    protocol::{Control, Line, Request, VERSION},
-};
-use monitor_audit::log::{self, Item, Summary};
-use monitor_event::selection::Selection;
-use monitor_explain::{denials::Denials, place::Place};
 
-use super::{
-    failure::Failure,
-    listen, print, say,
-    tail::{Last, last},
-};
-use crate::event::{Event, Kind};
-
-/// How many broken lines are named.
-const NAMED: u64 = 10;
+pub(super) use self::input::Input;
+use super::{failure::Failure, print, say};
 
 const AFTER_HELP: &str = "\
 Examples:
   denyd explain                                     the daemon's denials
   denyd explain -n 20                               the last 20 of them
+  denyd explain --since -1h --unit nginx            those of one service, last hour
   denyd explain /var/log/audit/audit.log            a log of audit's
   journalctl -k -b | denyd explain -                the kernel's records in the journal
   denyd explain --policy policy.33 audit.log        a log and a policy of another machine
@@ -40,9 +22,11 @@ Examples:
   denyd explain audit.log -o cil >local.cil         a policy module, for `semodule -i local.cil`
   denyd explain audit.log -o rule                   rules for AppArmor's profiles
 
-It changes nothing. Review what it proposes before you run it.
+It changes nothing. Review what it proposes before you run it; `denyd fix` applies it.
 
-SELinux denials are checked against --policy, or the loaded policy (as root), or the newest in /etc/selinux.
+The daemon explains its events, so that members of the group denyd need no root. Logs, and events where root asks, are \
+explained by this process: SELinux denials are checked against --policy, or the loaded policy, or the newest in \
+/etc/selinux.
 
 Exit status:
   0  everything that could be read is explained
@@ -54,17 +38,8 @@ Exit status:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Explain {
-    /// Log to read, or `-` for standard input: audit's, syslog's, `dmesg`, the journal's, or denyd's JSON lines. [default:
-    /// the daemon's events]
-    file: Option<PathBuf>,
-
-    /// SELinux policy to check denials against.
-    #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
-
-    /// Number of last denials to explain, or `all`.
-    #[arg(short = 'n', long, value_name = "COUNT", value_parser = last)]
-    last: Option<Last>,
+    #[command(flatten)]
+    input: Input,
 
     /// Print the findings as JSON.
     #[arg(long, conflicts_with = "output")]
@@ -77,9 +52,6 @@ pub(super) struct Explain {
     /// Show times in UTC.
     #[arg(long)]
     utc: bool,
-
-    #[command(flatten)]
-    listen: listen::Listen,
 }
 
 /// What is printed of findings.
@@ -98,130 +70,24 @@ pub(super) enum Form {
 impl Explain {
     /// Reads, explains and prints.
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let place = match &self.policy {
-            Some(file) => Place::with_policy(file)?,
-            None => Place::here(),
-        };
-        for note in &place.notes {
+        let report = self.input.report()?;
+        for note in &report.notes {
             say(note);
         }
-        let mut denials = Denials::default();
-        let summary = match &self.file {
-            Some(file) => self.read(file, &mut denials)?,
-            None => self.ask(&mut denials)?,
-        };
-        if summary.broken > NAMED {
-            say(format_args!("{} more lines can't be read", summary.broken - NAMED));
+        if report.not_explained > 0 {
+            say(format_args!("{} denials are not explained: too many differ", report.not_explained));
         }
-        if denials.beyond > 0 {
-            say(format_args!("{} denials are not explained: too many differ", denials.beyond));
-        }
-        let findings = monitor_explain::explain(&denials, &place);
         let zone = if self.utc { TimeZone::UTC } else { TimeZone::system() };
+        let findings = &report.findings;
         let text = match (self.json, self.output) {
-            (true, _) => report::json(&findings, &denials, summary, &place),
-            (_, None) => report::people(&findings, &denials, &zone),
-            (_, Some(Form::Commands)) => report::commands(&findings),
-            (_, Some(Form::Te)) => report::te(&findings),
-            (_, Some(Form::Cil)) => report::cil(&findings),
-            (_, Some(Form::Rule)) => report::rules(&findings),
+            (true, _) => report::json(&report),
+            (_, None) => report::people(&report, &zone),
+            (_, Some(Form::Commands)) => report::commands(findings),
+            (_, Some(Form::Te)) => report::te(findings),
+            (_, Some(Form::Cil)) => report::cil(findings),
+            (_, Some(Form::Rule)) => report::rules(findings),
         };
         print(&text)
-    }
-
-    /// Reads a log.
-    fn read(&self, file: &PathBuf, denials: &mut Denials) -> Result<Summary, Failure> {
-        let failure = |error| Failure::Log { file: file.display().to_string(), error };
-        let input: Box<dyn Read> = if file.as_os_str() == "-" {
-            Box::new(io::stdin().lock())
-        } else {
-            Box::new(File::open(file).map_err(failure)?)
-        };
-        let mut newest = Newest::new(self.last);
-        let mut named = 0;
-        let summary = log::read(BufReader::new(input), |item| match item {
-            Item::Denial(denial) => {
-                newest.add(&denial.event, denial.timed, denial.syscall.as_deref(), denials);
-            }
-            Item::Broken(line) => {
-                named += 1;
-                if named <= NAMED {
-                    say(line);
-                }
-            }
-        });
-        newest.finish(denials);
-        summary.map_err(failure)
-    }
-
-    /// Asks the daemon, or reads what one left on disk.
-    fn ask(&self, denials: &mut Denials) -> Result<Summary, Failure> {
-        let source = self.listen.open(false, false).map_err(|failure| match failure {
-            Failure::NoHistory { socket, history } => Failure::NothingToExplain { socket, history },
-            other => other,
-        })?;
-        let request = Request {
-            version: VERSION,
-            selection: Selection::default(),
-            since: None,
-            until: None,
-            last: self.last.and_then(Last::count),
-            from: None,
-            follow: false,
-            status: None,
-        };
-        let mut client = source.ask(&request)?;
-        let mut summary = Summary::default();
-        loop {
-            match client.read().map_err(Failure::Client)? {
-                Got::Line(Line::Event(line)) => {
-                    summary.lines += 1;
-                    match serde_json::from_slice::<Event<'_>>(line) {
-                        Ok(event) if event.kind == Kind::Denial => {
-                            summary.denials += event.denials();
-                            denials.add(&event, true, None);
-                        }
-                        Ok(_) => {}
-                        Err(_) => summary.broken += 1,
-                    }
-                }
-                Got::Line(Line::Control(Control::End(_))) | Got::Closed => return Ok(summary),
-                Got::Line(Line::Control(Control::Error(refusal))) => {
-                    return Err(Failure::Client(ClientError::Refused(refusal)));
-                }
-                Got::Line(Line::Control(_)) | Got::Quiet => {}
-            }
-        }
-    }
-}
-
-/// The newest denials of a log, or all.
-struct Newest {
-    count: Option<usize>,
-    kept: VecDeque<(String, bool, Option<String>)>,
-}
-
-impl Newest {
-    fn new(last: Option<Last>) -> Self {
-        let count = last.and_then(Last::count).map(|count| usize::try_from(count).unwrap_or(usize::MAX));
-        Self { count, kept: VecDeque::new() }
-    }
-
-    fn add(&mut self, event: &Event<'_>, timed: bool, syscall: Option<&str>, denials: &mut Denials) {
-        let Some(count) = self.count else { return denials.add(event, timed, syscall) };
-        let Ok(json) = serde_json::to_string(event) else { return };
-        self.kept.push_back((json, timed, syscall.map(str::to_owned)));
-        if self.kept.len() > count {
-            self.kept.pop_front();
-        }
-    }
-
-    fn finish(self, denials: &mut Denials) {
-        for (json, timed, syscall) in &self.kept {
-            if let Ok(event) = serde_json::from_str::<Event<'_>>(json) {
-                denials.add(&event, *timed, syscall.as_deref());
-            }
-        }
     }
 }
 

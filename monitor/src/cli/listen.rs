@@ -16,13 +16,19 @@ use monitor_api::{
     client::{Client, ClientError, Closer},
     protocol::Request,
 };
+use monitor_explain::place::Place;
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{alone::Watcher, failure::Failure, say};
 use crate::{
     kernel::KernelError,
-    tail::{self, history::History, server},
+    tail::{
+        self,
+        explain::Explainer,
+        history::History,
+        server::{self, Services},
+    },
 };
 
 /// Bytes of events kept in memory when there is no daemon.
@@ -108,7 +114,8 @@ fn serve(stream: UnixStream, history: &Arc<History>) {
         runtime.block_on(async {
             stream.set_nonblocking(true)?;
             let (reader, writer) = tokio::net::UnixStream::from_std(stream)?.into_split();
-            server::serve(reader, writer, history, None, None).await
+            let services = Services { explainer: Some(Explainer::new(Place::here)), ..Services::default() };
+            server::serve(reader, writer, history, &services, None).await
         })
     };
     // The client sees that the connection is closed.

@@ -1,5 +1,6 @@
 //! The `denyd` command: one file a verb.
 
+mod advise;
 mod alone;
 mod attach;
 mod check;

@@ -1,6 +1,7 @@
 //! `denyd tail`: shows denials to people.
 
 use std::{
+    borrow::Cow,
     io::{self, IsTerminal as _, Write},
     thread,
     time::Duration,
@@ -10,10 +11,10 @@ use clap::{Args, ColorChoice};
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use monitor_api::{
     client::{Client, ClientError, Read},
-    protocol::{Control, Cursor, End, Line, Request, VERSION},
+    protocol::{Control, Cursor, End, Line, Request},
 };
 
-use super::{failure::Failure, listen, say, select};
+use super::{advise::Adviser, failure::Failure, listen, say, select};
 use crate::{
     event::Event,
     show::{Fold, Form, Look, Print, Target},
@@ -34,11 +35,14 @@ Examples:
   denyd tail -u nginx --since -1h              one service, last hour
   denyd tail -f --module selinux,apparmor      only these modules
   denyd tail -f --path '/srv/**' --comm php-fpm
+  denyd tail -f -o json --advice               what to do about each, in its field `advice`
   denyd tail --since today -o rule             rules that would allow it (review them first)
   denyd tail --since '2026-11-22 10:00' --until '10 min ago' -o json | jq .object.path
 
 Events come from the daemon if one is running; root, its own user and the group denyd may connect. Otherwise -f watches \
 from this process, which requires root. Repeated denials are folded into one line with a count (×12).
+
+`denyd explain` says why denials were, and what to do.
 
 In patterns, * and ? do not match /, ** does; \\ escapes the next character.
 
@@ -88,6 +92,15 @@ pub(super) struct Tail {
     /// Show each repeat on its own line.
     #[arg(long)]
     no_fold: bool,
+
+    /// Say in each event what to do about it: the field `advice` (docs/explain.md). [default: only a last word in
+    /// `short` and `cat`, where it is certain]
+    #[arg(long)]
+    advice: bool,
+
+    /// Say nothing of what to do.
+    #[arg(long, conflicts_with = "advice")]
+    no_advice: bool,
 
     /// Do not truncate lines to the terminal width.
     #[arg(short = 'l', long)]
@@ -182,14 +195,13 @@ impl Tail {
             None => Some(LAST),
         };
         Ok(Request {
-            version: VERSION,
             selection: self.select.selection()?,
             since: self.since,
             until: self.until,
             last,
             from: self.after_cursor.clone(),
             follow: self.follow,
-            status: None,
+            ..Request::default()
         })
     }
 
@@ -210,6 +222,7 @@ impl Tail {
             out: io::BufWriter::new(stdout),
             look: Look { form: self.output, colour, width: None, zone },
             fitted,
+            adviser: (self.advice || self.output.is_line() && !self.no_advice).then(Adviser::new),
             fold: (!self.no_fold && self.output.folds()).then(|| Fold::new(target)),
         }
     }
@@ -230,6 +243,8 @@ struct Screen<W: Write> {
     /// Whether lines are shortened to the terminal.
     fitted: bool,
     fold: Option<Fold>,
+    /// Says what to do, if that is wanted.
+    adviser: Option<Adviser>,
 }
 
 impl<W: Write> Screen<W> {
@@ -261,9 +276,13 @@ impl<W: Write> Screen<W> {
                         self.finish()?;
                         return Ok(Ended::Done);
                     }
-                    // A status was not asked for.
-                    Control::Hello(_) | Control::Status(_) | Control::At(_) | Control::End(End::Stopping) => {
-                    }
+                    // Neither a status nor findings were asked for.
+                    Control::Hello(_)
+                    | Control::Status(_)
+                    | Control::Finding(_)
+                    | Control::Explained(_)
+                    | Control::At(_)
+                    | Control::End(End::Stopping) => {}
                     Control::Interrupted => {
                         self.note("the history before is gone: events may be lost here")?;
                     }
@@ -287,12 +306,18 @@ impl<W: Write> Screen<W> {
     }
 
     fn event(&mut self, line: &[u8]) -> Result<(), Failure> {
-        let Ok(event) = serde_json::from_slice::<Event<'_>>(line) else {
+        let Ok(mut event) = serde_json::from_slice::<Event<'_>>(line) else {
             return self
                 .note("an event of another version of denyd: use the `denyd` of the daemon's version");
         };
+        let mut line = Cow::Borrowed(line);
+        if let Some(advice) = self.adviser.as_mut().and_then(|adviser| adviser.advise(&event)) {
+            event.advice = Some(advice);
+            // It was read from JSON, and is written as easily.
+            line = serde_json::to_vec(&event).map_or(line, Cow::Owned);
+        }
         let print = match &mut self.fold {
-            Some(fold) => fold.push(&event, line, &self.look),
+            Some(fold) => fold.push(&event, &line, &self.look),
             None => Some(Print::New(self.look.show(&event, event.denials()))),
         };
         self.print(print)

@@ -11,14 +11,14 @@ use clap::{Args, ColorChoice};
 use jiff::tz::TimeZone;
 use monitor_api::{
     client::{Client, ClientError, Read},
-    protocol::{Control, Line, Request, VERSION},
+    protocol::{Control, Line, Request},
 };
 use ratatui::{
     DefaultTerminal,
     crossterm::event::{self, Event as Input},
 };
 
-use super::{failure::Failure, listen, print, select};
+use super::{advise::Adviser, failure::Failure, listen, print, select};
 use crate::{
     event::Event,
     top::{Field, Order, Table, View, batch, view::Asked},
@@ -35,6 +35,7 @@ Examples:
   denyd top --by unit                  which services are denied
   denyd top --by subject,object,path --module selinux
   denyd top --by comm,path -n all      include the whole history
+  denyd top --by finding               by cause and remedy
   denyd top --batch -n all --by unit   the history as a table
 
 Key bindings are shown at the bottom of the screen. Press f to show full values.
@@ -106,16 +107,7 @@ impl Top {
         if !self.batch && (!io::stdout().is_terminal() || !io::stdin().is_terminal()) {
             return Err(Failure::NoTerminal);
         }
-        let request = Request {
-            version: VERSION,
-            selection,
-            since: None,
-            until: None,
-            last: self.last.count(),
-            from: None,
-            follow: true,
-            status: None,
-        };
+        let request = Request { selection, last: self.last.count(), follow: true, ..Request::default() };
         let source = self.listen.open(true, self.select.silent)?;
         let client = source.ask(&request)?;
         let (sender, heard) = mpsc::sync_channel(QUEUE);
@@ -136,13 +128,14 @@ impl Top {
     fn print(&self, heard: &Receiver<Heard>) -> Result<(), Failure> {
         let interval = Duration::from_secs(self.delay.into());
         let colour = self.color == ColorChoice::Always;
-        let mut table = Table::new(self.by.clone());
+        let mut table = Counted::new(&self.by);
         let mut view = View::new(self.sort, interval, TimeZone::system(), colour);
         let end = Instant::now() + interval;
         while let Ok(heard) = heard.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            take(heard, &mut table, &mut view)?;
+            table.take(heard, &mut view)?;
         }
-        table.tick();
+        table.rows.tick();
+        let table = table.rows;
         let rows = table.rows(self.sort).len();
         print(&batch::draw(&mut view, &table, self.width, rows, colour))
     }
@@ -150,19 +143,19 @@ impl Top {
     fn show(&self, terminal: &mut DefaultTerminal, heard: &Receiver<Heard>) -> Result<(), Failure> {
         let interval = Duration::from_secs(self.delay.into());
         let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let mut table = Table::new(self.by.clone());
+        let mut table = Counted::new(&self.by);
         let mut view = View::new(self.sort, interval, TimeZone::system(), colour);
         let mut next = Instant::now() + interval;
         let mut draw = true;
         loop {
-            count(&mut table, &mut view, heard)?;
+            table.count(&mut view, heard)?;
             if Instant::now() >= next {
-                table.tick();
+                table.rows.tick();
                 next += interval;
                 draw |= !view.is_paused();
             }
             if draw {
-                terminal.draw(|frame| view.draw(&table, frame)).map_err(Failure::Stdout)?;
+                terminal.draw(|frame| view.draw(&table.rows, frame)).map_err(Failure::Stdout)?;
                 draw = false;
             }
             let wait = next.saturating_duration_since(Instant::now()).min(TURN);
@@ -172,7 +165,7 @@ impl Top {
                     match view.key(key) {
                         Asked::Nothing => {}
                         Asked::Quit => return Ok(()),
-                        Asked::Clear => table.clear(),
+                        Asked::Clear => table.rows.clear(),
                     }
                 }
             }
@@ -180,23 +173,39 @@ impl Top {
     }
 }
 
-/// Counts what was heard, as much as is there.
-fn count(table: &mut Table, view: &mut View, heard: &Receiver<Heard>) -> Result<(), ClientError> {
-    heard.try_iter().take(QUEUE).try_for_each(|heard| take(heard, table, view))
+/// What was counted, and who says what to do where that is counted by.
+struct Counted {
+    rows: Table,
+    adviser: Option<Adviser>,
 }
 
-fn take(heard: Heard, table: &mut Table, view: &mut View) -> Result<(), ClientError> {
-    match heard {
-        Heard::Event(line) => match serde_json::from_slice::<Event<'_>>(&line) {
-            Ok(event) => table.add(&event),
-            // Of another version of denyd.
-            Err(_) => table.lose(1),
-        },
-        Heard::Lost(count) => table.lose(count),
-        Heard::Failed(error) => return Err(error),
-        Heard::Closed => view.tell("the daemon has ended: nothing more is counted"),
+impl Counted {
+    fn new(by: &[Field]) -> Self {
+        let adviser = by.contains(&Field::Finding).then(Adviser::new);
+        Self { rows: Table::new(by.to_vec()), adviser }
     }
-    Ok(())
+
+    /// Counts what was heard, as much as is there.
+    fn count(&mut self, view: &mut View, heard: &Receiver<Heard>) -> Result<(), ClientError> {
+        heard.try_iter().take(QUEUE).try_for_each(|heard| self.take(heard, view))
+    }
+
+    fn take(&mut self, heard: Heard, view: &mut View) -> Result<(), ClientError> {
+        match heard {
+            Heard::Event(line) => match serde_json::from_slice::<Event<'_>>(&line) {
+                Ok(mut event) => {
+                    event.advice = self.adviser.as_mut().and_then(|adviser| adviser.advise(&event));
+                    self.rows.add(&event);
+                }
+                // Of another version of denyd.
+                Err(_) => self.rows.lose(1),
+            },
+            Heard::Lost(count) => self.rows.lose(count),
+            Heard::Failed(error) => return Err(error),
+            Heard::Closed => view.tell("the daemon has ended: nothing more is counted"),
+        }
+        Ok(())
+    }
 }
 
 /// Hands on what comes, until nothing more does or nobody wants it.

@@ -20,14 +20,14 @@ const NEWS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Held {
     path: PathBuf,
-    /// None if it could not be opened, which may have changed when it is read.
+    /// None if it is not open; it is opened when it is read.
     file: Option<File>,
 }
 
 impl Held {
     /// Opens it, if that can be.
     pub(super) fn open(path: impl Into<PathBuf>) -> Self {
-        let mut held = Self { path: path.into(), file: None };
+        let mut held = Self::later(path);
         held.file = held.opened().ok();
         held
     }
@@ -37,9 +37,15 @@ impl Held {
         File::options().read(true).custom_flags(flags).open(&self.path)
     }
 
-    /// Opens it anew, for a file that shows what was when it was opened.
-    pub(super) fn reopen(&mut self) {
-        self.file = self.opened().ok();
+    /// Opens it when it is read.
+    pub(super) fn later(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), file: None }
+    }
+
+    /// Closes it until it is read again, for a file that shows what was when it was opened, or that one process alone may
+    /// have open.
+    pub(super) fn close(&mut self) {
+        self.file = None;
     }
 
     /// What it says now.

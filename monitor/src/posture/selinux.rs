@@ -34,7 +34,8 @@ impl Watch {
             status: held("status"),
             version: held("policyvers"),
             deny_unknown: held("deny_unknown"),
-            policy: held("policy"),
+            // As long as it is open, the kernel lets nobody else open it.
+            policy: Held::later(Path::new(ROOT).join("policy")),
             cache_stats: held("avc/cache_stats"),
             hash_stats: held("avc/hash_stats"),
             booleans: booleans(&Path::new(ROOT).join("booleans")).unwrap_or_default(),
@@ -72,13 +73,11 @@ impl Watch {
         {
             return known.clone();
         }
-        if self.of_policy.is_some() {
-            self.policy.reopen();
-        }
         let permissive = self
             .policy
             .read_up_to(POLICY_HEAD)
             .and_then(|head| permissive_types(&head).ok_or_else(|| self.policy.unknown_form()));
+        self.policy.close();
         let permissive = permissive.map_err(|error| error.to_string());
         let booleans = booleans(&Path::new(ROOT).join("booleans")).map(|now| {
             let on = now.values().filter(|on| **on).count() as u64;

@@ -8,7 +8,7 @@ use super::{
     style::{self, paint},
     width,
 };
-use crate::event::Event;
+use crate::{event::Event, text::printable};
 
 /// Columns of the module's name and of the verdict, so that lines stand below each other.
 const MODULE_WIDTH: usize = 10;
@@ -23,6 +23,8 @@ pub struct Summary {
     module: &'static str,
     verdict_style: Style,
     phrase: Phrase,
+    /// What to do, where that is certain.
+    fix: Option<String>,
 }
 
 /// A part of a line and its style.
@@ -37,6 +39,7 @@ impl Summary {
             module: event.module.name(),
             verdict_style: style::verdict(event),
             phrase: Phrase::new(event),
+            fix: event.advice.as_ref().and_then(|advice| Some(printable(advice.fix.as_deref()?).to_string())),
         }
     }
 
@@ -66,6 +69,7 @@ impl Summary {
         let Phrase { who, place, what, object, why, .. } = &self.phrase;
         let count = if count > 1 { format!(" ×{count}") } else { String::new() };
         let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+        let fix = self.fix.as_ref().map(|fix| format!(" [fix: {fix}]")).unwrap_or_default();
         let place = place.as_ref().map(|place| format!(" {place}")).unwrap_or_default();
         let parts = |object: &str| -> Vec<(Style, String)> {
             let separator = if what.is_empty() || object.is_empty() { "" } else { " " };
@@ -76,6 +80,7 @@ impl Summary {
                     (Style::new(), format!("{place}: {what}{separator}")),
                     (style::OBJECT, object.to_owned()),
                     (style::COUNT, count.clone()),
+                    (style::FIX, fix.clone()),
                     (style::WHY, why.clone()),
                 ])
                 .collect()
@@ -109,5 +114,33 @@ fn cut(line: &mut Vec<(Style, String)>, width: usize) {
             return;
         }
         room -= columns;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Advice;
+
+    #[test]
+    fn a_certain_remedy_is_a_word_of_the_line_and_survives_a_narrow_one() {
+        let mut event: Event<'_> =
+            serde_json::from_str(include_str!("../../tests/golden/selinux_file.json")).unwrap();
+        event.advice = Some(Box::new(Advice {
+            cause: "label".into(),
+            summary: "".into(),
+            remedy: None,
+            text: None,
+            commands: Vec::new(),
+            fix: Some("restorecon\u{1b}".into()),
+        }));
+        let summary = Summary::new(&event, &TimeZone::UTC);
+        let line = summary.message(false, None, 1);
+        assert!(
+            line.ends_with(r"write file /var/lib/x/y [fix: restorecon\u{1b}] (httpd_t on var_lib_t)"),
+            "{line}"
+        );
+        let line = summary.message(false, Some(70), 1);
+        assert!(line.contains("[fix: restorecon"), "{line}");
     }
 }

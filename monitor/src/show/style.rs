@@ -14,6 +14,8 @@ pub(super) const WHO: Style = Style::new().bold();
 pub(super) const OBJECT: Style = AnsiColor::Yellow.on_default();
 /// Why, and other things beside.
 pub(super) const WHY: Style = Style::new().dimmed();
+/// What to do.
+pub(super) const FIX: Style = AnsiColor::Green.on_default();
 /// How often.
 pub(super) const COUNT: Style = AnsiColor::Magenta.on_default().bold();
 /// What is no event.

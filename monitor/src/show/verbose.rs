@@ -30,7 +30,7 @@ pub(super) fn show(event: &Event<'_>, look: &Look, count: u64) -> String {
 
 /// Where a field stands.
 fn group(name: &str) -> usize {
-    const ORDER: [&str; 19] = [
+    const ORDER: [&str; 20] = [
         "time",
         "host",
         "kind",
@@ -50,6 +50,7 @@ fn group(name: &str) -> usize {
         "unit",
         "container",
         "audit",
+        "advice",
     ];
     let first = name.split(['.', '[']).next().unwrap_or(name);
     ORDER.iter().position(|&group| group == first).unwrap_or(ORDER.len())

@@ -50,6 +50,7 @@ impl<'a> Draft<'a> {
                 container: None,
                 stack: None,
                 audit: (head.task.audit_serial != 0).then_some(Audit { serial: head.task.audit_serial }),
+                advice: None,
                 missing: Vec::new(),
             },
             tables,

@@ -4,6 +4,7 @@
 //! ([`segments`]), and sends them to clients through a unix socket ([`socket`], [`peer`]). What both sides say is in
 //! [`monitor_api::protocol`], with the other side, the client.
 
+pub mod explain;
 pub mod history;
 pub mod moment;
 pub mod peer;

@@ -34,6 +34,7 @@ use tokio::{
 };
 
 use super::{
+    explain::{self, Explainer},
     history::{History, Judgement, Keeper, Wanted},
     peer::{Admission, Peer},
     segments::HistoryError,
@@ -57,7 +58,7 @@ const BATCH: usize = 512;
 /// Lines that are passed over before a client is told where its events are now.
 const SILENCE: u64 = 4096;
 /// Lines judged for one client before another gets its turn.
-const TURN: usize = 128;
+pub(super) const TURN: usize = 128;
 
 /// How clients are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +113,15 @@ impl ClientCounts {
             lost: self.lost.load(Relaxed),
         }
     }
+}
+
+/// What clients may have beside events.
+#[derive(Clone, Debug, Default)]
+pub struct Services {
+    /// The status.
+    pub status: Option<Status>,
+    /// Findings.
+    pub explainer: Option<Explainer>,
 }
 
 /// Clients are being served.
@@ -176,12 +186,12 @@ impl Opened {
         Arc::clone(&self.clients)
     }
 
-    /// Starts to serve clients with these lines, and with the status, if there is one.
+    /// Starts to serve clients with these lines, and with what there is beside them.
     ///
     /// # Errors
     ///
     /// If there is no thread for it.
-    pub fn start(self, lines: Lines, status: Option<Status>) -> Result<Running, StartError> {
+    pub fn start(self, lines: Lines, services: Services) -> Result<Running, StartError> {
         let Self { listener, name, history, keeper, clients, group, limit } = self;
         let runtime =
             runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
@@ -191,7 +201,7 @@ impl Opened {
         };
         let (sender, ended) = oneshot::channel();
         let running = Running { history: keeper.as_ref().map(|keeper| Arc::clone(&keeper.counts)), ended };
-        let server = Server { history, status, clients, group, limit };
+        let server = Server { history, services, clients, group, limit };
         let run = move || {
             runtime.block_on(server.run(lines, keeper, listener, name));
             // A disk that hangs must not keep denyd from ending.
@@ -206,7 +216,7 @@ impl Opened {
 
 struct Server {
     history: Arc<History>,
-    status: Option<Status>,
+    services: Services,
     clients: Arc<ClientCounts>,
     group: Option<u32>,
     limit: NonZeroUsize,
@@ -254,12 +264,12 @@ impl Server {
                 Ok(place) => {
                     self.clients.accepted.fetch_add(1, Relaxed);
                     let guest = Guest::new(Arc::clone(&self.clients), place);
-                    let (history, status) = (Arc::clone(&self.history), self.status.clone());
+                    let (history, services) = (Arc::clone(&self.history), self.services.clone());
                     clients.spawn(async move {
                         let counts = Arc::clone(&guest.counts);
                         let (reader, writer) = stream.into_split();
                         // How it ended is the client's business.
-                        let _told = serve(reader, writer, &history, status.as_ref(), Some(&counts)).await;
+                        let _told = serve(reader, writer, &history, &services, Some(&counts)).await;
                         drop(guest);
                     });
                 }
@@ -328,8 +338,7 @@ pub async fn take_in(mut lines: Lines, history: &History) {
     }
 }
 
-/// Serves one client until it has all that it asked for, it goes, or no more events come. Without a status, it can't have
-/// that.
+/// Serves one client until it has all that it asked for, it goes, or no more events come.
 ///
 /// # Errors
 ///
@@ -338,7 +347,7 @@ pub async fn serve(
     reader: impl AsyncRead + Unpin,
     mut writer: impl AsyncWrite + Unpin,
     history: &Arc<History>,
-    status: Option<&Status>,
+    services: &Services,
     counts: Option<&ClientCounts>,
 ) -> io::Result<()> {
     let mut reader = BufReader::new(reader);
@@ -366,7 +375,11 @@ pub async fn serve(
     writer.write_all(&Control::Hello(hello).line()).await?;
     let send = async {
         match &request.status {
-            Some(asked) => send_status(&mut writer, status, asked).await,
+            Some(asked) => send_status(&mut writer, services.status.as_ref(), asked).await,
+            None if request.explain => {
+                let explainer = services.explainer.as_ref();
+                explain::send(&mut writer, history, wanted, &request, explainer).await
+            }
             None => send(&mut writer, history, wanted, &request, counts).await,
         }
     };
@@ -378,7 +391,7 @@ pub async fn serve(
     writer.shutdown().await
 }
 
-fn bad(message: String) -> Refusal {
+pub(super) fn bad(message: String) -> Refusal {
     Refusal { reason: Reason::BadRequest, message }
 }
 
@@ -418,6 +431,17 @@ async fn send_status(
     writer.write_all(&last.line()).await
 }
 
+/// Where a reader has to start; none, if the place that was asked for is of another history.
+pub(super) async fn first_wanted(history: &Arc<History>, wanted: &Wanted, request: &Request) -> Option<u64> {
+    if let Some(from) = &request.from {
+        return history.resume(from);
+    }
+    let (reading, wanted, last) = (Arc::clone(history), wanted.clone(), request.last);
+    let start = tokio::task::spawn_blocking(move || reading.start(&wanted, last)).await;
+    // It fails only if it panics; then there is no history.
+    Some(start.unwrap_or_else(|_| history.recent.news().borrow().next))
+}
+
 async fn send(
     writer: &mut (impl AsyncWrite + Unpin),
     history: &Arc<History>,
@@ -428,16 +452,10 @@ async fn send(
     let mut news = history.recent.news();
     let end = news.borrow_and_update().next;
     let mut buffer = Vec::new();
-    let start = if let Some(from) = &request.from {
-        history.resume(from).unwrap_or_else(|| {
-            buffer.extend_from_slice(&Control::Interrupted.line());
-            history.origin()
-        })
-    } else {
-        let (history, wanted, last) = (Arc::clone(history), wanted.clone(), request.last);
-        // Fails only if it panics; then there is no history.
-        tokio::task::spawn_blocking(move || history.start(&wanted, last)).await.unwrap_or(end)
-    };
+    let start = first_wanted(history, &wanted, request).await.unwrap_or_else(|| {
+        buffer.extend_from_slice(&Control::Interrupted.line());
+        history.origin()
+    });
     let mut cursor = history.reader(start.min(end));
     let mut place = Place { told: None };
     place.tell(&mut buffer, cursor.number());

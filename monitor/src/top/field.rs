@@ -37,6 +37,8 @@ pub(crate) enum Field {
     User,
     /// What makes denials the same.
     Fingerprint,
+    /// The cause and the best remedy, as `denyd explain` has them.
+    Finding,
 }
 
 /// What stands for a field that an event lacks.
@@ -60,6 +62,7 @@ impl Field {
             Self::Pid => "pid",
             Self::User => "user",
             Self::Fingerprint => "fingerprint",
+            Self::Finding => "finding",
         }
     }
 
@@ -95,6 +98,11 @@ impl Field {
             Self::Pid => process.pid.map(|pid| pid.to_string()),
             Self::User => text(process.user.as_ref()).or_else(|| process.uid.map(|uid| uid.to_string())),
             Self::Fingerprint => event.fingerprint.map(|fingerprint| fingerprint.to_string()),
+            Self::Finding => event.advice.as_ref().map(|advice| {
+                let who = Self::Subject.value(event);
+                let text = advice.text.as_deref().unwrap_or("nothing to propose");
+                format!("{}: {who}: {text}", advice.cause)
+            }),
         };
         let value = value.filter(|value| !value.is_empty());
         value.map_or_else(|| ABSENT.to_owned(), |value| printable(&value).to_string())

@@ -3,6 +3,7 @@
 mod clients;
 mod command;
 mod cursor;
+mod explain;
 mod history;
 mod status;
 mod support;

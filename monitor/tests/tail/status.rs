@@ -11,7 +11,7 @@ use monitor::{
         spec::{Spec, Target},
     },
     tail::{
-        server::{self, Options},
+        server::{self, Options, Services},
         status::Status,
     },
 };
@@ -79,7 +79,8 @@ fn it_is_told_when_the_outputs_are_done_or_the_time_is_up() {
     let (checkpoint, mut gate) = checkpoint();
     let status = Status::new(Arc::new(|| snapshot(7)), hub.listed(), checkpoint);
     let lines = hub.add("tail", &Encoding::Line(Format::Json), None, 8);
-    let running = server::open(&options, None).unwrap().start(lines, Some(status)).unwrap();
+    let services = Services { status: Some(status), ..Services::default() };
+    let running = server::open(&options, None).unwrap().start(lines, services).unwrap();
     let event: Event<'_> = serde_json::from_str(EVENT).unwrap();
     hub.send(&event);
     // The pipeline's part: it lets everyone through.

@@ -6,13 +6,16 @@ use monitor::{
     event::Event,
     format::Format,
     output::{Encoding, Hub, OutputCounts},
-    tail::server::{self, ClientCounts, Options, Running},
+    tail::{
+        explain::Explainer,
+        server::{self, ClientCounts, Options, Running, Services},
+    },
 };
 use monitor_api::{
     client::{Client, Read},
-    protocol::{Control, End, Line, Request, VERSION},
+    protocol::{Control, End, Line, Request},
 };
-use monitor_event::selection::Selection;
+use monitor_explain::place::Place;
 use tempfile::TempDir;
 
 pub(crate) const EVENT: &str = include_str!("../golden/selinux_file.json");
@@ -36,6 +39,16 @@ impl Daemon {
     }
 
     pub(crate) fn start_in(folder: Arc<TempDir>, change: impl FnOnce(&mut Options)) -> Self {
+        let explainer = Some(Explainer::new(Place::default));
+        Self::start_as(folder, change, Services { explainer, ..Services::default() })
+    }
+
+    /// A server that has only these services.
+    pub(crate) fn start_with_services(services: Services) -> Self {
+        Self::start_as(Arc::new(tempfile::tempdir().unwrap()), |_| {}, services)
+    }
+
+    fn start_as(folder: Arc<TempDir>, change: impl FnOnce(&mut Options), services: Services) -> Self {
         let mut options = Options {
             socket: folder.path().join("denyd.sock"),
             group: None,
@@ -49,7 +62,7 @@ impl Daemon {
         let counts = Arc::clone(&lines.counts);
         let opened = server::open(&options, None).unwrap();
         let clients = opened.clients();
-        let running = opened.start(lines, None).unwrap();
+        let running = opened.start(lines, services).unwrap();
         Self { folder, running, clients, counts, hub: Some(hub) }
     }
 
@@ -87,16 +100,7 @@ impl Daemon {
 
 /// All that was, and with `follow` what comes.
 pub(crate) fn request(follow: bool) -> Request {
-    Request {
-        version: VERSION,
-        selection: Selection::default(),
-        since: None,
-        until: None,
-        last: None,
-        from: None,
-        follow,
-        status: None,
-    }
+    Request { follow, ..Request::default() }
 }
 
 /// What a client was sent.

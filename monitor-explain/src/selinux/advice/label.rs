@@ -121,7 +121,7 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
             )))
         });
     }
-    let on_disk = if is_here(event, place) { on_disk(&bytes) } else { None };
+    let on_disk = if is_here(event, place) && place.shows(path) { on_disk(&bytes) } else { None };
     let on_disk_type = on_disk.as_deref().and_then(|label| label.split(':').nth(2));
     if on_disk_type == Some(type_) {
         return Label::Corrected(format!(

@@ -5,10 +5,11 @@ use std::{
     fmt::Write as _,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An `allow` rule, and the ioctls that it is for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Allow {
     /// The type of the subject.
     pub source: String,
@@ -19,7 +20,7 @@ pub struct Allow {
     /// The permissions.
     pub permissions: BTreeSet<String>,
     /// The ioctls, by the low 16 bits of their numbers; then the permission alone does not do.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub ioctls: BTreeSet<u16>,
 }
 

@@ -1,16 +1,13 @@
 //! Findings, as people and programs read them.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::fmt::Write as _;
 
 use jiff::{Timestamp, tz::TimeZone};
-use monitor_audit::log::Summary;
 use monitor_explain::{
-    denials::Denials,
     finding::{Finding, Remedy, RemedyKind},
-    place::Place,
+    report::Report,
     selinux::advice::module::{self, Allow},
 };
-use serde::Serialize;
 
 use crate::text::printable;
 
@@ -27,14 +24,15 @@ fn line(text: &mut String, indent: &str, words: &str) {
 }
 
 /// For people: what, then what to do, then why.
-pub(super) fn people(findings: &[Finding], denials: &Denials, zone: &TimeZone) -> String {
+pub(super) fn people(report: &Report, zone: &TimeZone) -> String {
     let mut text = String::new();
-    if denials.is_empty() {
+    let findings = &report.findings;
+    if report.denials == 0 {
         return "No denials found.\n".to_owned();
     }
     let plural = |count: u64, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let found = plural(findings.len() as u64, "finding");
-    line(&mut text, "", &format!("{}, {found}", plural(denials.total, "denial")));
+    line(&mut text, "", &format!("{}, {found}", plural(report.denials, "denial")));
     for (finding, number) in findings.iter().zip(1..) {
         text.push('\n');
         line(&mut text, "", &format!("{number}. {}: {}", finding.module.name(), finding.summary));
@@ -88,32 +86,10 @@ fn circumstances(finding: &Finding, zone: &TimeZone) -> String {
     parts.join(", ")
 }
 
-/// What programs get.
-#[derive(Serialize)]
-struct Report<'a> {
-    denials: u64,
-    not_explained: u64,
-    lines: u64,
-    broken_lines: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    policy: Option<Cow<'a, str>>,
-    notes: &'a [String],
-    findings: &'a [Finding],
-}
-
 /// For programs.
-pub(super) fn json(findings: &[Finding], denials: &Denials, summary: Summary, place: &Place) -> String {
-    let report = Report {
-        denials: denials.total,
-        not_explained: denials.beyond,
-        lines: summary.lines,
-        broken_lines: summary.broken,
-        policy: place.policy.as_ref().map(|(_, file)| file.to_string_lossy()),
-        notes: &place.notes,
-        findings,
-    };
+pub(super) fn json(report: &Report) -> String {
     // It has no maps with keys that are no strings, and nothing that fails to be written.
-    serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
+    serde_json::to_string_pretty(report).unwrap_or_default() + "\n"
 }
 
 /// What to run for the best remedies.

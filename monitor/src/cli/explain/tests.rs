@@ -2,7 +2,11 @@
 
 use std::{fs, path::Path};
 
-use super::*;
+use monitor_audit::log::{self, Item};
+use monitor_explain::{denials::Denials, place::Place, report::Report};
+
+use super::{input::Newest, *};
+use crate::cli::tail::Last;
 
 /// What only this machine has: where its profiles are.
 fn place() -> Place {
@@ -36,13 +40,23 @@ fn a_log_is_explained_in_every_form() {
     let last = str::from_utf8(log).unwrap().lines().count() as u64;
     assert_eq!(broken, [last], "the last line is cut");
     let place = place();
-    let findings = monitor_explain::explain(&denials, &place);
-    golden("people.txt", &report::people(&findings, &denials, &TimeZone::UTC));
-    golden("commands.txt", &report::commands(&findings));
-    golden("module.te", &report::te(&findings));
-    golden("module.cil", &report::cil(&findings));
-    golden("rule.txt", &report::rules(&findings));
-    golden("findings.json", &report::json(&findings, &denials, summary, &place));
+    let report = Report::new(&denials, &place).of_lines(summary.lines, summary.broken);
+    golden("people.txt", &report::people(&report, &TimeZone::UTC));
+    golden("commands.txt", &report::commands(&report.findings));
+    golden("module.te", &report::te(&report.findings));
+    golden("module.cil", &report::cil(&report.findings));
+    golden("rule.txt", &report::rules(&report.findings));
+    golden("findings.json", &report::json(&report));
+
+    let schema = serde_json::from_str(include_str!("../../../../docs/explain.schema.json")).unwrap();
+    let json = serde_json::from_str(&report::json(&report)).unwrap();
+    let faults: Vec<_> = jsonschema::validator_for(&schema)
+        .unwrap()
+        .iter_errors(&json)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(faults, [""; 0]);
+    assert_eq!(serde_json::from_value::<Report>(json).unwrap(), report, "it can be read back");
 }
 
 #[test]
@@ -55,8 +69,7 @@ fn control_characters_of_a_log_are_shown_not_obeyed() {
         }
     })
     .unwrap();
-    let findings = monitor_explain::explain(&denials, &Place::default());
-    let text = report::people(&findings, &denials, &TimeZone::UTC);
+    let text = report::people(&Report::new(&denials, &Place::default()), &TimeZone::UTC);
     assert!(!text.contains('\u{1b}'), "{text}");
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use monitor_api::{
     client::{Client, ClientError, Read},
-    protocol::{Control, Line, Request, StatusNow, StatusRequest, VERSION},
+    protocol::{Control, Line, Request, StatusNow, StatusRequest},
     snapshot::SourceState,
 };
 use monitor_event::selection::Selection;
@@ -73,14 +73,10 @@ impl Follower {
     /// Events from now on.
     pub(super) fn new(source: &Source, module: Module) -> Result<Self, Failure> {
         let client = source.ask(&Request {
-            version: VERSION,
             selection: Selection { module: vec![module], ..Selection::default() },
-            since: None,
-            until: None,
             last: Some(0),
-            from: None,
             follow: true,
-            status: None,
+            ..Request::default()
         })?;
         let mut follower = Self { client, module };
         // From this line on no event is missed.

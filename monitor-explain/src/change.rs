@@ -1,0 +1,100 @@
+//! Changes that remedies make, as data. What is run follows from them, word by word: no shell reads what a denial brought.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde::{Deserialize, Serialize};
+
+/// One change of the machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Change {
+    /// A file gets the label that file contexts have for it.
+    Relabel {
+        /// The file.
+        path: String,
+    },
+    /// File contexts get a label for paths. The files themselves keep theirs.
+    FileContext {
+        /// The paths, as a regular expression.
+        pattern: String,
+        /// The type of the label.
+        label_type: String,
+    },
+    /// Booleans are set, now and for the next start.
+    Booleans {
+        /// Each one's name, and whether it is on.
+        states: BTreeMap<String, bool>,
+    },
+    /// A port gets a label.
+    Port {
+        /// `tcp`, `udp`, `dccp` or `sctp`.
+        protocol: String,
+        /// Its number.
+        port: u16,
+        /// The type of the label.
+        label_type: String,
+    },
+}
+
+impl Change {
+    /// The program that makes the change, and its arguments.
+    #[must_use]
+    pub fn command(&self) -> Vec<String> {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        match self {
+            Self::Relabel { path } => words(&["restorecon", "-v", path]),
+            Self::FileContext { pattern, label_type } => {
+                words(&["semanage", "fcontext", "-a", "-t", label_type, pattern])
+            }
+            Self::Booleans { states } => {
+                let mut command = words(&["setsebool", "-P"]);
+                command.extend(states.iter().map(|(name, on)| format!("{name}={}", on_off(*on))));
+                command
+            }
+            Self::Port { protocol, port, label_type } => {
+                words(&["semanage", "port", "-a", "-t", label_type, "-p", protocol, &port.to_string()])
+            }
+        }
+    }
+
+    /// The same as a line that a shell reads so.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let words = self.command();
+        let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+        words.join(" ")
+    }
+}
+
+/// A word for a shell. After the program's name, `a=b` needs no quotes.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let is_setting = word
+        .split_once('=')
+        .is_some_and(|(name, value)| [name, value].iter().all(|part| shell_words::quote(part) == *part));
+    if is_setting { Cow::Borrowed(word) } else { shell_words::quote(word) }
+}
+
+/// A boolean's state, as `setsebool` takes it.
+#[must_use]
+pub fn on_off(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_anything_in_it_is_one_word() {
+        let change = Change::Relabel { path: "/srv/a b;reboot'$(id)".to_owned() };
+        assert_eq!(change.command().len(), 3);
+        assert_eq!(shell_words::split(&change.line()).unwrap(), change.command());
+    }
+
+    #[test]
+    fn every_boolean_is_set_at_once() {
+        let states = [("one".to_owned(), true), ("two".to_owned(), false)].into();
+        assert_eq!(Change::Booleans { states }.line(), "setsebool -P one=on two=off");
+    }
+}
