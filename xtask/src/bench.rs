@@ -157,7 +157,8 @@ impl Printed {
     /// The rest of the only line that begins with `word`, as JSON.
     fn json<T: DeserializeOwned>(&self, word: &str) -> anyhow::Result<T> {
         let line = self.line(word)?;
-        serde_json::from_str(line).with_context(|| format!("the guest printed `{word} {line}` among {:?}", self.0))
+        serde_json::from_str(line)
+            .with_context(|| format!("the guest printed `{word} {line}` among {:?}", self.0))
     }
 }
 
@@ -170,6 +171,10 @@ fn kept<T: DeserializeOwned>(folder: &Path, part: Part) -> anyhow::Result<Option
     let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let results = serde_json::from_slice(&text);
     results.with_context(|| {
-        format!("{} is of another version; measure it again: cargo xtask bench {}", path.display(), part.name())
+        format!(
+            "{} is of another version; measure it again: cargo xtask bench {}",
+            path.display(),
+            part.name()
+        )
     })
 }

@@ -58,7 +58,9 @@ fn storm(readme: &mut String, Storms { run, storms }: &Storms) -> anyhow::Result
             grouped(&storm.events.iter().sum::<u64>().to_string()),
             lost(storm),
             exact(storm),
-            storm.quiet_seconds.map_or("not read".to_owned(), |seconds| format!("{} ms", significant(seconds * 1e3))),
+            storm
+                .quiet_seconds
+                .map_or("not read".to_owned(), |seconds| format!("{} ms", significant(seconds * 1e3))),
         )?;
     }
     writeln!(

@@ -219,9 +219,10 @@ impl Plan {
         let denials = expected.values().sum();
         let is_paced = matches!(self.amount, Amount::Paced { .. });
         let faults = faults(&account, &tally, &expected, !is_paced);
-        let quiet_seconds = tally.quiet_at.filter(|_| !is_paced).map(|read| {
-            Duration::from_nanos(read.saturating_sub(done.quiet_at)).as_secs_f64()
-        });
+        let quiet_seconds = tally
+            .quiet_at
+            .filter(|_| !is_paced)
+            .map(|read| Duration::from_nanos(read.saturating_sub(done.quiet_at)).as_secs_f64());
         ensure!(centiseconds > 0.0, "the storm took no time");
         Ok(Storm {
             kernel: kernel.to_owned(),
