@@ -38,7 +38,7 @@ pub(super) struct Handler {
     /// What lets another pipeline go on where this one is killed.
     pub(super) guard: Option<Box<Guard>>,
     /// When to look whether the outputs have written what they were handed.
-    pub(super) commit_at: Option<Instant>,
+    commit_at: Option<Instant>,
     /// Slots that another pipeline has left, until the records that it left are handled.
     pub(super) left_slots: Vec<u64>,
     pub(super) hub: Hub,
