@@ -51,6 +51,8 @@ pub enum Profile {
     Release,
     /// As it is tested: in half the time, and with checks for overflows. The eBPF programs are the same.
     Dev,
+    /// As it is shipped, but with names of functions and frame pointers, for profilers.
+    Profiling,
 }
 
 impl Profile {
@@ -58,6 +60,7 @@ impl Profile {
         match self {
             Self::Release => "release",
             Self::Dev => "dev",
+            Self::Profiling => "profiling",
         }
     }
 }
@@ -75,8 +78,12 @@ pub fn build_denyd(profile: Profile) -> Result<PathBuf, BuildError> {
 /// # Errors
 /// When it can't be built.
 pub fn build_program(package: &str, name: &str, profile: Profile) -> Result<PathBuf, BuildError> {
-    let output = cargo()
-        .args(["build", "--profile", profile.name(), "--package", package, "--bin", name])
+    let mut command = cargo();
+    command.args(["build", "--profile", profile.name(), "--package", package, "--bin", name]);
+    if profile == Profile::Profiling {
+        command.args(["--config", "build.rustflags=[\"-Cforce-frame-pointers=yes\"]"]);
+    }
+    let output = command
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
