@@ -3,8 +3,10 @@
 pub mod act;
 pub mod allowed;
 pub mod audit_control;
+pub mod cost;
 pub mod flood;
 pub mod kernel_log;
+pub mod lag;
 pub mod lengths;
 pub mod manager;
 pub mod nested;

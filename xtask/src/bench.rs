@@ -5,6 +5,7 @@
 //! ([`xtask::vm::Guest::counting_instructions`]).
 
 use std::{
+    cell::OnceCell,
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
@@ -16,17 +17,24 @@ use serde::{Serialize, de::DeserializeOwned};
 use xtask::{
     cache::Cache,
     kernel::Kernel,
-    setup, vm,
+    setup::{self, bench::Peers},
+    vm,
     vm::{Guest, Policy},
     workspace::{self, Profile},
 };
 
 mod account;
+mod allow;
+mod denial;
+mod path;
 mod plot;
+mod profile;
 mod report;
 mod run;
+mod script;
 mod spread;
 mod storm;
+mod watcher;
 
 /// Where the results go, in the source tree.
 const FOLDER: &str = "docs/bench";
@@ -36,16 +44,28 @@ const FOLDER: &str = "docs/bench";
 pub(crate) enum Part {
     /// Floods of denials: is each accounted for, whatever the load?
     Storm,
+    /// What is allowed: does it cost more instructions with denyd?
+    Allow,
+    /// A denial in the kernel: what does it cost the refused process, and what does audit?
+    Denial,
+    /// A denial's whole way to a line: CPU of the machine, time and memory, beside auditd, LAUREL and bpftrace
+    Path,
+    /// denyd's reader under load, on this machine itself: a flame graph (needs root)
+    Profile,
 }
 
 impl Part {
     /// All of them.
-    pub(crate) const ALL: [Self; 1] = [Self::Storm];
+    pub(crate) const ALL: [Self; 5] = [Self::Allow, Self::Denial, Self::Path, Self::Storm, Self::Profile];
 
     /// The name of its file.
     fn name(self) -> &'static str {
         match self {
             Self::Storm => "storm",
+            Self::Allow => "allow",
+            Self::Denial => "denial",
+            Self::Path => "path",
+            Self::Profile => "profile",
         }
     }
 }
@@ -66,6 +86,7 @@ pub(crate) struct Bench {
     cache: Cache,
     denyd: PathBuf,
     actor: PathBuf,
+    peers: OnceCell<Peers>,
     extent: Extent,
 }
 
@@ -77,13 +98,17 @@ impl Bench {
         setup::guests(&cache)?;
         let denyd = workspace::build_denyd(Profile::Release)?;
         let actor = workspace::build_program("tests", "actor", Profile::Release)?;
-        Ok(Self { cache, denyd, actor, extent })
+        Ok(Self { cache, denyd, actor, peers: OnceCell::new(), extent })
     }
 
     /// Measures one part, and keeps what came out.
     pub(crate) fn measure(&self, part: Part) -> anyhow::Result<()> {
         match part {
             Part::Storm => self.keep(part, &storm::measure(self)?),
+            Part::Allow => self.keep(part, &allow::measure(self)?),
+            Part::Denial => self.keep(part, &denial::measure(self)?),
+            Part::Path => self.keep(part, &path::measure(self)?),
+            Part::Profile => self.keep(part, &profile::measure(self, &workspace::root().join(FOLDER))?),
         }
     }
 

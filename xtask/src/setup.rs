@@ -17,6 +17,7 @@ use crate::{
     vm::full::{self, ImageError},
 };
 
+pub mod bench;
 pub mod checkers;
 pub mod prometheus;
 pub mod rust_src;
@@ -147,6 +148,22 @@ pub fn packaging(cache: &Cache) -> Result<(), SetupError> {
 /// When a part can't be had.
 pub fn package_checkers(cache: &Cache) -> Result<(), SetupError> {
     packages(cache, &PACKAGE_CHECKERS)
+}
+
+/// Sets up what `cargo xtask bench` compares denyd with.
+///
+/// # Errors
+/// When a part can't be had.
+pub fn bench(cache: &Cache) -> Result<bench::Peers, SetupError> {
+    bench::ensure(cache)
+}
+
+/// Sets up what profiles a program on this machine.
+///
+/// # Errors
+/// When it can't be had.
+pub fn profiler(cache: &Cache) -> Result<(), SetupError> {
+    packages(cache, &["linux-perf"])
 }
 
 /// Builds the image of full guests, and returns where it is.

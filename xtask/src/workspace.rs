@@ -51,6 +51,8 @@ pub enum Profile {
     Release,
     /// As it is tested: in half the time, and with checks for overflows. The eBPF programs are the same.
     Dev,
+    /// As it is shipped, but with names of functions and frame pointers, for profilers.
+    Profiling,
 }
 
 impl Profile {
@@ -58,6 +60,7 @@ impl Profile {
         match self {
             Self::Release => "release",
             Self::Dev => "dev",
+            Self::Profiling => "profiling",
         }
     }
 }
@@ -76,7 +79,12 @@ pub fn build_denyd(profile: Profile) -> Result<PathBuf, BuildError> {
 /// # Errors
 /// When it can't be built.
 pub fn build_program(package: &str, name: &str, profile: Profile) -> Result<PathBuf, BuildError> {
-    build(package, name, profile, cargo().arg("build"), &[])
+    let mut command = cargo();
+    command.arg("build");
+    if profile == Profile::Profiling {
+        command.args(["--config", "build.rustflags=[\"-Cforce-frame-pointers=yes\"]"]);
+    }
+    build(package, name, profile, &mut command, &[])
 }
 
 /// Builds the program `name` of `package` by cargo with these arguments, and returns where it is.

@@ -44,17 +44,23 @@ pub fn allowed(module: Module) -> anyhow::Result<Quiet> {
         .args(["work", module.name()])
         .output()
         .context("cannot run the workload")?;
-    let mut runs = runs()?;
+    let runs = runs_since(&before)?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "something was refused: {errors}");
-    for (name, count) in &mut runs {
-        *count -= before.get(name).copied().unwrap_or(0);
-    }
     Ok(Quiet { operations: String::from_utf8(output.stdout)?.trim().parse()?, runs })
 }
 
+/// How often each program ran since there were `before`.
+pub(super) fn runs_since(before: &BTreeMap<String, u64>) -> anyhow::Result<BTreeMap<String, u64>> {
+    let mut runs = runs()?;
+    for (name, count) in &mut runs {
+        *count -= before.get(name).copied().unwrap_or(0);
+    }
+    Ok(runs)
+}
+
 /// The runs so far of each program whose name says that it is one of denyd's sources.
-fn runs() -> anyhow::Result<BTreeMap<String, u64>> {
+pub(super) fn runs() -> anyhow::Result<BTreeMap<String, u64>> {
     let mut runs = BTreeMap::new();
     for program in aya::programs::loaded_programs() {
         let program = program?;

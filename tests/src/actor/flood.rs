@@ -88,14 +88,7 @@ impl Extent {
 /// Fails if they can't be started, or one was not refused.
 pub fn flood(module: Module, extent: Extent) -> anyhow::Result<Flooded> {
     let Extent { processes, each, rate, .. } = extent;
-    scene::file(PATH)?;
-    // Anybody may write it, so that only the module refuses.
-    fs::set_permissions(PATH, Permissions::from_mode(0o666))?;
-    match module {
-        Module::Selinux => scene::label(PATH, "secret_t")?,
-        Module::Landlock => scene::directory("/srv/open")?,
-        _ => {}
-    }
+    set_up(module)?;
     cases::default_confinement(module).enter()?;
     // They start together: when the last one is there, the pipe closes.
     let (start, hold) = io::pipe()?;
@@ -114,12 +107,37 @@ pub fn flood(module: Module, extent: Extent) -> anyhow::Result<Flooded> {
     drop((hold, half));
     let some = usize::try_from(processes.get().div_ceil(2))?;
     halves.read_exact(&mut vec![0; some]).context("processes of the flood failed")?;
-    let quiet_at = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos())?;
-    let quiet = process::fork_and_wait(|| be_refused(module, 1, &[QUIET_UID], None, || Ok(())))?;
+    let (mut told, tell) = io::pipe()?;
+    let quiet = process::fork_and_wait(|| {
+        process::become_user(QUIET_UID)?;
+        let at = SystemTime::now();
+        be_refused_once(module)?;
+        let since = at.duration_since(UNIX_EPOCH).map_err(io::Error::other)?;
+        (&tell).write_all(&since.as_nanos().to_ne_bytes())
+    })?;
+    let mut quiet_at = [0; size_of::<u128>()];
+    told.read_exact(&mut quiet_at)?;
+    let quiet_at = u64::try_from(u128::from_ne_bytes(quiet_at))?;
     for child in children {
         process::wait(child)?;
     }
     Ok(Flooded { refused: extent.refused().into_iter().collect(), quiet, quiet_at })
+}
+
+/// Makes what is refused.
+///
+/// # Errors
+/// Fails if it can't be made.
+pub(super) fn set_up(module: Module) -> anyhow::Result<()> {
+    scene::file(PATH)?;
+    // Anybody may write it, so that only the module refuses.
+    fs::set_permissions(PATH, Permissions::from_mode(0o666))?;
+    match module {
+        Module::Selinux => scene::label(PATH, "secret_t")?,
+        Module::Landlock => scene::directory("/srv/open")?,
+        _ => {}
+    }
+    Ok(())
 }
 
 fn be_refused(
@@ -149,7 +167,11 @@ fn be_refused(
     Ok(())
 }
 
-fn be_refused_once(module: Module) -> io::Result<()> {
+/// Is refused what the flood is.
+///
+/// # Errors
+/// Fails if it isn't refused, or for another reason.
+pub(super) fn be_refused_once(module: Module) -> io::Result<()> {
     let (result, refusal) = match module {
         Module::Capability => (rustix::process::chroot(FOLDER).map_err(Into::into), libc::EPERM),
         _ => (file::open_to_write(PATH).map(drop), libc::EACCES),

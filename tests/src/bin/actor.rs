@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tests::{
     actor::{
-        act, allowed, flood, lengths, manager, nested,
+        act, allowed, cost, flood, lag, lengths, manager, nested,
         part::Part,
         reuse, run,
         session::{AuditMode, Line, print, session},
@@ -79,6 +79,22 @@ enum Verb {
         #[command(flatten)]
         extent: flood::Extent,
     },
+    /// Do one thing again and again; print the processor time that it took.
+    Cost {
+        /// The module that decides about it.
+        module: Module,
+        /// What.
+        operation: cost::Operation,
+        #[command(flatten)]
+        rounds: cost::Rounds,
+    },
+    /// Be refused again and again; print how long it took each time until there was a line of it.
+    Lag {
+        /// The module that refuses.
+        module: Module,
+        #[command(flatten)]
+        wait: lag::Wait,
+    },
     /// Read events, one a line, until the end; print what they add up to.
     Tally {
         /// Before all others that want the processor.
@@ -145,6 +161,14 @@ fn main() -> anyhow::Result<()> {
         }
         Verb::Flood { module, extent } => {
             println!("{}", serde_json::to_string(&flood::flood(module, extent)?)?);
+            Ok(())
+        }
+        Verb::Cost { module, operation, rounds } => {
+            println!("{}", serde_json::to_string(&cost::cost(module, operation, rounds)?)?);
+            Ok(())
+        }
+        Verb::Lag { module, wait } => {
+            println!("{}", serde_json::to_string(&lag::lag(module, &wait)?)?);
             Ok(())
         }
         Verb::Tally { first } => {

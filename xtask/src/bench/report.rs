@@ -1,20 +1,32 @@
 //! The README and the plots, made of what was kept.
 
-use std::{fmt::Write as _, path::Path};
+use std::path::Path;
 
-use super::{
-    Part, kept,
-    run::Run,
-    spread::{grouped, significant},
-    storm::{Storm, Storms},
-};
+use super::{Part, kept, run::Run};
+
+mod cost;
+mod path;
+mod profile;
+mod storm;
 
 /// The names and contents of the files that tell of the results in `folder`.
 pub(super) fn files(folder: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
     let mut readme = HEAD.to_owned();
     let mut files = Vec::new();
-    if let Some(storms) = kept::<Storms>(folder, Part::Storm)? {
-        storm(&mut readme, &storms)?;
+    if let Some(allowed) = kept(folder, Part::Allow)? {
+        cost::write_allowed(&mut readme, &allowed)?;
+    }
+    if let Some(denials) = kept(folder, Part::Denial)? {
+        files.push(("denial.svg", cost::write_denials(&mut readme, &denials)?));
+    }
+    if let Some(paths) = kept(folder, Part::Path)? {
+        files.extend(path::write(&mut readme, &paths)?);
+    }
+    if let Some(storms) = kept(folder, Part::Storm)? {
+        storm::write(&mut readme, &storms)?;
+    }
+    if let Some(profile) = kept(folder, Part::Profile)? {
+        profile::write(&mut readme, &profile)?;
     }
     files.push(("README.md", readme));
     Ok(files)
@@ -25,87 +37,18 @@ const HEAD: &str = "\
 
 `cargo xtask bench` measures this and writes this folder; each part has its raw data beside it.
 `cargo xtask bench --help` says how to measure less, or a part.
+
+All figures are of emulated guests. Where they are instructions, they are exact: the guest's clocks count them, so that
+other work on the machine changes nothing. What emulation can't tell: how long a processor takes for an instruction.
+It knows no caches, no branch prediction and no second core that works at the same time, and no interrupt is as
+expensive as it really is. So compare the ratios within a table, and take no figure for a promise.
 ";
 
 /// When and where.
 fn ran(run: &Run) -> String {
     let Run { time, commit, processor, processors, load, emulator } = run;
+    let time = time.strftime("%Y-%m-%d %H:%M UTC");
     format!(
-        "Measured {} at commit `{commit}`, on {processors} × {processor} (load {load}), in {emulator}.\n",
-        time.strftime("%Y-%m-%d %H:%M UTC")
+        "Measured {time} at commit `{commit}`, on {processors} × {processor},\n{emulator}; the load before was {load}.\n"
     )
-}
-
-fn storm(readme: &mut String, Storms { run, storms }: &Storms) -> anyhow::Result<()> {
-    writeln!(readme, "\n## Storms\n\n{}", ran(run))?;
-    writeln!(
-        readme,
-        "Processes are refused the same by SELinux, as fast as the guest can, as 200 users in turn. Each denial must be \
-         in the account, and be told of its user. In the middle of the storm, a process of another user is refused once.\n"
-    )?;
-    writeln!(
-        readme,
-        "| kernel | CPUs | processes | denials | a second | events | lost | exact, by user too | the single one after |\n\
-         |---|---|---|---|---|---|---|---|---|"
-    )?;
-    for storm in storms.iter().filter(|storm| storm.rate.is_none()) {
-        let Storm { kernel, processors, processes, denials, .. } = storm;
-        writeln!(
-            readme,
-            "| {kernel} | {processors} | {processes} | {} | {} | {} | {} | {} | {} |",
-            grouped(&denials.to_string()),
-            rate(storm),
-            grouped(&storm.events.iter().sum::<u64>().to_string()),
-            lost(storm),
-            exact(storm),
-            storm
-                .quiet_seconds
-                .map_or("not read".to_owned(), |seconds| format!("{} ms", significant(seconds * 1e3))),
-        )?;
-    }
-    writeln!(
-        readme,
-        "\nWithout folding, at a server's rates, each denial is an event:\n\n\
-         | kernel | CPUs | options | processes | denials | aimed at, a second | reached | lost | exact, by user too |\n\
-         |---|---|---|---|---|---|---|---|---|"
-    )?;
-    for storm in storms {
-        let Storm { kernel, processors, processes, denials, options, .. } = storm;
-        if let Some(aim) = storm.rate {
-            let denials = grouped(&denials.to_string());
-            writeln!(
-                readme,
-                "| {kernel} | {processors} | `{options}` | {processes} | {denials} | {aim} | {} | {} | {} |",
-                rate(storm),
-                lost(storm),
-                exact(storm),
-            )?;
-        }
-    }
-    Ok(())
-}
-
-fn rate(storm: &Storm) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "there are not that many denials")]
-    let denials = storm.timed as f64;
-    significant(denials / storm.seconds)
-}
-
-/// How many were lost, and why.
-fn lost(storm: &Storm) -> String {
-    let number = |name: &str| storm.account.get(name).copied().unwrap_or(0);
-    let reasons: String = storm
-        .account
-        .iter()
-        .filter(|(name, count)| **count > 0 && !ACCOUNTED.contains(&name.as_str()))
-        .map(|(name, count)| format!(" ({name} {count})"))
-        .collect();
-    format!("{}{reasons}", number("lost"))
-}
-
-/// What is no reason of a loss in an account.
-const ACCOUNTED: [&str; 7] = ["seen", "emitted", "folded", "lost", "cut", "read faults", "not folded"];
-
-fn exact(storm: &Storm) -> String {
-    if storm.faults.is_empty() { "yes".to_owned() } else { format!("**no**: {}", storm.faults.join("; ")) }
 }

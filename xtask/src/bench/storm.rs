@@ -55,8 +55,7 @@ pub(super) struct Storm {
     pub timed: u64,
     /// How long, in seconds of the guest.
     pub seconds: f64,
-    /// From before the single denial's process was made until its line was read, in seconds. None where lines were read
-    /// later.
+    /// From the single denial until its line was read, in seconds. None where lines were read later.
     pub quiet_seconds: Option<f64>,
     /// denyd's account.
     pub account: Account,

@@ -14,6 +14,9 @@ pub const BPF_LINKER: Tool = Tool { name: "bpf-linker", version: "0.10.3" };
 /// Checks licences, sources and versions of the dependencies.
 pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
 
+/// Makes JSON of audit's records, for auditd: what denyd's cost is compared with.
+pub const LAUREL: Tool = Tool { name: "laurel", version: "0.8.2" };
+
 /// A program of the package registry, in the one version that is used.
 #[derive(Debug)]
 pub struct Tool {
@@ -74,7 +77,7 @@ impl Tool {
 
 /// Whether a program that answers this to `--version` is of `version`.
 fn names_version(answer: &str, version: &str) -> bool {
-    answer.split_whitespace().nth(1) == Some(version)
+    answer.split_whitespace().take(2).any(|word| word == version)
 }
 
 #[cfg(test)]
@@ -84,6 +87,7 @@ mod tests {
     #[test]
     fn only_the_very_version_counts_as_installed() {
         assert!(names_version("bpf-linker 0.10.3\n", "0.10.3"));
+        assert!(names_version("0.8.2 (2025-01-01)\n", "0.8.2"));
         assert!(!names_version("bpf-linker 0.10.31\n", "0.10.3"));
         assert!(!names_version("bpf-linker 0.11.0\n", "0.10.3"));
         assert!(!names_version("", "0.10.3"));
