@@ -18,6 +18,15 @@ use std::{io, path::PathBuf};
 
 use crate::{apt::AptError, process::ProcessError, vm::initramfs::InitramfsError};
 
+/// How a package's files are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// As small as can be.
+    Small,
+    /// To be made and unpacked quickly.
+    Quick,
+}
+
 /// Why a package could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
