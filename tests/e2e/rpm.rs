@@ -15,13 +15,13 @@ const SCRIPT: &str = include_str!("rpm/in_a_root");
 
 /// What the script must find.
 const FOUND: [(&str, &str); 10] = [
-    ("needs", "systemd >= 245 is needed by denyd-"),
+    ("needs", "/bin/sh systemd >= 245"),
     ("user", "denyd:/var/lib/denyd:/usr/sbin/nologin"),
     ("folders", "var/lib/denyd 750 denyd var/log/denyd 750 denyd"),
     ("module", "200 denyd cil"),
     ("enabled", "enabled"),
     ("differing", ""),
-    ("runs", "denyd "),
+    ("runs", concat!("denyd ", env!("CARGO_PKG_VERSION"))),
     ("kept", "mistake"),
     ("left", "/etc/denyd/denyd.toml.rpmsave"),
     ("removed", ""),
@@ -43,9 +43,7 @@ fn installs() -> Result<(), String> {
         .collect();
     for (name, wanted) in FOUND {
         let found = *facts.get(name).ok_or_else(|| format!("nothing about `{name}` in:\n{said}"))?;
-        // What ends in a version is not told here.
-        let begins = ["needs", "runs"].contains(&name) && found.starts_with(wanted);
-        if found != wanted && !begins {
+        if found != wanted {
             return Err(format!("{name}: {found}\nand not {wanted}, in:\n{said}"));
         }
     }

@@ -16,7 +16,7 @@ pub mod sums;
 
 use std::{io, path::PathBuf};
 
-use crate::{apt::AptError, process::ProcessError, vm::initramfs::InitramfsError};
+use crate::{apt::AptError, process::ProcessError, vm::initramfs::InitramfsError, workspace::BuildError};
 
 /// How a package's files are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,9 @@ pub enum Compression {
 /// Why a package could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
+    /// The program can't be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
     /// A tool is missing or failed.
     #[error("cannot make the package: {0}")]
     Process(#[from] ProcessError),
