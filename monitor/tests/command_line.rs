@@ -221,3 +221,17 @@ fn the_schema_is_printed_to_anyone() {
     let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(schema["properties"]["schema"]["const"], monitor::event::SCHEMA_VERSION);
 }
+
+#[test]
+fn the_configuration_for_kubernetes_is_right() {
+    let objects = include_str!("../../deploy/kubernetes/denyd.yaml");
+    let (_, file) = objects.split_once("denyd.toml: |\n").unwrap();
+    let lines = file.lines().take_while(|line| *line != "---");
+    let text: String = lines.flat_map(|line| [line.strip_prefix("    ").unwrap_or(line), "\n"]).collect();
+    assert!(text.contains("[metrics]\nenabled = true\n"), "{text}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("denyd.toml");
+    fs::write(&path, text).unwrap();
+    let output = denyd(&["config", "check", path.to_str().unwrap()]);
+    assert_eq!((stderr(&output), status(&output)), ("", 0));
+}

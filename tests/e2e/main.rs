@@ -15,6 +15,7 @@ mod layout;
 mod plan;
 mod privileges;
 mod restart;
+mod rpm;
 mod schema;
 mod selftest;
 mod service;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     let finds = || Ok(accounted::finds_inventions()?);
     plan.add([Trial::test("accounted/a_value_that_nothing_accounts_for_is_found", finds)]);
     plan.add(layout::trials());
+    plan.add(rpm::trials());
     attached::plan(&mut plan);
     flood::plan(&mut plan);
     service::plan(&mut plan);

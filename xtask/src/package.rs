@@ -16,11 +16,23 @@ pub mod sums;
 
 use std::{io, path::PathBuf};
 
-use crate::{apt::AptError, process::ProcessError, vm::initramfs::InitramfsError};
+use crate::{apt::AptError, process::ProcessError, vm::initramfs::InitramfsError, workspace::BuildError};
+
+/// How a package's files are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// As small as can be.
+    Small,
+    /// To be made and unpacked quickly.
+    Quick,
+}
 
 /// Why a package could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
+    /// The program can't be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
     /// A tool is missing or failed.
     #[error("cannot make the package: {0}")]
     Process(#[from] ProcessError),

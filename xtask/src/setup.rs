@@ -10,6 +10,7 @@ use crate::{
     progress,
     setup::{
         checkers::{Checkers, CheckersError},
+        kubernetes::KubernetesError,
         prometheus::PrometheusError,
         rust_src::RustSrcError,
         tools::ToolError,
@@ -19,6 +20,7 @@ use crate::{
 
 pub mod bench;
 pub mod checkers;
+pub mod kubernetes;
 pub mod prometheus;
 pub mod rust_src;
 pub mod tools;
@@ -84,6 +86,9 @@ pub enum SetupError {
     /// A program that checks prose, TOML or dependencies.
     #[error(transparent)]
     Checkers(#[from] CheckersError),
+    /// What checks Kubernetes objects.
+    #[error(transparent)]
+    Kubernetes(#[from] KubernetesError),
     /// Prometheus.
     #[error(transparent)]
     Prometheus(#[from] PrometheusError),
@@ -115,6 +120,7 @@ pub fn build(cache: &Cache) -> Result<(), SetupError> {
 /// When a part can't be had.
 pub fn lint(cache: &Cache) -> Result<Checkers, SetupError> {
     tools::CARGO_DENY.ensure(cache)?;
+    kubernetes::Kubernetes::ensure(cache)?;
     Ok(Checkers::ensure(cache)?)
 }
 

@@ -79,12 +79,7 @@ pub fn build_denyd(profile: Profile) -> Result<PathBuf, BuildError> {
 /// # Errors
 /// When it can't be built.
 pub fn build_program(package: &str, name: &str, profile: Profile) -> Result<PathBuf, BuildError> {
-    let mut command = cargo();
-    command.arg("build");
-    if profile == Profile::Profiling {
-        command.args(["--config", "build.rustflags=[\"-Cforce-frame-pointers=yes\"]"]);
-    }
-    build(package, name, profile, &mut command, &[])
+    build(package, name, profile, cargo().arg("build"), &[])
 }
 
 /// Builds the program `name` of `package` by cargo with these arguments, and returns where it is.
@@ -95,6 +90,9 @@ pub(crate) fn build(
     cargo: &mut Command,
     more: &[&str],
 ) -> Result<PathBuf, BuildError> {
+    if profile == Profile::Profiling {
+        cargo.args(["--config", "build.rustflags=[\"-Cforce-frame-pointers=yes\"]"]);
+    }
     let output = cargo
         .args(["--profile", profile.name(), "--package", package, "--bin", name])
         .arg("--message-format=json-render-diagnostics")

@@ -8,7 +8,10 @@ mod userdb;
 
 use std::{io, path::Path, thread};
 
-use nix::unistd::{Gid, Group, Uid, User};
+use nix::{
+    errno::Errno,
+    unistd::{Gid, Group, Uid, User},
+};
 
 use super::cache::{Answer, Requests};
 use crate::text;
@@ -67,6 +70,8 @@ fn name_service(id: Id) -> Answer<Box<str>> {
     };
     match name {
         Ok(name) => Ok(name.map(|name| text::escape(name.as_bytes()).into())),
+        // As getpwuid_r(3) says that there is none: also where there is no /etc/passwd.
+        Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
         Err(error) => Err(format!("the name service failed: {}", error.desc()).into()),
     }
 }

@@ -7,10 +7,7 @@ use std::{collections::BTreeMap, error::Error, fs, path::Path, process::Command}
 use serde_json::Value;
 use tests::expectation::Expectation;
 use xtask::{
-    package::{
-        deb::{self, Compression},
-        release::Release,
-    },
+    package::{Compression, deb, release::Release},
     process,
     vm::Module,
 };

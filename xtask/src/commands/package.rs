@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use xtask::{
     cache::Cache,
-    package::{binary, check, deb, image, release::Release, rpm, sums},
+    package::{Compression, binary, check, deb, image, release::Release, rpm, sums},
     progress, setup, workspace,
 };
 
@@ -62,8 +62,8 @@ impl Package {
         for kind in kinds {
             let path = match kind {
                 Kind::Binary => binary::publish(&denyd, &into),
-                Kind::Deb => deb::build(&denyd, &release, deb::Compression::Small, &into),
-                Kind::Rpm => rpm::build(&denyd, &release, &into),
+                Kind::Deb => deb::build(&denyd, &release, Compression::Small, &into),
+                Kind::Rpm => rpm::build(&denyd, &release, Compression::Small, &into),
                 Kind::Image => image::build(&denyd, &release, &into),
             }?;
             match kind {

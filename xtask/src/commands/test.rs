@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use xtask::{
     cache::Cache,
     process,
-    setup::{self, checkers::Checkers},
+    setup::{self, checkers::Checkers, kubernetes::Kubernetes},
     workspace,
 };
 
@@ -69,6 +69,9 @@ impl Test {
         })?;
         if wants(Part::Lint) {
             lint(&mut steps, &setup::lint(&cache)?)?;
+            let mut objects = Kubernetes::ensure(&cache)?.check();
+            let objects = objects.arg(workspace::root().join("deploy/kubernetes/denyd.yaml"));
+            steps.show("Kubernetes objects", objects)?;
         }
         if wants(Part::Unit) {
             let mut unit =

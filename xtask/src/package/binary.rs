@@ -3,10 +3,14 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use super::{PackageError, at, release::Release};
-use crate::workspace::{self, BuildError, Profile};
+use crate::{
+    process,
+    workspace::{self, Profile},
+};
 
 /// The target that it is compiled for.
 pub const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -15,12 +19,10 @@ pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 ///
 /// # Errors
 /// When it can't be built.
-pub fn build(release: &Release) -> Result<PathBuf, BuildError> {
+pub fn build(release: &Release) -> Result<PathBuf, PackageError> {
     let mut flags = vec!["-C".to_owned(), "target-feature=+crt-static".to_owned()];
-    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
-    for (path, name) in [(home.as_deref(), "/cargo"), (Some(workspace::root()), "/denyd")] {
-        flags.extend(path.map(|path| format!("--remap-path-prefix={}={name}", path.display())));
+    for (path, name) in places()? {
+        flags.push(format!("--remap-path-prefix={}={name}", path.display()));
     }
     let mut cargo = workspace::cargo();
     // With a target, so that they are not for build scripts too.
@@ -28,7 +30,21 @@ pub fn build(release: &Release) -> Result<PathBuf, BuildError> {
         .env("DENYD_COMMIT", &release.commit)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
         .args(["build", "--locked", "--target", TARGET]);
-    workspace::build("monitor", "denyd", Profile::Release, &mut cargo, &[])
+    Ok(workspace::build("monitor", "denyd", Profile::Release, &mut cargo, &[])?)
+}
+
+/// Where sources are on this machine, each with what is said in its place.
+fn places() -> Result<Vec<(PathBuf, &'static str)>, PackageError> {
+    let sysroot =
+        process::read(Command::new("rustc").args(["--print", "sysroot"]).current_dir(workspace::root()))?;
+    let sysroot = PathBuf::from(sysroot.trim());
+    // rustc says of the standard library's source where it really is.
+    let sysroot = fs::canonicalize(&sysroot).map_err(at(sysroot))?;
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
+    let mut places = vec![(workspace::root().to_owned(), "/denyd"), (sysroot, "/rust")];
+    places.extend(home.map(|home| (home, "/cargo")));
+    Ok(places)
 }
 
 /// Puts it into the folder `into`, under its own name.

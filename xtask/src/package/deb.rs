@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    PackageError, at,
+    Compression, PackageError, at,
     contents::{Contents, completions, source_file},
     release::Release,
 };
@@ -18,24 +18,6 @@ const ARCHITECTURE: &str = "amd64";
 
 /// The scripts that dpkg runs. All may use what `packaging/functions.sh` defines.
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
-
-/// How a package's files are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// As small as can be.
-    Small,
-    /// To be made and unpacked quickly.
-    Quick,
-}
-
-impl Compression {
-    const fn arguments(self) -> &'static [&'static str] {
-        match self {
-            Self::Small => &["-Zxz"],
-            Self::Quick => &["-Zgzip", "-z1"],
-        }
-    }
-}
 
 /// Makes the package of this program in the folder `into`, and returns where it is.
 ///
@@ -76,7 +58,10 @@ pub fn build(
     let mut dpkg = Command::new("dpkg-deb");
     dpkg.env("SOURCE_DATE_EPOCH", release.time.as_second().to_string());
     dpkg.args(["--root-owner-group", "--threads-max=1"])
-        .args(compression.arguments())
+        .args(match compression {
+            Compression::Small => ["-Zxz", "-z6"],
+            Compression::Quick => ["-Zgzip", "-z1"],
+        })
         .arg("--build")
         .arg(&root)
         .arg(&path);

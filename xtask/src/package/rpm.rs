@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    PackageError, at,
+    Compression, PackageError, at,
     contents::{Contents, completions, source_file},
     release::Release,
 };
@@ -17,12 +17,11 @@ use crate::{process, vm::initramfs::host_program};
 const ARCHITECTURE: &str = "x86_64";
 
 /// What Debian's rpmbuild is told, so that the same files give the same bytes, and one that Fedora and its kin read.
-const DEFINITIONS: [&str; 7] = [
+const DEFINITIONS: [&str; 6] = [
     "_buildhost reproducible",
     "use_source_date_epoch_as_buildtime 1",
     "clamp_mtime_to_source_date_epoch 1",
     "_build_id_links none",
-    "_binary_payload w19.zstdio",
     // Nothing is stripped, compressed or looked into: the files are as they must be.
     "__os_install_post %{nil}",
     "_missing_build_ids_terminate_build 0",
@@ -32,7 +31,12 @@ const DEFINITIONS: [&str; 7] = [
 ///
 /// # Errors
 /// When a file can't be read or written, or a tool fails.
-pub fn build(denyd: &Path, release: &Release, into: &Path) -> Result<PathBuf, PackageError> {
+pub fn build(
+    denyd: &Path,
+    release: &Release,
+    compression: Compression,
+    into: &Path,
+) -> Result<PathBuf, PackageError> {
     let mut contents = Contents::of(denyd)?;
     contents.insert("usr/share/zsh/site-functions/_denyd", 0o644, completions(denyd, "zsh")?);
     contents.insert("usr/share/doc/denyd/LICENSE-APACHE", 0o644, source_file("LICENSE-APACHE")?);
@@ -53,6 +57,11 @@ pub fn build(denyd: &Path, release: &Release, into: &Path) -> Result<PathBuf, Pa
         format!("_rpmdir {}", made.display()),
         format!("_dbpath {}", scratch.path().join("database").display()),
     ];
+    let payload = match compression {
+        Compression::Small => "_binary_payload w19.zstdio",
+        Compression::Quick => "_binary_payload w1.zstdio",
+    };
+    rpmbuild.args(["--define", payload]);
     for definition in DEFINITIONS.into_iter().chain(folders.iter().map(String::as_str)) {
         rpmbuild.args(["--define", definition]);
     }

@@ -108,7 +108,7 @@ impl Checkers {
 }
 
 /// pip: that of the first `python3` on PATH, else Debian's, which is installed.
-fn pip() -> Result<Command, AptError> {
+pub(super) fn pip() -> Result<Command, AptError> {
     let pip = |python| {
         let mut command = Command::new(python);
         command.args(["-m", "pip"]);
