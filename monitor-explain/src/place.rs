@@ -26,6 +26,8 @@ pub struct Place {
     pub customizable: BTreeSet<String>,
     /// Whether denials are of this machine, so that its files can be looked at.
     pub here: bool,
+    /// Whether denials that name no machine are of this one.
+    pub unnamed_here: bool,
     /// Folders of which this process may see others than everybody else does: no file there is looked at.
     pub hidden: &'static [&'static str],
     /// Where AppArmor's profiles are.
