@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
         file_contexts::FileContexts,
         policy::{Policy, PolicyError},
     },
+    unit::{Unit, Units},
 };
 
 /// What there is.
@@ -37,7 +38,9 @@ pub struct Place {
     /// What could not be read, and why.
     pub notes: Vec<String>,
     /// AppArmor's profiles, once they were asked for.
-    library: OnceLock<Library>,
+    pub(crate) library: OnceLock<Library>,
+    /// The units that systemd was asked about.
+    pub(crate) units: Units,
 }
 
 /// A policy can't be used.
@@ -125,6 +128,11 @@ impl Place {
     #[must_use]
     pub fn with_profiles(folder: &Path) -> Self {
         Self { profiles: Some(folder.to_owned()), ..Self::default() }
+    }
+
+    /// What a unit sets, if the denial is of this machine.
+    pub(crate) fn unit(&self, host: &str, name: &str) -> Option<Arc<Unit>> {
+        (self.here && host == self.host).then(|| self.units.get(name)).flatten()
     }
 
     /// AppArmor's profiles, if a denial of this host can be of this machine.
