@@ -29,8 +29,8 @@ pub struct Place {
     pub here: bool,
     /// Whether denials that name no machine are of this one.
     pub unnamed_here: bool,
-    /// Folders of which this process may see others than everybody else does: no file there is looked at.
-    pub hidden: &'static [&'static str],
+    /// Whether this is the daemon: it sees other files than everybody else in some folders, and runs no program.
+    pub confined: bool,
     /// Where AppArmor's profiles are.
     pub profiles: Option<PathBuf>,
     /// This machine's name.
@@ -66,6 +66,9 @@ pub enum PlaceError {
     },
 }
 
+/// Folders of which the daemon's unit has others (`PrivateTmp=`, `ProtectHome=`, `PrivateDevices=`).
+const HIDDEN: [&str; 6] = ["/tmp/", "/var/tmp/", "/home/", "/root/", "/run/user/", "/dev/"];
+
 /// Policies are a few MiB; what is larger is none.
 const POLICY: u64 = 256 << 20;
 
@@ -94,16 +97,15 @@ impl Place {
         place
     }
 
-    /// The same, for the daemon, which has a `/tmp` of its own and no homes.
+    /// The same, for the daemon.
     #[must_use]
     pub fn of_service() -> Self {
-        let hidden = &["/tmp/", "/var/tmp/", "/home/", "/root/", "/run/user/", "/dev/"];
-        Self { hidden, ..Self::here() }
+        Self { confined: true, ..Self::here() }
     }
 
     /// Whether this process sees the same file there as everybody else, if there is one.
     pub(crate) fn shows(&self, path: &str) -> bool {
-        self.here && !self.hidden.iter().any(|folder| path.starts_with(folder))
+        self.here && !(self.confined && HIDDEN.iter().any(|folder| path.starts_with(folder)))
     }
 
     /// A policy that may be another machine's, with the file contexts beside it; of this machine, only AppArmor's
@@ -132,7 +134,7 @@ impl Place {
 
     /// What a unit sets, if the denial is of this machine.
     pub(crate) fn unit(&self, host: &str, name: &str) -> Option<Arc<Unit>> {
-        (self.here && host == self.host).then(|| self.units.get(name)).flatten()
+        (self.here && !self.confined && host == self.host).then(|| self.units.get(name)).flatten()
     }
 
     /// AppArmor's profiles, if a denial of this host can be of this machine.

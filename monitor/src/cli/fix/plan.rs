@@ -38,8 +38,8 @@ impl Plan {
             });
         }
         // A choice among labels is no danger.
-        let is_dangerous =
-            matches!(best.kind, RemedyKind::Module | RemedyKind::Rules) && !best.warnings.is_empty();
+        let is_choice = matches!(best.kind, RemedyKind::FileContext | RemedyKind::Port);
+        let is_dangerous = !is_choice && !best.warnings.is_empty();
         let mut notes = vec![best.text.clone()];
         notes.extend(best.warnings.iter().map(|warning| format!("! {warning}")));
         Self { steps, notes, is_dangerous }

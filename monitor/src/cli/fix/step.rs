@@ -50,7 +50,7 @@ pub(super) enum Undo {
     /// The module goes.
     Module { name: String },
     /// A file is as it was, or goes if it was not there; if it is not as it was left, it stays.
-    File { path: PathBuf, content: Option<String>, left: u64, reload: Vec<String> },
+    File { path: PathBuf, content: Option<String>, left: u64, reload: Vec<Vec<String>> },
 }
 
 /// The source of a module, and its name, which is another for other rules.
@@ -155,16 +155,25 @@ fn edit(edit: &Edit, tools: &Tools) -> Result<Undo, ToolError> {
     };
     let text = edited(edit, content.as_deref().unwrap_or_default())
         .ok_or_else(|| ToolError::Changed(edit.file.clone()))?;
-    // It was written by denyd, as the lines for people.
-    let reload = shell_words::split(&edit.reload).unwrap_or_default();
+    let reload = commands(&edit.reload);
     let undo =
         Undo::File { path: path.clone(), content, left: xxh3_64(text.as_bytes()), reload: reload.clone() };
     replace(&path, &text)?;
-    if let Err(error) = tools.run(&reload) {
+    if let Err(error) = run_all(&reload, tools) {
         undo.restore_file()?;
         return Err(error);
     }
     Ok(undo)
+}
+
+/// The commands of a line that denyd wrote for people: joined by `&&`, if there are several.
+fn commands(line: &str) -> Vec<Vec<String>> {
+    let words = shell_words::split(line).unwrap_or_default();
+    words.split(|word| word == "&&").map(<[String]>::to_vec).collect()
+}
+
+fn run_all(commands: &[Vec<String>], tools: &Tools) -> Result<(), ToolError> {
+    commands.iter().try_for_each(|words| tools.run(words))
 }
 
 /// The file's new text. `None`: it does not have the lines that are to go.
@@ -185,6 +194,9 @@ fn edited(edit: &Edit, text: &str) -> Option<String> {
 /// Writes a file whole or not at all, with the mode that it had.
 fn replace(path: &Path, text: &str) -> Result<(), ToolError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| file("make", folder, error))?;
+    }
     // What begins with a dot is loaded by nobody.
     let new = path.with_file_name(format!(".{name}.denyd"));
     let write = || -> io::Result<()> {
@@ -198,9 +210,9 @@ fn replace(path: &Path, text: &str) -> Result<(), ToolError> {
 }
 
 impl Undo {
-    fn words(&self) -> Vec<String> {
+    fn commands(&self) -> Vec<Vec<String>> {
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-        match self {
+        let command: Vec<String> = match self {
             Self::Label { path, label } => words(&["chcon", "-h", label, path]),
             Self::FileContext { pattern } => words(&["semanage", "fcontext", "-d", pattern]),
             Self::Booleans { states } => {
@@ -212,13 +224,15 @@ impl Undo {
                 words(&["semanage", "port", "-d", "-p", protocol, &port.to_string()])
             }
             Self::Module { name } => words(&["semodule", "-r", name]),
-            Self::File { reload, .. } => reload.clone(),
-        }
+            Self::File { reload, .. } => return reload.clone(),
+        };
+        vec![command]
     }
 
     /// It as a line.
     pub(super) fn line(&self) -> String {
-        let words = shell_words::join(self.words());
+        let commands: Vec<_> = self.commands().iter().map(shell_words::join).collect();
+        let words = commands.join(" && ");
         match self {
             Self::File { path, content: Some(_), .. } => {
                 format!("{words}    # after {} is as it was", path.display())
@@ -233,7 +247,7 @@ impl Undo {
     /// Takes the step back.
     pub(super) fn run(&self, tools: &Tools) -> Result<(), ToolError> {
         self.restore_file()?;
-        tools.run(&self.words())
+        run_all(&self.commands(), tools)
     }
 
     fn restore_file(&self) -> Result<(), ToolError> {

@@ -76,7 +76,7 @@ fn a_profile_that_does_not_load_is_as_it_was() {
     let profile = folder.path().join("usr.bin.x");
     fs::write(&profile, "profile x {\n}\n").unwrap();
     let edit = json!({"kind": "rules", "text": "t", "edit": {
-        "file": profile, "line": 2, "add": ["  /b r,"], "reload": "apparmor_parser -r '/a b'"}});
+        "file": profile, "line": 2, "add": ["  /b r,"], "reload": "apparmor_parser -r '/a b' && apparmor_parser -V"}});
     let plan = Plan::of(&finding(&edit), "web1");
     let tools = Tools::of_folder(folder.path());
     let missing = plan.apply(&tools).unwrap_err().to_string();
@@ -86,7 +86,7 @@ fn a_profile_that_does_not_load_is_as_it_was() {
     tool(folder.path(), "apparmor_parser", "");
     let undo = plan.apply(&tools).unwrap();
     assert_eq!(fs::read_to_string(&profile).unwrap(), "profile x {\n  /b r,\n}\n");
-    assert_eq!(noted(folder.path()), ["apparmor_parser", "-r", "/a b"]);
+    assert_eq!(noted(folder.path()), ["apparmor_parser", "-r", "/a b", "apparmor_parser", "-V"]);
     fs::write(&profile, "profile x {\n  /b r,\n  /c r,\n}\n").unwrap();
     let changed = undo[0].run(&tools).unwrap_err().to_string();
     assert!(changed.ends_with("has changed since it was explained: run it again"), "{changed}");
