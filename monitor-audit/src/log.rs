@@ -1,5 +1,5 @@
-//! Reads logs as they are handed around: audit's own (raw and ENRICHED), those of syslog, `dmesg` and the journal with the
-//! kernel's records in them, and denyd's JSON lines.
+//! Reads logs as they are handed around: audit's own (raw, ENRICHED, and as `ausearch -i` prints them), those of syslog,
+//! `dmesg` and the journal (its lines, JSON, export form) with the kernel's records in them, and denyd's JSON lines.
 //!
 //! Records of one serial number are joined: the denial says who was refused what, and the records beside it
 //! (`SYSCALL`, `PATH`, `CWD`, `PROCTITLE`) say what else is known. A log is read once, and no more of it is kept than
@@ -8,6 +8,8 @@
 mod apparmor;
 mod group;
 mod head;
+mod interpreted;
+mod journal;
 mod json;
 mod other;
 mod selinux;
@@ -15,7 +17,7 @@ mod told;
 
 use std::{
     collections::VecDeque,
-    io::{self, BufRead},
+    io::{self, BufRead, Read as _},
 };
 
 use monitor_event::event::Event;
@@ -23,6 +25,7 @@ use monitor_event::event::Event;
 use self::{
     group::Group,
     head::{Head, Type},
+    journal::Entry,
 };
 use crate::record::{self, RecordError};
 
@@ -107,11 +110,12 @@ pub struct Summary {
 ///
 /// Fails if the log can't be read.
 pub fn read(mut input: impl BufRead, mut take: impl FnMut(Item<'_>)) -> io::Result<Summary> {
-    let mut reader = Reader { pending: VecDeque::new(), bytes: 0, summary: Summary::default() };
+    let mut reader =
+        Reader { pending: VecDeque::new(), bytes: 0, summary: Summary::default(), entry: Entry::default() };
     let mut line = Vec::new();
     loop {
         line.clear();
-        let length = io::Read::take(&mut input, LINE).read_until(b'\n', &mut line)?;
+        let length = input.by_ref().take(LINE).read_until(b'\n', &mut line)?;
         if length == 0 {
             break;
         }
@@ -122,8 +126,11 @@ pub fn read(mut input: impl BufRead, mut take: impl FnMut(Item<'_>)) -> io::Resu
             reader.broken(Problem::Long, &mut take);
             continue;
         }
-        reader.line(&line, &mut take);
+        if let Some(name) = reader.line(&line, &mut take) {
+            reader.bytes_of(&name, &mut input)?;
+        }
     }
+    reader.entry(&mut take);
     reader.flush(0, &mut take);
     Ok(reader.summary)
 }
@@ -135,6 +142,8 @@ struct Reader {
     /// Of all groups.
     bytes: usize,
     summary: Summary,
+    /// The entry of the journal that is being read.
+    entry: Entry,
 }
 
 impl Reader {
@@ -148,28 +157,75 @@ impl Reader {
         take(Item::Denial(Box::new(denial)));
     }
 
-    fn line(&mut self, line: &[u8], take: &mut impl FnMut(Item<'_>)) {
+    /// Takes a line. Gives the name of a field of the journal whose bytes follow it.
+    fn line(&mut self, line: &[u8], take: &mut impl FnMut(Item<'_>)) -> Option<String> {
         let line = line.trim_ascii_end();
         let text = match str::from_utf8(line) {
             Ok(text) => text,
-            Err(_) if head::looks_like(line) => return self.broken(Problem::Bytes, take),
-            Err(_) => return,
+            Err(_) if head::looks_like(line) => {
+                self.broken(Problem::Bytes, take);
+                return None;
+            }
+            Err(_) => return None,
         };
+        if text.is_empty() {
+            self.entry(take);
+            return None;
+        }
+        if let Some((name, value)) = journal::field(text) {
+            match value {
+                Some(value) => self.entry.set(name, value, self.summary.lines),
+                // A word of capitals alone is a field only within an entry.
+                None if self.entry != Entry::default() => return Some(name.to_owned()),
+                None => {}
+            }
+            return None;
+        }
         if text.starts_with('{') {
             match json::read(text, self.summary.lines) {
                 Ok(Some(json::Line::Denial(denial))) => self.denial(*denial, take),
-                Ok(Some(json::Line::Text(text, head))) => self.record(&text, &head, take),
+                Ok(Some(json::Line::Text(text, head))) => {
+                    self.record(&text, &head, self.summary.lines, take);
+                }
                 Ok(None) => {}
                 Err(problem) => self.broken(problem, take),
             }
         } else {
-            self.record(text, &Head::default(), take);
+            self.record(text, &Head::default(), self.summary.lines, take);
+        }
+        None
+    }
+
+    /// The entry of the journal ends.
+    fn entry(&mut self, take: &mut impl FnMut(Item<'_>)) {
+        if let Some((message, line, head)) = std::mem::take(&mut self.entry).record() {
+            self.record(&message, &head, line, take);
         }
     }
 
+    /// Takes a field of the journal that stands as its length, 64 bits and little-endian, and its bytes.
+    fn bytes_of(&mut self, name: &str, input: &mut impl BufRead) -> io::Result<()> {
+        let mut length = Vec::new();
+        input.by_ref().take(8).read_to_end(&mut length)?;
+        let Ok(length) = length.try_into().map(u64::from_le_bytes) else { return Ok(()) };
+        let mut bytes = Vec::new();
+        input.by_ref().take(length.min(LINE)).read_to_end(&mut bytes)?;
+        if length > LINE {
+            io::copy(&mut input.by_ref().take(length - LINE), &mut io::sink())?;
+        } else if let Ok(text) = str::from_utf8(&bytes) {
+            self.entry.set(name, text, self.summary.lines);
+        }
+        // The line's end.
+        input.skip_until(b'\n')?;
+        self.summary.lines += 1;
+        Ok(())
+    }
+
     /// A line with a record, maybe; `around` is what is known from around it.
-    fn record(&mut self, line: &str, around: &Head, take: &mut impl FnMut(Item<'_>)) {
-        let Some((head, rest)) = head::find(line, around) else { return };
+    fn record(&mut self, line: &str, around: &Head, number: u64, take: &mut impl FnMut(Item<'_>)) {
+        let of_words = interpreted::find(line);
+        let is_interpreted = of_words.is_some();
+        let Some((head, rest)) = of_words.or_else(|| head::find(line, around)) else { return };
         if head.kind == Type::Other {
             return;
         }
@@ -187,7 +243,8 @@ impl Reader {
             _ if raw.trim_start().starts_with("avc:  granted") => return,
             _ => {
                 let (permissions, rest) = record::split_permissions(raw);
-                record::fields(rest).map(|fields| (permissions, fields))
+                let fields = if is_interpreted { interpreted::fields(rest) } else { record::fields(rest) };
+                fields.map(|fields| (permissions, fields))
             }
         };
         let (permissions, mut fields) = match parsed {
@@ -197,7 +254,7 @@ impl Reader {
         if let Ok(more) = record::fields(enriched) {
             fields.extend(more);
         }
-        let part = group::Part { kind: head.kind, line: self.summary.lines, permissions, fields };
+        let part = group::Part { kind: head.kind, line: number, permissions, fields };
         // Without a serial number nothing can be joined.
         if head.serial.is_none() {
             return self.finish(&Group::new(head, part, line.len()), take);

@@ -63,6 +63,9 @@ pub enum RecordError {
     /// A number isn't one.
     #[error(transparent)]
     Number(#[from] ParseIntError),
+    /// A field that stands twice, where a name may hold what looks like a field.
+    #[error("the field {0} twice: a name in the line may look like one")]
+    Twice(String),
     /// Something between the fields.
     #[error("neither a field nor the end: `{0}`")]
     Field(String),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use monitor_event::event::{Event, Module};
+use monitor_event::event::{Event, Fingerprint, Module};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -41,6 +41,9 @@ pub struct Finding {
     pub objects: Vec<String>,
     /// The machines.
     pub hosts: Vec<String>,
+    /// Which denials these are: the fingerprints of the first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fingerprints: Vec<String>,
     /// What to do; the best first.
     pub remedies: Vec<Remedy>,
     /// What shows that it is so, and what could not be checked.
@@ -236,6 +239,7 @@ impl Draft {
             who: Vec::new(),
             objects: Vec::new(),
             hosts: Vec::new(),
+            fingerprints: Vec::new(),
             remedies: Vec::new(),
             evidence: Vec::new(),
         };
@@ -262,6 +266,7 @@ impl Draft {
         join(&mut finding.who, seen.comms.iter().cloned());
         join(&mut finding.hosts, seen.hosts.iter().cloned());
         join(&mut finding.objects, object(event));
+        join(&mut finding.fingerprints, Fingerprint::new(event).map(|one| one.to_string()));
     }
 
     /// Joins what is the same.
@@ -273,6 +278,7 @@ impl Draft {
         join(&mut finding.who, more.who);
         join(&mut finding.hosts, more.hosts);
         join(&mut finding.objects, more.objects);
+        join(&mut finding.fingerprints, more.fingerprints);
         join(&mut finding.evidence, more.evidence);
         for remedy in more.remedies {
             match finding.remedies.iter_mut().find(|own| own.kind == remedy.kind && own.text == remedy.text) {

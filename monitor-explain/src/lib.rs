@@ -11,6 +11,7 @@ mod other;
 pub mod place;
 pub mod report;
 pub mod selinux;
+mod unit;
 
 use finding::{Draft, Finding};
 use monitor_event::event::{Event, Module};
@@ -44,7 +45,7 @@ fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let mut draft = match event.module {
         Module::Selinux => selinux::advice::judge(event, seen, place),
         Module::Apparmor => apparmor::judge(event, seen, place),
-        _ => other::judge(event),
+        _ => other::judge(event, place),
     };
     draft.add(event, seen);
     draft

@@ -1,28 +1,55 @@
 //! What Landlock, seccomp, Yama, lockdown and the others forbade, and which setting usually grants it.
 
+mod capability;
+mod kernel;
+mod seccomp;
+mod syscall_groups;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
 use monitor_event::event::{Event, Module};
 
-use crate::finding::{Cause, Draft, Remedy, RemedyKind};
+use crate::{
+    finding::{Cause, Draft, Remedy, RemedyKind},
+    place::Place,
+    unit::{self, Unit},
+};
+
+/// Where the process of a denial runs.
+struct Context<'e> {
+    event: &'e Event<'e>,
+    /// What its unit sets, if that could be asked.
+    unit: Option<Arc<Unit>>,
+}
+
+impl Context<'_> {
+    /// The remedy that a unit sets something, where it is not known what it sets.
+    fn directive(&self, setting: &str) -> Remedy {
+        match unit::service(self.event) {
+            Some(unit) => {
+                Remedy::new(RemedyKind::Setting, format!("if the unit sets it: {setting} in a drop-in"))
+                    .run(format!("systemctl edit {}", shell_words::quote(&unit)))
+            }
+            None => Remedy::new(RemedyKind::Setting, format!("in a systemd unit: {setting}")),
+        }
+    }
+}
 
 /// Says why a denial was, and what to do.
-pub(crate) fn judge(event: &Event<'_>) -> Draft {
+pub(crate) fn judge(event: &Event<'_>, place: &Place) -> Draft {
+    let unit = unit::service(event).and_then(|name| place.unit(&event.host, &name));
+    let context = Context { event, unit };
     match event.module {
         Module::Landlock => landlock(event),
-        Module::Seccomp => seccomp(event),
-        Module::Capability => capability(event),
-        Module::Yama => yama(event),
-        Module::Lockdown => lockdown(event),
+        Module::Seccomp => seccomp::judge(event, &context),
+        Module::Capability => capability::judge(event, &context),
+        Module::Yama => kernel::yama(event),
+        Module::Lockdown => kernel::lockdown(event),
         Module::Tomoyo => tomoyo(event),
-        Module::Ipe => setting(event, "IPE's policy does not trust the file")
-            .because("IPE trusts what its policy's properties say: dm-verity, fs-verity, the initramfs")
-            .remedy(Remedy::new(
-                RemedyKind::Setting,
-                "run the file from where the policy trusts it, or deploy a signed policy that allows it",
-            )),
-        Module::Bpf | Module::Selinux | Module::Apparmor => {
-            setting(event, "a BPF program on an LSM hook refused it")
-                .because("only who loaded the program knows why: `bpftool prog` shows it")
-        }
+        Module::Ipe => kernel::ipe(event),
+        Module::Bpf | Module::Selinux | Module::Apparmor => kernel::bpf(event, &context),
     }
 }
 
@@ -34,7 +61,9 @@ fn who<'e>(event: &'e Event<'_>) -> &'e str {
 
 fn draft(event: &Event<'_>, cause: Cause, what: &str, why: &str) -> Draft {
     let who = who(event);
-    Draft::new(event.module, cause, format!("{who} {what}"), format!("{who} may not {what}: {why}"))
+    // What is said of one unit need not hold for another.
+    let unit = event.unit.as_ref().and_then(|unit| unit.name.as_deref()).unwrap_or_default();
+    Draft::new(event.module, cause, format!("{who} {what}\0{unit}"), format!("{who} may not {what}: {why}"))
 }
 
 fn setting(event: &Event<'_>, why: &str) -> Draft {
@@ -43,98 +72,36 @@ fn setting(event: &Event<'_>, why: &str) -> Draft {
     draft(event, Cause::Setting, &what, why)
 }
 
-/// The unit, where the event has it, for a drop-in.
-fn directive(event: &Event<'_>, setting: &str) -> Remedy {
-    match event.unit.as_ref().and_then(|unit| unit.name.as_deref()).filter(|name| name.ends_with(".service"))
-    {
-        Some(unit) => {
-            Remedy::new(RemedyKind::Setting, format!("if the unit sets it: {setting} in a drop-in"))
-                .run(format!("systemctl edit {}", shell_words::quote(unit)))
-        }
-        None => Remedy::new(RemedyKind::Setting, format!("in a systemd unit: {setting}")),
-    }
-}
-
 fn landlock(event: &Event<'_>) -> Draft {
     let what = event.action.permissions.join(" ");
     let domain = event.subject.domain.as_deref().unwrap_or("unknown");
-    draft(event, Cause::Sandbox, &what, "it has restricted itself with Landlock")
-        .because(format!(
-            "the Landlock domain {domain} has no rule for it; the record LANDLOCK_DOMAIN says who made it"
-        ))
-        .remedy(Remedy::new(
-            RemedyKind::Setting,
-            "only the program that made the domain can allow more: look in its options or configuration",
-        ))
-}
-
-fn seccomp(event: &Event<'_>) -> Draft {
-    let action = &event.action;
-    let number = action.syscall_number.map(|number| format!("system call {number}"));
-    let call =
-        action.syscall.as_deref().map(str::to_owned).or(number).unwrap_or_else(|| "a system call".to_owned());
-    let mut draft = draft(event, Cause::Sandbox, &format!("call {call}"), "a seccomp filter forbids it");
-    if let Some(decided) = action.seccomp_action.as_deref() {
-        draft = draft.because(format!("the filter decided: {decided}"));
-    }
-    draft = draft.because(
-        "the kernel does not say who installed the filter: the program itself, systemd, or a container",
-    );
-    if let Some(call) = action.syscall.as_deref().filter(|name| !name.starts_with("syscall_")) {
-        draft = draft.remedy(directive(event, &format!("SystemCallFilter={call} allows it")));
-        draft = draft.remedy(Remedy::new(
-            RemedyKind::Setting,
-            format!("in a container: a seccomp profile that allows {call} (--security-opt seccomp=FILE)"),
-        ));
-    }
-    draft
-}
-
-fn capability(event: &Event<'_>) -> Draft {
-    let name = event.object.capability.as_deref().unwrap_or("unknown");
-    let draft = draft(
-        event,
-        Cause::Capability,
-        &format!("use the capability {name}"),
-        "the process does not have it",
-    )
-    .because("no policy refused it; many programs only try, and work without");
-    if name == "unknown" {
-        return draft;
-    }
-    let upper = name.to_uppercase();
-    draft
-        .remedy(directive(
-            event,
-            &format!("AmbientCapabilities=CAP_{upper}, and CapabilityBoundingSet= must not leave it out"),
-        ))
-        .remedy(Remedy::new(RemedyKind::Setting, format!("in a container: --cap-add={upper}")))
-}
-
-fn yama(event: &Event<'_>) -> Draft {
-    let what = event.action.operation.as_deref().unwrap_or("ptrace").to_owned();
-    let mut draft = draft(event, Cause::Setting, &what, "kernel.yama.ptrace_scope forbids it");
-    if let Some(scope) = event.action.ptrace_scope {
-        draft = draft.because(format!("kernel.yama.ptrace_scope was {scope}"));
-        if scope == 3 {
-            return draft.because("3 can't be lowered until the machine is booted again");
+    let draft = draft(event, Cause::Sandbox, &what, "it is restricted with Landlock")
+        .because(format!("the Landlock domain {domain} has no rule for it"));
+    let by_itself =
+        "only the program that made the domain can allow more: look in its options or configuration";
+    let remedy = |text: String| Remedy::new(RemedyKind::Setting, text);
+    match event.subject.same_exec {
+        Some(true) => draft
+            .because(format!(
+                "{} made the domain itself: it has not executed another program since",
+                who(event)
+            ))
+            .remedy(remedy(by_itself.to_owned())),
+        Some(false) => {
+            let started = event.process.ancestors.first();
+            let by = started
+                .map_or("what started it", |ancestor| ancestor.exe.as_deref().unwrap_or(&ancestor.comm));
+            draft
+                .because(format!(
+                    "{} is not the program that made the domain: that was one that ran before it in this process, or what started it ({by})",
+                    who(event)
+                ))
+                .remedy(remedy(format!("give the sandbox that started {} a rule for it", who(event))))
         }
+        None => draft
+            .because("the record LANDLOCK_DOMAIN in audit's log says who made it")
+            .remedy(remedy(by_itself.to_owned())),
     }
-    let remedy = Remedy::new(RemedyKind::Setting, "lower it while you debug, and set it back")
-        .run("sysctl kernel.yama.ptrace_scope=0")
-        .warn("it weakens the machine: any process may then trace others of its user");
-    draft.remedy(remedy)
-}
-
-fn lockdown(event: &Event<'_>) -> Draft {
-    let reason = event.object.lockdown_reason.as_deref().unwrap_or("it");
-    draft(event, Cause::Setting, &format!("use {reason}"), "the kernel is locked down").remedy(
-        Remedy::new(
-            RemedyKind::Setting,
-            "boot with lockdown=none; under Secure Boot it must be switched off for that",
-        )
-        .warn("it weakens the machine: root may then change the running kernel"),
-    )
 }
 
 fn tomoyo(event: &Event<'_>) -> Draft {

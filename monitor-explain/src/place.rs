@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
         file_contexts::FileContexts,
         policy::{Policy, PolicyError},
     },
+    unit::{Unit, Units},
 };
 
 /// What there is.
@@ -26,8 +27,10 @@ pub struct Place {
     pub customizable: BTreeSet<String>,
     /// Whether denials are of this machine, so that its files can be looked at.
     pub here: bool,
-    /// Folders of which this process may see others than everybody else does: no file there is looked at.
-    pub hidden: &'static [&'static str],
+    /// Whether denials that name no machine are of this one.
+    pub unnamed_here: bool,
+    /// Whether this is the daemon: it sees other files than everybody else in some folders, and runs no program.
+    pub confined: bool,
     /// Where AppArmor's profiles are.
     pub profiles: Option<PathBuf>,
     /// This machine's name.
@@ -35,7 +38,9 @@ pub struct Place {
     /// What could not be read, and why.
     pub notes: Vec<String>,
     /// AppArmor's profiles, once they were asked for.
-    library: OnceLock<Library>,
+    pub(crate) library: OnceLock<Library>,
+    /// The units that systemd was asked about.
+    pub(crate) units: Units,
 }
 
 /// A policy can't be used.
@@ -60,6 +65,9 @@ pub enum PlaceError {
         error: PolicyError,
     },
 }
+
+/// Folders of which the daemon's unit has others (`PrivateTmp=`, `ProtectHome=`, `PrivateDevices=`).
+const HIDDEN: [&str; 6] = ["/tmp/", "/var/tmp/", "/home/", "/root/", "/run/user/", "/dev/"];
 
 /// Policies are a few MiB; what is larger is none.
 const POLICY: u64 = 256 << 20;
@@ -89,16 +97,15 @@ impl Place {
         place
     }
 
-    /// The same, for the daemon, which has a `/tmp` of its own and no homes.
+    /// The same, for the daemon.
     #[must_use]
     pub fn of_service() -> Self {
-        let hidden = &["/tmp/", "/var/tmp/", "/home/", "/root/", "/run/user/", "/dev/"];
-        Self { hidden, ..Self::here() }
+        Self { confined: true, ..Self::here() }
     }
 
     /// Whether this process sees the same file there as everybody else, if there is one.
     pub(crate) fn shows(&self, path: &str) -> bool {
-        self.here && !self.hidden.iter().any(|folder| path.starts_with(folder))
+        self.here && !(self.confined && HIDDEN.iter().any(|folder| path.starts_with(folder)))
     }
 
     /// A policy that may be another machine's, with the file contexts beside it; of this machine, only AppArmor's
@@ -123,6 +130,11 @@ impl Place {
     #[must_use]
     pub fn with_profiles(folder: &Path) -> Self {
         Self { profiles: Some(folder.to_owned()), ..Self::default() }
+    }
+
+    /// What a unit sets, if the denial is of this machine.
+    pub(crate) fn unit(&self, host: &str, name: &str) -> Option<Arc<Unit>> {
+        (self.here && !self.confined && host == self.host).then(|| self.units.get(name)).flatten()
     }
 
     /// AppArmor's profiles, if a denial of this host can be of this machine.

@@ -187,7 +187,8 @@ fn bash_takes_the_completions() {
     let output = denyd(&["completions", "bash"]);
     assert_eq!(status(&output), 0);
     let script = String::from_utf8(output.stdout).unwrap();
-    let ask = "COMP_WORDS=(denyd tail --no); COMP_CWORD=2; _denyd denyd --no tail; echo \"${COMPREPLY[@]}\"";
+    let ask =
+        "COMP_WORDS=(denyd tail --no-f); COMP_CWORD=2; _denyd denyd --no-f tail; echo \"${COMPREPLY[@]}\"";
     let bash = Command::new("bash").args(["--norc", "-c", &format!("{script}\n{ask}")]).output();
     // Where there is no bash, nobody completes with it.
     let Ok(bash) = bash else { return };
@@ -234,4 +235,49 @@ fn the_configuration_for_kubernetes_is_right() {
     fs::write(&path, text).unwrap();
     let output = denyd(&["config", "check", path.to_str().unwrap()]);
     assert_eq!((stderr(&output), status(&output)), ("", 0));
+}
+
+#[test]
+fn fix_without_root_or_without_anybody_to_ask_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = for_anyone(folder.path()).unwrap();
+    let mut command = Command::new(&program);
+    command.args(["fix", "/dev/null"]);
+    if rustix::process::geteuid().is_root() {
+        command.uid(65534).gid(65534);
+    }
+    let output = run(&mut command);
+    let message = "denyd: only root can change this machine: run it as root, or with --dry-run\n";
+    assert_eq!((stderr(&output), status(&output)), (message, 3));
+    let output = denyd(&["fix", "--dry-run", "/dev/null"]);
+    assert_eq!((&*output.stdout, status(&output)), (&b"No denials found.\n"[..], 0));
+}
+
+#[test]
+fn fix_shows_what_it_would_do_and_does_nothing_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let log = folder.path().join("log");
+    // Without a policy, a module; no other machine's policy matters.
+    fs::write(
+        &log,
+        "type=1400 audit(1.002:3): avc:  denied  { read } for  pid=1 comm=\"x\" scontext=u:r:denyd_a_t:s0 \
+         tcontext=u:object_r:denyd_b_t:s0 tclass=file permissive=0\n",
+    )
+    .unwrap();
+    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../monitor-explain/tests/policies/rich.33");
+    let (log, policy, state_name) =
+        (log.to_str().unwrap(), policy.to_str().unwrap(), state.to_str().unwrap());
+    let output = denyd(&["fix", "--dry-run", "--policy", policy, "--state", state_name, log]);
+    assert_eq!(status(&output), 0, "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("1. selinux: denyd_a_t was refused file { read } on denyd_b_t: "), "{text}");
+    if rustix::process::geteuid().is_root() {
+        let output = denyd(&["fix", "--policy", policy, "--state", state_name, log]);
+        let message =
+            "denyd: what another policy says is not applied here: leave --policy out, or add --dry-run\n";
+        assert_eq!((stderr(&output), status(&output)), (message, 2));
+        let output = denyd(&["fix", "--undo", "--state", state_name]);
+        assert_eq!((&*output.stdout, status(&output)), (&b"Nothing was changed by denyd fix.\n"[..], 0));
+    }
 }

@@ -45,7 +45,7 @@ pub(super) struct Head {
 
 impl Type {
     /// By name, number, or what auditd writes for a number that it doesn't know.
-    fn of(name: &str) -> Self {
+    pub(super) fn of(name: &str) -> Self {
         let name = name.strip_prefix("UNKNOWN[").and_then(|name| name.strip_suffix(']')).unwrap_or(name);
         match name {
             "AVC" | "1400" | "APPARMOR_DENIED" | "1503" | "APPARMOR_ALLOWED" | "1502" => Self::Denial,

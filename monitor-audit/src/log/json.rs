@@ -1,13 +1,9 @@
 //! JSON lines: denyd's own events, and what `journalctl -o json` writes.
 
-use jiff::Timestamp;
 use monitor_event::event::{Event, Kind};
 use serde::Deserialize;
 
-use super::{
-    Denial, Problem,
-    head::{Head, Type},
-};
+use super::{Denial, Problem, head::Head, journal::Entry};
 
 /// What a JSON line has.
 pub(super) enum Line<'a> {
@@ -46,18 +42,8 @@ pub(super) fn read(text: &str, line: u64) -> Result<Option<Line<'_>>, Problem> {
         let denial = Denial { event, timed: true, syscall: None, line };
         return Ok((denial.event.kind == Kind::Denial).then(|| Line::Denial(Box::new(denial))));
     }
-    let (Some(serde_json::Value::String(message)), Some("audit" | "kernel")) =
-        (probe.message, probe.transport.as_deref())
-    else {
-        return Ok(None);
-    };
-    let micros = probe.time.and_then(|time| time.parse().ok());
-    let head = Head {
-        // A message of the journal's own form may follow.
-        kind: Type::Denial,
-        time: micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()),
-        serial: probe.serial.and_then(|serial| serial.parse().ok()),
-        host: probe.host,
-    };
-    Ok(Some(Line::Text(message, head)))
+    let Some(serde_json::Value::String(message)) = probe.message else { return Ok(None) };
+    let Probe { transport, host, serial, time, .. } = probe;
+    let entry = Entry { message: Some((message, line)), transport, host, serial, time };
+    Ok(entry.record().map(|(message, _, head)| Line::Text(message, head)))
 }

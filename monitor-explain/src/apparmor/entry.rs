@@ -91,6 +91,15 @@ impl Entry {
         }
     }
 
+    /// How much memory it needs, about, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let globs = self.conditions.iter().flat_map(|condition| match &condition.wanted {
+            Wanted::Globs(globs) => &globs[..],
+            _ => &[],
+        });
+        globs.map(Glob::size).sum::<usize>() + self.text.len() + size_of::<Self>()
+    }
+
     /// Whether all its patterns are known.
     pub(super) fn is_clear(&self) -> bool {
         self.conditions.iter().all(|condition| match &condition.wanted {

@@ -34,6 +34,11 @@ impl Glob {
         glob
     }
 
+    /// How long its patterns are together, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.alternatives.iter().flatten().map(|pattern| pattern.len() + size_of::<String>()).sum()
+    }
+
     /// Whether it can be used: all its variables are known.
     pub(super) fn is_known(&self) -> bool {
         self.alternatives.is_some()

@@ -16,9 +16,9 @@ const FILE: u64 = 4 << 20;
 /// How much is read for one profile, in bytes.
 const TOTAL: u64 = 32 << 20;
 /// How many files are read for one profile.
-const FILES: usize = 5_000;
-/// How many rules are kept.
-const ENTRIES: usize = 200_000;
+const FILES: usize = 1_000;
+/// How large the patterns of all rules together may be, with their variables replaced, in bytes.
+const PATTERNS: usize = 64 << 20;
 /// How deep includes and braces may be nested.
 const DEPTH: usize = 32;
 
@@ -75,7 +75,7 @@ pub(super) fn read(folder: &Path, file: &Path, variables: Variables) -> Source {
         folder,
         source,
         left: TOTAL,
-        entries: 0,
+        room: PATTERNS,
         frames: Vec::new(),
         within: vec![Qualifiers::default()],
         via: None,
@@ -89,7 +89,8 @@ struct Reader<'f> {
     source: Source,
     /// How many bytes may still be read.
     left: u64,
-    entries: usize,
+    /// How large the patterns may still be.
+    room: usize,
     frames: Vec<Frame>,
     within: Vec<Qualifiers>,
     via: Option<usize>,
@@ -226,8 +227,9 @@ impl Reader<'_> {
         let read =
             entry::read(words, within, &variables, at).filter(|entry| !conditional && entry.is_clear());
         self.source.variables = variables;
-        self.entries += 1;
-        let is_kept = self.entries <= ENTRIES;
+        let room = read.as_ref().and_then(|entry| self.room.checked_sub(entry.size()));
+        self.room = room.unwrap_or(self.room);
+        let is_kept = room.is_some();
         let Some(profile) = self.profile() else {
             self.source.entries.extend(read.filter(|_| is_kept));
             return;

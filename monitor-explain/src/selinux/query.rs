@@ -4,6 +4,7 @@ mod boolean;
 mod cause;
 mod compute;
 mod constraint;
+mod difference;
 mod extended;
 mod label;
 mod search;

@@ -1,4 +1,4 @@
-//! A compiled profile, read as the kernel does (security/apparmor/policy_unpack.c, match.c), and asked.
+//! A compiled profile, read as the kernel does (`unpack_profile`, `aa_dfa_match`), and asked.
 
 use std::{error::Error, fs, path::Path, process::Command};
 

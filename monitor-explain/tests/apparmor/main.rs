@@ -96,3 +96,95 @@ proptest! {
         }
     }
 }
+
+/// What profiles are made of.
+const WORDS: &[&str] = &[
+    "include <tunables/global>\n",
+    "#include <app>\n",
+    "include if exists <app>\n",
+    "include \"/\"\n",
+    "include",
+    "@{X}=",
+    "@{X} += ",
+    "@{X}",
+    "@{HOME}",
+    "$x = true\n",
+    "profile app ",
+    "/usr/bin/app ",
+    "^hat ",
+    "flags=(complain, ",
+    "{",
+    "}",
+    "(",
+    ")",
+    ",",
+    "\n",
+    " ",
+    "\"",
+    "\\",
+    "->",
+    "=",
+    "if $x ",
+    "else ",
+    "deny ",
+    "owner ",
+    "audit ",
+    "/etc/{a,b}* ",
+    "/** ",
+    "[",
+    "]",
+    "{{{",
+    "rwlk",
+    "Px ",
+    "signal ",
+    "set=(term) ",
+    "peer=(label=a, name=b) ",
+    "mount ",
+    "options in (ro) ",
+    "change_profile ",
+    "set rlimit nofile <= 1 ",
+    "capability ",
+    "network inet ",
+    "priority=1 ",
+    "link subset ",
+    "mqueue ",
+    "ü",
+    "\\x",
+    "\\377",
+    "#",
+    "all",
+    "\0",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// A profile is untrusted: whatever it is, it is read to its end, and a denial is explained.
+    #[test]
+    fn any_profile_is_read(parts in prop::collection::vec(prop::sample::select(WORDS), 0..60)) {
+        let text = parts.concat();
+        for start in ["", "profile app {\n", "include <tunables/global>\nprofile app /app {\n"] {
+            let folder = folder(&["tunables"], &format!("{start}{text}"))?;
+            let lines = Denial::File { path: "/etc/a".to_owned(), letters: "rx".to_owned(), owned: false }.line(1)
+                + &Denial::Signal { number: 1, sends: true, peer: "a".to_owned() }.line(2);
+            let found = findings(lines, &Place::with_profiles(folder.path()));
+            prop_assert!(!found.is_empty() && found.iter().all(|finding| !finding.summary.is_empty()));
+        }
+    }
+}
+
+/// A profile that is cut off anywhere is read as far as it goes; so is one that includes itself without end.
+#[test]
+fn a_profile_that_is_cut_off_or_endless_is_read() -> io::Result<()> {
+    let whole = fs::read("/etc/apparmor.d/abstractions/base")?;
+    let line = Denial::File { path: "/etc/a".to_owned(), letters: "r".to_owned(), owned: false }.line(1);
+    for end in (0..whole.len()).step_by(7) {
+        let folder = folder(&[], "profile app {\n")?;
+        fs::write(folder.path().join("app"), [b"profile app {\n", &whole[..end]].concat())?;
+        assert_eq!(findings(&line, &Place::with_profiles(folder.path())).len(), 1, "{end}");
+    }
+    let folder = folder(&[], "profile app {\ninclude <app>\ninclude <app>\n}\n")?;
+    let found = findings(&line, &Place::with_profiles(folder.path()));
+    assert!(found[0].evidence.iter().any(|note| note.contains("too much to include")), "{found:#?}");
+    Ok(())
+}

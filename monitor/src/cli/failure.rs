@@ -105,6 +105,21 @@ pub(super) enum Failure {
     /// A policy can't be used.
     #[error("{0}: give a policy as the kernel loads it, such as /etc/selinux/TYPE/policy/policy.NN")]
     Place(#[from] monitor_explain::place::PlaceError),
+    /// A change can't be made or taken back.
+    #[error(transparent)]
+    Tool(#[from] super::fix::ToolError),
+    /// Only root changes anything.
+    #[error("only root can change this machine: run it as root, or with --dry-run")]
+    NotRoot,
+    /// There is nobody to ask.
+    #[error("there is no terminal to ask on: add --yes to apply it, or --dry-run to only see it")]
+    Unasked,
+    /// The policy that was given may be another machine's.
+    #[error("what another policy says is not applied here: leave --policy out, or add --dry-run")]
+    ForeignPolicy,
+    /// Something was not applied, or did not help.
+    #[error("not all is fixed: see above; `denyd fix --undo` takes back what was applied")]
+    NotFixed,
     /// There is nothing to draw on.
     #[cfg(feature = "top")]
     #[error("this needs a terminal: use `denyd tail -f` in a pipe or file")]
@@ -131,9 +146,15 @@ impl Failure {
     /// The exit status, as `denyd --help` lists them.
     pub(super) fn exit_code(&self) -> ExitCode {
         let status = match self {
-            Self::Config(_) | Self::Selection(_) | Self::Place(_) | Self::Btf { .. } => 2,
+            Self::Config(_)
+            | Self::Selection(_)
+            | Self::Place(_)
+            | Self::Btf { .. }
+            | Self::Unasked
+            | Self::ForeignPolicy => 2,
             Self::Kernel(KernelError::NotPrivileged)
             | Self::NoDaemon(_)
+            | Self::NotRoot
             | Self::Client(ClientError::NotAllowed(_)) => 3,
             Self::Kernel(
                 KernelError::Types(_)

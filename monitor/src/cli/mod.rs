@@ -10,6 +10,7 @@ mod daemon;
 mod detach;
 mod explain;
 mod failure;
+mod fix;
 mod listen;
 mod log;
 mod man;
@@ -40,6 +41,7 @@ Examples:
   denyd tail -f                   follow denials
   denyd top                       the most frequent denials
   denyd explain                   why the last denials were, and what to do
+  denyd fix                       apply it, after asking
   denyd run                       print each denial as a JSON line, until Ctrl-C
   denyd run | jq .object.path     print only the path of each object
   denyd status                    enforcement and daemon status
@@ -74,6 +76,7 @@ enum Command {
     #[cfg(feature = "top")]
     Top(top::Top),
     Explain(explain::Explain),
+    Fix(fix::Fix),
     Check(check::Check),
     Config(config::Configuration),
     Status(status::Status),
@@ -111,6 +114,7 @@ impl Command {
             #[cfg(feature = "top")]
             Self::Top(top) => top.run(),
             Self::Explain(explain) => explain.run(),
+            Self::Fix(fix) => fix.run(),
             Self::Check(check) => check.run(),
             Self::Config(config) => config.run(),
             Self::Status(status) => return status.run(),

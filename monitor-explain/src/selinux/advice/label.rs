@@ -144,7 +144,8 @@ fn wanted(contexts: &FileContexts, path: &[u8], kind: Option<FileKind>) -> Resul
 /// Whether the denial was on this machine, as far as it says.
 fn is_here(event: &Event<'_>, place: &Place) -> bool {
     let own = place.host.split('.').next();
-    place.here && !event.host.is_empty() && event.host.split('.').next() == own
+    let is_named = !event.host.is_empty();
+    place.here && (is_named && event.host.split('.').next() == own || !is_named && place.unnamed_here)
 }
 
 /// The label that the file has now.

@@ -69,41 +69,61 @@ fn time(text: &str) -> Result<Timestamp, moment::MomentError> {
 impl Input {
     /// What was found of them.
     pub(in crate::cli) fn report(&self) -> Result<Report, Failure> {
-        let request = self.request()?;
-        let source = match &self.file {
-            Some(_) => None,
-            None => Some(self.source()?),
-        };
-        if let Some(source @ Source::Daemon(_)) = &source
-            && self.policy.is_none()
-            && !rustix::process::geteuid().is_root()
-        {
-            // It may read what this user may not. Root sees the labels of all files, which the daemon does not.
-            let client = source.ask(&Request { explain: true, ..request })?;
+        // The daemon may read what this user may not. Root sees the labels of all files, which the daemon does not.
+        let asks_daemon =
+            self.file.is_none() && self.policy.is_none() && !rustix::process::geteuid().is_root();
+        let source = self.source()?;
+        if asks_daemon && let Some(source @ Source::Daemon(_)) = &source {
+            let client = source.ask(&Request { explain: true, ..self.request()? })?;
             return Ok(client.report()?);
         }
         let place = self.place()?;
+        let (denials, summary) = self.gather_from(source.as_ref())?;
+        Ok(Report::new(&denials, &place).of_lines(summary.lines, summary.broken))
+    }
+
+    /// The denials, and how many lines they were read from.
+    pub(in crate::cli) fn gather(&self) -> Result<(Denials, Summary), Failure> {
+        self.gather_from(self.source()?.as_ref())
+    }
+
+    fn gather_from(&self, source: Option<&Source>) -> Result<(Denials, Summary), Failure> {
         let mut denials = Denials::default();
-        let summary = match (&self.file, &source) {
+        let summary = match (&self.file, source) {
             (Some(file), _) => self.read(file, &mut denials)?,
-            (None, Some(source)) => take(source.ask(&request)?, &mut denials)?,
+            (None, Some(source)) => take(source.ask(&self.request()?)?, &mut denials)?,
             (None, None) => Summary::default(),
         };
         if summary.broken > NAMED && self.file.is_some() {
             say(format_args!("{} more lines can't be read", summary.broken - NAMED));
         }
-        Ok(Report::new(&denials, &place).of_lines(summary.lines, summary.broken))
+        Ok((denials, summary))
     }
 
-    fn place(&self) -> Result<Place, Failure> {
+    /// Whether the policy may be another machine's.
+    pub(in crate::cli) fn is_foreign(&self) -> bool {
+        self.policy.is_some()
+    }
+
+    /// Where the daemon listens.
+    pub(in crate::cli) fn listen(&self) -> &listen::Listen {
+        &self.listen
+    }
+
+    /// What there is to check denials with.
+    pub(in crate::cli) fn place(&self) -> Result<Place, Failure> {
         Ok(match &self.policy {
             Some(file) => Place::with_policy(file)?,
             None => Place::here(),
         })
     }
 
-    fn source(&self) -> Result<Source, Failure> {
-        self.listen.open(false, false).map_err(|failure| match failure {
+    /// Where events come from, if no log is given.
+    fn source(&self) -> Result<Option<Source>, Failure> {
+        if self.file.is_some() {
+            return Ok(None);
+        }
+        self.listen.open(false, false).map(Some).map_err(|failure| match failure {
             Failure::NoHistory { socket, history } => Failure::NothingToExplain { socket, history },
             other => other,
         })

@@ -1,0 +1,167 @@
+//! What is said where it is known what the unit sets.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{denials::Denials, explain, finding::Finding, unit::Units};
+
+/// What `systemctl show` says of a unit that sets much.
+const SHOWN: &str = "LoadState=loaded\nUser=app\nSystemCallFilter=~acct mount:EPERM ptrace\nSystemCallArchitectures=native\n\
+    RestrictNamespaces=yes\nRestrictAddressFamilies=AF_UNIX\nMemoryDenyWriteExecute=yes\nRestrictRealtime=no\n\
+    CapabilityBoundingSet=cap_chown cap_net_bind_service\nAmbientCapabilities=\n";
+
+fn place(shown: &str) -> Place {
+    Place {
+        here: true,
+        host: "here".to_owned(),
+        units: Units::with("app.service", shown),
+        ..Place::default()
+    }
+}
+
+#[track_caller]
+fn finding(module: &str, host: &str, action: Value, object: Value, more: Value, place: &Place) -> Finding {
+    let mut event = json!({
+        "schema": 2, "time": "2026-01-01T00:00:00Z", "host": host, "kind": "denial", "module": module,
+        "verdict": "denied", "silent": false, "subject": {},
+        "process": {"pid": 7, "comm": "app", "exe": "/usr/bin/app"}, "unit": {"name": "app.service"},
+    });
+    event["action"] = action;
+    event["action"]["permissions"] = json!([]);
+    event["object"] = object;
+    if let Value::Object(more) = more {
+        more.into_iter().for_each(|(key, value)| event[key] = value);
+    }
+    let text = event.to_string();
+    let mut denials = Denials::default();
+    denials.add(&serde_json::from_str(&text).unwrap(), true, None);
+    let mut found = explain(&denials, place);
+    assert_eq!(found.len(), 1);
+    found.remove(0)
+}
+
+fn call(name: &str, place: &Place) -> Finding {
+    finding(
+        "seccomp",
+        "here",
+        json!({"class": "syscall", "syscall": name}),
+        json!({"kind": "none"}),
+        json!({}),
+        place,
+    )
+}
+
+#[track_caller]
+fn added(finding: &Finding) -> Vec<&str> {
+    let edit = finding.remedies[0].edit.as_ref().unwrap_or_else(|| panic!("{finding:#?}"));
+    assert_eq!(edit.file, "/etc/systemd/system/app.service.d/denyd.conf");
+    assert_eq!(edit.add[0], "[Service]");
+    edit.add[1..].iter().map(String::as_str).collect()
+}
+
+#[test]
+fn the_directive_that_forbids_a_call_is_named() {
+    let place = place(SHOWN);
+    for (name, directive) in [
+        ("ptrace", "SystemCallFilter=ptrace"),
+        ("mount", "SystemCallFilter=mount"),
+        ("unshare", "RestrictNamespaces=no"),
+        ("mprotect", "MemoryDenyWriteExecute=no"),
+    ] {
+        assert_eq!(added(&call(name, &place)), [directive], "{name}");
+    }
+    let socket = call("socket", &place);
+    assert!(socket.remedies[0].text.contains("RestrictAddressFamilies="), "{socket:#?}");
+    for (name, warned) in [("mount", true), ("unshare", false)] {
+        assert_eq!(!call(name, &place).remedies[0].warnings.is_empty(), warned, "{name}");
+    }
+}
+
+#[test]
+fn a_filter_that_is_not_the_units_is_not_blamed_on_it() {
+    let found = call("sched_setscheduler", &place(SHOWN));
+    assert!(found.remedies.iter().all(|remedy| remedy.commands.is_empty()), "{found:#?}");
+    assert!(found.evidence.iter().any(|line| line.contains("the program's own")), "{found:#?}");
+    let allowing = place("LoadState=loaded\nSystemCallFilter=read write\n");
+    assert_eq!(added(&call("openat", &allowing)), ["SystemCallFilter=openat"]);
+}
+
+#[test]
+fn another_machines_units_are_not_looked_at() {
+    let place = place(SHOWN);
+    let action = json!({"class": "syscall", "syscall": "ptrace"});
+    let found = finding("seccomp", "elsewhere", action, json!({"kind": "none"}), json!({}), &place);
+    assert!(found.remedies.iter().all(|remedy| remedy.edit.is_none()), "{found:#?}");
+}
+
+#[test]
+fn a_containers_runtime_is_named_for_what_is_in_one() {
+    let action = json!({"class": "syscall", "syscall": "ptrace"});
+    let container = json!({"container": {"id": "c", "found_by": "cgroup"}});
+    let found = finding("seccomp", "here", action, json!({"kind": "none"}), container, &place(SHOWN));
+    assert_eq!(found.remedies.len(), 1);
+    assert!(found.remedies[0].text.contains("--security-opt seccomp=FILE"), "{found:#?}");
+}
+
+#[test]
+fn capabilities_are_given_as_the_unit_needs_it() {
+    let capability = |name: &str, shown: &str| {
+        let object = json!({"kind": "capability", "capability": name});
+        finding("capability", "here", json!({"class": "capability"}), object, json!({}), &place(shown))
+    };
+    let shown = |user: &str| SHOWN.replace("User=app", user);
+    assert_eq!(added(&capability("net_bind_service", SHOWN)), ["AmbientCapabilities=CAP_NET_BIND_SERVICE"]);
+    assert_eq!(
+        added(&capability("sys_time", SHOWN)),
+        ["AmbientCapabilities=CAP_SYS_TIME", "CapabilityBoundingSet=CAP_SYS_TIME"]
+    );
+    assert_eq!(added(&capability("sys_time", &shown("User="))), ["CapabilityBoundingSet=CAP_SYS_TIME"]);
+    assert_eq!(capability("chown", &shown("User=")).remedies, [], "root has it");
+    let danger = capability("sys_admin", SHOWN);
+    assert!(!danger.remedies[0].warnings.is_empty(), "{danger:#?}");
+}
+
+#[test]
+fn every_capability_that_the_kernel_has_is_told_about() {
+    for number in 0.. {
+        let Some(name) = monitor_event::names::capability::known(number) else { break };
+        let object = json!({"kind": "capability", "capability": name});
+        let found =
+            finding("capability", "here", json!({"class": "capability"}), object, json!({}), &place(SHOWN));
+        assert!(found.evidence.iter().any(|line| line.contains(" is for: ")), "{name}");
+    }
+}
+
+#[test]
+fn who_made_a_landlock_domain_is_told() {
+    let landlock = |same: bool| {
+        let more = json!({
+            "subject": {"domain": "1a", "same_exec": same},
+            "process": {"pid": 7, "comm": "app", "ancestors": [{"pid": 1, "comm": "boxer", "uid": 0}]},
+        });
+        finding("landlock", "here", json!({"class": "fs"}), json!({"kind": "file"}), more, &Place::default())
+    };
+    assert!(landlock(true).evidence[1].contains("app made the domain itself"));
+    assert!(landlock(false).evidence[1].contains("(boxer)"));
+}
+
+#[test]
+fn kernel_settings_have_what_does_instead_first() {
+    let object = json!({"kind": "kernel", "lockdown_reason": "kexec"});
+    let found =
+        finding("lockdown", "here", json!({"class": "lockdown"}), object, json!({}), &Place::default());
+    assert!(found.remedies[0].text.contains("kexec -s"), "{found:#?}");
+    assert!(!found.remedies[1].warnings.is_empty());
+    for (scope, remedies) in [(1, 2), (2, 1), (3, 0)] {
+        let action = json!({"class": "ptrace", "operation": "attach", "ptrace_scope": scope});
+        let found = finding("yama", "here", action, json!({"kind": "process"}), json!({}), &Place::default());
+        assert_eq!(found.remedies.len(), remedies, "{found:#?}");
+    }
+    let action = json!({
+        "class": "bpf_lsm", "operation": "file_open",
+        "bpf_programs": [{"id": 4, "name": "restrict_filesy", "tag": "00"}],
+    });
+    let shown = "LoadState=loaded\nRestrictFileSystems=ext4\n";
+    let found = finding("bpf", "here", action, json!({"kind": "file"}), json!({}), &place(shown));
+    assert!(found.remedies[0].text.contains("RestrictFileSystems= of app.service"), "{found:#?}");
+}

@@ -1,0 +1,183 @@
+//! `denyd fix`: makes the changes that `denyd explain` proposes, and takes them back.
+
+mod ask;
+mod check;
+mod plan;
+mod state;
+mod step;
+mod tools;
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use jiff::{Timestamp, tz::TimeZone};
+use monitor_explain::report::Report;
+
+pub(super) use self::tools::ToolError;
+use self::{
+    ask::{Answer, Asker},
+    check::{Outcome, Watch},
+    plan::Plan,
+    state::{Applied, State},
+    tools::Tools,
+};
+use super::{explain::Input, failure::Failure, print};
+use crate::{config, text::printable};
+
+const AFTER_HELP: &str = "\
+Examples:
+  denyd fix                                  ask for each finding of the daemon's denials
+  denyd fix --since -10min --unit nginx      only those of one service, last 10 minutes
+  denyd fix --dry-run                        only show what would be done
+  denyd fix --only 1,3                       findings 1 and 3 of `denyd explain` with the same options
+  denyd fix --yes --wait 1min                apply without asking, and watch for a minute whether it is refused again
+  denyd fix audit.log                        what a log of this machine has
+  denyd fix --undo                           take the last change back
+
+Nothing is applied unless you say so, by an answer or by --yes. --yes leaves out what is dangerous: for that, you must be \
+asked. Changes are made by the system's own tools: restorecon, semanage, setsebool, semodule, apparmor_parser.
+
+Exit status:
+  0  all that was agreed to is applied, or nothing was to be done
+  1  a change failed, or did not help
+  2  invalid command line, or nobody to ask: add --yes or --dry-run
+  3  not root";
+
+/// Apply what `denyd explain` proposes, after asking.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Fix {
+    #[command(flatten)]
+    input: Input,
+
+    /// Only show what would be done.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Apply without asking, except what is dangerous.
+    #[arg(short, long, conflicts_with = "dry_run")]
+    yes: bool,
+
+    /// Numbers of the findings to apply.
+    #[arg(long, value_name = "NUMBER", value_delimiter = ',')]
+    only: Vec<usize>,
+
+    /// Time to watch, after a change, whether the same is refused again.
+    #[arg(long, value_name = "TIME", value_parser = config::parse_fold_window)]
+    wait: Option<Duration>,
+
+    /// Take the last change back.
+    #[arg(long, conflicts_with_all = ["only", "wait", "file"])]
+    undo: bool,
+
+    /// Folder in which it is noted what was changed.
+    #[arg(long, value_name = "FOLDER", default_value = state::FOLDER)]
+    state: PathBuf,
+}
+
+impl Fix {
+    /// Asks, applies and checks.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        if !self.dry_run && !rustix::process::geteuid().is_root() {
+            return Err(Failure::NotRoot);
+        }
+        let tools = Tools::of_system();
+        let mut asker = if self.dry_run { Asker::no() } else { Asker::new(self.yes) };
+        if self.undo {
+            return self.undo(&tools, &mut asker);
+        }
+        if self.input.is_foreign() && !self.dry_run {
+            return Err(Failure::ForeignPolicy);
+        }
+        let mut place = self.input.place()?;
+        place.unnamed_here = !self.input.is_foreign();
+        let (denials, _) = self.input.gather()?;
+        let report = Report::new(&denials, &place);
+        if report.findings.is_empty() {
+            return print("No denials found.\n");
+        }
+        let mut agreed = Vec::new();
+        for (number, finding) in (1..).zip(&report.findings) {
+            if !self.only.is_empty() && !self.only.contains(&number) {
+                continue;
+            }
+            let plan = Plan::of(finding, &place.host);
+            print(&plan.text(number, finding))?;
+            if plan.steps.is_empty() || self.dry_run {
+                continue;
+            }
+            match asker.ask("Apply it?", plan.is_dangerous)? {
+                Answer::Yes => agreed.push((number, finding, plan)),
+                Answer::No => {}
+                Answer::Quit => break,
+            }
+        }
+        if agreed.is_empty() {
+            return Ok(());
+        }
+        let watch = self.wait.map(|wait| Watch::start(self.input.listen(), wait)).transpose()?;
+        let mut state = State::open(&self.state)?;
+        let mut failed = false;
+        for (number, finding, plan) in &agreed {
+            match plan.apply(&tools) {
+                Ok(undo) => {
+                    let summary = finding.summary.clone();
+                    state.push(Applied { time: Timestamp::now(), summary, undo })?;
+                    say_line(&format!("{number}. applied; `denyd fix --undo` takes it back"))?;
+                }
+                Err(error) => {
+                    failed = true;
+                    say_line(&format!("{number}. not applied: {error}"))?;
+                }
+            }
+        }
+        // It is checked with what is in force by now.
+        let mut now = self.input.place()?;
+        now.unnamed_here = true;
+        let after = Report::new(&denials, &now);
+        for (number, finding, _) in &agreed {
+            let outcome = Outcome::of(finding, &after);
+            failed |= outcome.is_still_refused();
+            say_line(&format!("{number}. {outcome}"))?;
+        }
+        let plans: Vec<_> = agreed.iter().map(|(_, _, plan)| plan).collect();
+        for line in check::opened(&place, &now, &plans) {
+            say_line(&line)?;
+        }
+        if let Some(watch) = watch {
+            let findings: Vec<_> = agreed.iter().map(|(_, finding, _)| *finding).collect();
+            let (line, is_refused) = watch.finish(&findings)?;
+            failed |= is_refused;
+            say_line(&line)?;
+        }
+        if failed { Err(Failure::NotFixed) } else { Ok(()) }
+    }
+
+    /// Takes the last change back.
+    fn undo(&self, tools: &Tools, asker: &mut Asker) -> Result<(), Failure> {
+        let mut state = State::open(&self.state)?;
+        let Some(last) = state.last() else { return print("Nothing was changed by denyd fix.\n") };
+        let time = last.time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S");
+        say_line(&format!("applied {time}: {}", last.summary))?;
+        for undo in last.undo.iter().rev() {
+            say_line(&format!("  $ {}", undo.line()))?;
+        }
+        if self.dry_run || asker.ask("Take it back?", false)? != Answer::Yes {
+            return Ok(());
+        }
+        let undo = last.undo.clone();
+        for undo in undo.iter().rev() {
+            undo.run(tools)?;
+        }
+        state.pop()?;
+        say_line("taken back")
+    }
+}
+
+/// Prints a line; control characters in it are shown, not obeyed.
+fn say_line(line: &str) -> Result<(), Failure> {
+    print(&format!("{}\n", printable(line)))
+}
+
+#[cfg(test)]
+mod tests;
