@@ -8,6 +8,11 @@ use super::{
     request::{Kind, Request},
 };
 
+/// How many rules that nobody asked for are worth one that was.
+const WORTH: usize = 20;
+/// How many abstractions are proposed together.
+const TOGETHER: usize = 4;
+
 /// An abstraction that fits.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -16,26 +21,54 @@ pub(super) struct Found {
     pub(super) covered: BTreeSet<Request>,
     /// How many rules it has besides.
     pub(super) more: usize,
-    /// Whether it says what the program does better than rules of its own would.
-    pub(super) is_better: bool,
 }
 
-/// The smallest of the abstractions that allow the most of what was refused.
-pub(super) fn best(library: &Library, known: Option<&Known>, requests: &BTreeSet<Request>) -> Option<Found> {
-    let is_included =
-        |abstraction: &Abstraction| known.is_some_and(|known| known.source.files.contains(&abstraction.path));
-    let all = library.abstractions().iter().filter(|abstraction| !is_included(abstraction));
-    let fitting = all.filter_map(|abstraction| fit(abstraction, requests));
-    fitting.max_by(|one, other| {
-        let order = one.covered.len().cmp(&other.covered.len()).then(other.more.cmp(&one.more));
-        order.then_with(|| other.name.cmp(&one.name))
+/// The abstractions that together allow the most of what was refused, each at least two of it: what a program does that needs
+/// two things which belong together.
+pub(super) fn best(library: &Library, known: Option<&Known>, requests: &BTreeSet<Request>) -> Vec<Found> {
+    let mut chosen = Vec::new();
+    let mut left = requests.clone();
+    while chosen.len() < TOGETHER {
+        let fitting = fitting(library, known, &left).filter(|found| found.covered.len() >= 2);
+        let Some(found) = smallest(fitting) else { break };
+        left.retain(|request| !found.covered.contains(request));
+        chosen.push(found);
+    }
+    chosen
+}
+
+/// The smallest abstraction that allows any of what was refused.
+pub(super) fn any(library: &Library, known: Option<&Known>, requests: &BTreeSet<Request>) -> Option<Found> {
+    smallest(fitting(library, known, requests))
+}
+
+/// That with the fewest rules that nobody asked for, for each that was.
+fn smallest(fitting: impl Iterator<Item = Found>) -> Option<Found> {
+    let worth = |found: &Found| found.more <= WORTH * found.covered.len();
+    fitting.filter(worth).min_by(|one, other| {
+        let cost = (one.more * other.covered.len()).cmp(&(other.more * one.covered.len()));
+        cost.then(other.covered.len().cmp(&one.covered.len())).then_with(|| one.name.cmp(&other.name))
     })
+}
+
+fn fitting(
+    library: &Library,
+    known: Option<&Known>,
+    requests: &BTreeSet<Request>,
+) -> impl Iterator<Item = Found> {
+    let is_included = move |abstraction: &&Abstraction| {
+        known.is_some_and(|known| known.source.files.contains(&abstraction.path))
+    };
+    let all = library.abstractions().iter().filter(move |abstraction| !is_included(abstraction));
+    all.filter_map(move |abstraction| fit(abstraction, requests))
 }
 
 fn fit(abstraction: &Abstraction, requests: &BTreeSet<Request>) -> Option<Found> {
     let mut covered = BTreeSet::new();
     let mut used = BTreeSet::new();
-    for request in requests {
+    // A capability by itself says nothing of what a program does, nor does a family of sockets.
+    let telling = |request: &&Request| !matches!(request.kind, Kind::Capability | Kind::Network);
+    for request in requests.iter().filter(telling) {
         let answer = answer::ask(&abstraction.entries, request);
         // One that is about half of the file system is no abstraction of what this program does.
         let names_it = answer.allowing.iter().any(|entry| entry.is_specific(request));
@@ -48,7 +81,5 @@ fn fit(abstraction: &Abstraction, requests: &BTreeSet<Request>) -> Option<Found>
         return None;
     }
     let more = abstraction.entries.iter().filter(|entry| !entry.deny && !used.contains(&entry.at)).count();
-    // A program that needs two things that belong together will need the others.
-    let is_better = covered.iter().filter(|request| request.kind != Kind::Capability).count() >= 2;
-    Some(Found { name: abstraction.name.clone(), covered, more, is_better })
+    Some(Found { name: abstraction.name.clone(), covered, more })
 }

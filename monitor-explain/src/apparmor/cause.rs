@@ -134,7 +134,7 @@ impl<'a> Case<'a> {
         let position = known.position(deny);
         let why = format!("`{}` in {position} says so, whatever other rules allow", deny.text);
         let mut draft = self.draft(Cause::Deny, &why);
-        if !self.event.silent {
+        if !self.event.silent && !deny.audit {
             draft = draft.because("a deny rule without `audit` is not logged: the rule is newer than the denial, or the profile is loaded with other rules");
         }
         if deny.at.file != known.profile().at.file {

@@ -16,6 +16,8 @@ pub(super) struct Entry {
     /// What it is about; None for `all,`.
     pub(super) kind: Option<Kind>,
     pub(super) deny: bool,
+    /// Whether what it denies is logged.
+    pub(super) audit: bool,
     /// Only for files of one's own.
     pub(super) owner: bool,
     /// The rights that it is about; None for all.

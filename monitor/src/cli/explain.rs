@@ -42,7 +42,8 @@ Examples:
 
 It changes nothing. Review what it proposes before you run it.
 
-SELinux denials are checked against --policy, or the loaded policy (as root), or the newest in /etc/selinux.
+SELinux denials are checked against --policy, or the loaded policy (as root), or the newest in /etc/selinux;
+AppArmor's against the profiles in /etc/apparmor.d. What a unit sets is asked of systemd, if the denial is of this machine.
 
 Exit status:
   0  everything that could be read is explained
@@ -98,10 +99,11 @@ pub(super) enum Form {
 impl Explain {
     /// Reads, explains and prints.
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let place = match &self.policy {
+        let mut place = match &self.policy {
             Some(file) => Place::with_policy(file)?,
             None => Place::here(),
         };
+        place.asks_systemd = true;
         for note in &place.notes {
             say(note);
         }
