@@ -156,7 +156,7 @@ fn absence(finding: &mut Finding, known: &Known, requests: &BTreeSet<Request>) {
     let profile = known.profile();
     let included = profile.entries.iter().filter(|entry| entry.at.file != profile.at.file).count();
     finding.evidence.push(format!(
-        "the profile is in {}:{}; none of its {} rules, {included} of them included, allows it",
+        "the profile is in {}:{}; no rule of it allows it (rules: {}, included: {included})",
         known.file().display(),
         profile.at.line,
         profile.entries.len(),
