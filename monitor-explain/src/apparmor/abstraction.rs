@@ -10,6 +10,8 @@ use super::{
 
 /// How many rules that nobody asked for are worth one that was.
 const WORTH: usize = 40;
+/// How many of the requests are looked at.
+const ASKED: usize = 256;
 /// How many abstractions are proposed together.
 const TOGETHER: usize = 4;
 
@@ -24,43 +26,40 @@ pub(super) struct Found {
 }
 
 /// The abstractions that together allow the most of what was refused, each at least two of it: what a program does that needs
-/// two things which belong together.
+/// two things which belong together. If there are none, that which allows one.
 pub(super) fn best(library: &Library, known: Option<&Known>, requests: &BTreeSet<Request>) -> Vec<Found> {
-    let mut chosen = Vec::new();
-    let mut left = requests.clone();
+    let is_included =
+        |abstraction: &Abstraction| known.is_some_and(|known| known.source.files.contains(&abstraction.path));
+    let all = library.abstractions().iter().filter(|abstraction| !is_included(abstraction));
+    let mut fitting: Vec<Found> = all.filter_map(|abstraction| fit(abstraction, requests)).collect();
+    let mut left: BTreeSet<Request> = requests.clone();
+    let mut chosen: Vec<Found> = Vec::new();
     while chosen.len() < TOGETHER {
-        let fitting = fitting(library, known, &left).filter(|found| found.covered.len() >= 2);
-        let Some(found) = smallest(fitting) else { break };
+        let least = if chosen.is_empty() { 1 } else { 2 };
+        let Some(at) = smallest(&fitting, &left, least) else { break };
+        let found = fitting.swap_remove(at);
         left.retain(|request| !found.covered.contains(request));
         chosen.push(found);
     }
     chosen
 }
 
-/// The smallest abstraction that allows any of what was refused.
-pub(super) fn any(library: &Library, known: Option<&Known>, requests: &BTreeSet<Request>) -> Option<Found> {
-    smallest(fitting(library, known, requests))
-}
-
-/// That with the fewest rules that nobody asked for, for each that was.
-fn smallest(fitting: impl Iterator<Item = Found>) -> Option<Found> {
-    let worth = |found: &Found| found.more <= WORTH * found.covered.len();
-    fitting.filter(worth).min_by(|one, other| {
-        let cost = (one.more * other.covered.len()).cmp(&(other.more * one.covered.len()));
-        cost.then(other.covered.len().cmp(&one.covered.len())).then_with(|| one.name.cmp(&other.name))
-    })
-}
-
-fn fitting(
-    library: &Library,
-    known: Option<&Known>,
-    requests: &BTreeSet<Request>,
-) -> impl Iterator<Item = Found> {
-    let is_included = move |abstraction: &&Abstraction| {
-        known.is_some_and(|known| known.source.files.contains(&abstraction.path))
-    };
-    let all = library.abstractions().iter().filter(move |abstraction| !is_included(abstraction));
-    all.filter_map(move |abstraction| fit(abstraction, requests))
+/// That with the fewest rules that nobody asked for, for each that is still to be allowed; two at least, or else `least`.
+fn smallest(fitting: &[Found], left: &BTreeSet<Request>, least: usize) -> Option<usize> {
+    let gains = |found: &Found| found.covered.intersection(left).count();
+    let worth: Vec<(usize, usize, &Found)> = fitting
+        .iter()
+        .enumerate()
+        .map(|(at, found)| (at, gains(found), found))
+        .filter(|(_, gain, found)| *gain >= least && found.more <= WORTH * gain)
+        .collect();
+    let several = |gain: usize| gain >= 2;
+    let best = worth.into_iter().min_by(|(_, gain, one), (_, other_gain, other)| {
+        let cost = (one.more * other_gain).cmp(&(other.more * gain));
+        let first = several(*other_gain).cmp(&several(*gain)).then(cost);
+        first.then(other_gain.cmp(gain)).then_with(|| one.name.cmp(&other.name))
+    });
+    best.map(|(at, ..)| at)
 }
 
 fn fit(abstraction: &Abstraction, requests: &BTreeSet<Request>) -> Option<Found> {
@@ -68,7 +67,7 @@ fn fit(abstraction: &Abstraction, requests: &BTreeSet<Request>) -> Option<Found>
     let mut used = BTreeSet::new();
     // A capability by itself says nothing of what a program does, nor does a family of sockets.
     let telling = |request: &&Request| !matches!(request.kind, Kind::Capability | Kind::Network);
-    for request in requests.iter().filter(telling) {
+    for request in requests.iter().filter(telling).take(ASKED) {
         let answer = answer::ask(&abstraction.entries, request);
         // One that is about half of the file system is no abstraction of what this program does.
         let names_it = answer.allowing.iter().any(|entry| entry.is_specific());

@@ -142,12 +142,11 @@ pub(crate) fn finish(finding: &mut Finding, key: &str, requests: &BTreeSet<Reque
     };
     let plain = with(&[]);
     let best = library.map(|library| abstraction::best(library, known, requests)).unwrap_or_default();
-    if best.is_empty() {
-        finding.remedies.push(plain);
-        let one = library.and_then(|library| abstraction::any(library, known, requests));
-        finding.remedies.extend(one.map(|one| with(&[one])));
-    } else {
-        finding.remedies.extend([with(&best), plain]);
+    match &best[..] {
+        [] => finding.remedies.push(plain),
+        // One thing is no purpose: the rule itself is less.
+        [one] if one.covered.len() < 2 => finding.remedies.extend([plain, with(&best)]),
+        _ => finding.remedies.extend([with(&best), plain]),
     }
 }
 
