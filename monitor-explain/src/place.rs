@@ -134,7 +134,8 @@ impl Place {
 
     /// What a unit sets, if the denial is of this machine.
     pub(crate) fn unit(&self, host: &str, name: &str) -> Option<Arc<Unit>> {
-        (self.here && !self.confined && host == self.host).then(|| self.units.get(name)).flatten()
+        // The daemon runs no program.
+        (self.here && host == self.host).then(|| self.units.get(name, !self.confined)).flatten()
     }
 
     /// AppArmor's profiles, if a denial of this host can be of this machine.

@@ -42,13 +42,8 @@ const KERNELS: [(&str, &str, vm::Module); 4] = [
 ];
 
 /// Who watches, one guest each.
-const WATCHERS: [Watcher; 5] = [
-    Watcher::Nobody,
-    Watcher::Denyd("--no-fold"),
-    Watcher::Denyd(""),
-    Watcher::KernelLog,
-    Watcher::Auditd,
-];
+const WATCHERS: [Watcher; 5] =
+    [Watcher::Nobody, Watcher::Denyd("--no-fold"), Watcher::Denyd(""), Watcher::KernelLog, Watcher::Auditd];
 
 /// Boots a guest for each.
 pub(super) fn measure(bench: &Bench) -> anyhow::Result<Denials> {
@@ -62,8 +57,7 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Denials> {
             let script = watcher.around("", &format!("{cost} >warm; echo \"cost $({cost})\""));
             let guest = watcher.in_guest(bench.guest(kernel, in_force)?.counting_instructions(), bench)?;
             let what = format!("what {module} refuses on {kernel}, watched by {}", watcher.name());
-            let printed =
-                progress::step(what, || Printed::by(&guest, &script, Duration::from_mins(10)))?;
+            let printed = progress::step(what, || Printed::by(&guest, &script, Duration::from_mins(10)))?;
             guests.push(Refused {
                 kernel: kernel.to_owned(),
                 module: module.to_owned(),

@@ -134,7 +134,9 @@ fn script(watcher: Watcher, Extent { samples, seconds, flood, lags }: Extent) ->
     let lag = if lags == 0 {
         String::new()
     } else {
-        format!("echo \"lags $(actor lag selinux --file $lines --needle \"$needle\" --count {lags} --pause 30)\"\n")
+        format!(
+            "echo \"lags $(actor lag selinux --file $lines --needle \"$needle\" --count {lags} --pause 30)\"\n"
+        )
     };
     let measured = format!(
         "echo \"start $(($(now) - begin))\"\n\

@@ -60,9 +60,11 @@ pub(super) fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Profile> {
     let seconds = if bench.extent.quick { 3 } else { 10 };
     let scratch = tempfile::tempdir()?;
     let data = scratch.path().join("perf.data");
-    let paced = |rate| progress::step(format_args!("denyd under {rate} denials a second"), || {
-        load(bench, &denyd, Some(rate), seconds, None)
-    });
+    let paced = |rate| {
+        progress::step(format_args!("denyd under {rate} denials a second"), || {
+            load(bench, &denyd, Some(rate), seconds, None)
+        })
+    };
     let mut loads = vec![paced(200)?, paced(2_000)?];
     loads.push(progress::step("denyd under all denials that there can be", || {
         load(bench, &denyd, None, seconds, Some(&data))

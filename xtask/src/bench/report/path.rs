@@ -57,7 +57,11 @@ pub(super) fn write(readme: &mut String, paths: &Paths) -> anyhow::Result<Vec<(&
         });
     }
     let work = plot::bars("The whole machine's work for one denial", "instructions", &bars)?;
-    writeln!(readme, "\nThe refusals alone take {} instructions each, the process that sleeps between them included.", significant(nobody))?;
+    writeln!(
+        readme,
+        "\nThe refusals alone take {} instructions each, the process that sleeps between them included.",
+        significant(nobody)
+    )?;
     flood_table(readme, *flood, watchers)?;
     let lags = lag_table(readme, watchers)?;
     rest_table(readme, watchers)?;

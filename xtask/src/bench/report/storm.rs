@@ -31,7 +31,9 @@ pub(super) fn write(readme: &mut String, Storms { run, storms }: &Storms) -> any
             grouped(&storm.events.iter().sum::<u64>().to_string()),
             lost(storm),
             exact(storm),
-            storm.quiet_seconds.map_or("not read".to_owned(), |seconds| format!("{} ms", significant(seconds * 1e3))),
+            storm
+                .quiet_seconds
+                .map_or("not read".to_owned(), |seconds| format!("{} ms", significant(seconds * 1e3))),
         )?;
     }
     writeln!(
