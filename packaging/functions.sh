@@ -42,6 +42,7 @@ confine() {
 unload_profile() {
     if command -v aa-enabled >/dev/null && aa-enabled --quiet 2>/dev/null && [ -e /etc/apparmor.d/denyd ]; then
         apparmor_parser --remove /etc/apparmor.d/denyd || :
+        rm -f /var/cache/apparmor/*/denyd
     fi
 }
 

@@ -1,7 +1,7 @@
 //! What users install: one static program, and the packages that it comes in.
 //!
-//! Everything is made from the same files ([`contents`]), and twice the same source gives twice the same bytes: the time
-//! in it is that of the last commit, and no path of this machine is.
+//! Everything is made from the same files ([`contents`]). So that the same source gives the same bytes, the time in it is
+//! that of the last commit, and no path of this machine is.
 
 pub mod binary;
 pub mod check;

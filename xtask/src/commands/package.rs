@@ -12,7 +12,7 @@ use xtask::{
 
 /// Makes what users install, in target/package: one static program, and the packages it comes in
 ///
-/// The same source gives the same bytes, on the same release of Debian. SHA256SUMS has their sums.
+/// Times are those of the last commit, and no path of this machine is in the program. SHA256SUMS has the files' sums.
 #[derive(Debug, Args)]
 pub(crate) struct Package {
     /// Only these; without any, all
