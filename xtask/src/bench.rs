@@ -104,31 +104,22 @@ impl Bench {
     /// Measures one part, and keeps what came out.
     pub(crate) fn measure(&self, part: Part) -> anyhow::Result<()> {
         match part {
-            Part::Storm => self.keep(part, &storm::measure(self)?),
-            Part::Allow => self.keep(part, &allow::measure(self)?),
-            Part::Denial => self.keep(part, &denial::measure(self)?),
-            Part::Path => self.keep(part, &path::measure(self)?),
-            Part::Profile => self.keep(part, &profile::measure(self, &workspace::root().join(FOLDER))?),
+            Part::Storm => keep(part, &storm::measure(self)?),
+            Part::Allow => keep(part, &allow::measure(self)?),
+            Part::Denial => keep(part, &denial::measure(self)?),
+            Part::Path => keep(part, &path::measure(self)?),
+            Part::Profile => keep(part, &profile::measure(self, &workspace::root().join(FOLDER))?),
         }
     }
 
     /// Writes the README and the plots of all parts that were measured once.
-    pub(crate) fn report(&self) -> anyhow::Result<()> {
+    pub(crate) fn report() -> anyhow::Result<()> {
         let folder = workspace::root().join(FOLDER);
         for (name, content) in report::files(&folder)? {
             let path = folder.join(name);
             fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())
-    }
-
-    fn keep(&self, part: Part, results: &impl Serialize) -> anyhow::Result<()> {
-        let folder = workspace::root().join(FOLDER);
-        let path = folder.join(part.name()).with_extension("json");
-        let text = serde_json::to_string_pretty(results)? + "\n";
-        fs::create_dir_all(&folder)
-            .and_then(|()| fs::write(&path, text))
-            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// A guest with the tests' policy, denyd and the actor.
@@ -182,8 +173,19 @@ impl Printed {
     /// The rest of the only line that begins with `word`, as JSON.
     fn json<T: DeserializeOwned>(&self, word: &str) -> anyhow::Result<T> {
         let line = self.line(word)?;
-        serde_json::from_str(line).with_context(|| format!("the guest printed `{word} {line}` among {:?}", self.0))
+        serde_json::from_str(line)
+            .with_context(|| format!("the guest printed `{word} {line}` among {:?}", self.0))
     }
+}
+
+/// Keeps what a part measured.
+fn keep(part: Part, results: &impl Serialize) -> anyhow::Result<()> {
+    let folder = workspace::root().join(FOLDER);
+    let path = folder.join(part.name()).with_extension("json");
+    let text = serde_json::to_string_pretty(results)? + "\n";
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::write(&path, text))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Reads what a part kept, if it was measured.
@@ -195,6 +197,10 @@ fn kept<T: DeserializeOwned>(folder: &Path, part: Part) -> anyhow::Result<Option
     let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let results = serde_json::from_slice(&text);
     results.with_context(|| {
-        format!("{} is of another version; measure it again: cargo xtask bench {}", path.display(), part.name())
+        format!(
+            "{} is of another version; measure it again: cargo xtask bench {}",
+            path.display(),
+            part.name()
+        )
     })
 }

@@ -1,12 +1,6 @@
 //! What an operation costs the process that does it, in its own processor time.
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    num::NonZeroU32,
-    thread,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, io, num::NonZeroU32, thread, time::Duration};
 
 use anyhow::Context as _;
 use rustix::time::{ClockId, clock_gettime};
@@ -64,7 +58,8 @@ const FOLDER: &str = "/srv/open/cost";
 /// Fails if it goes otherwise than it should.
 pub fn cost(module: Module, operation: Operation, rounds: Rounds) -> anyhow::Result<Cost> {
     if rounds.count_runs {
-        fs::write("/proc/sys/kernel/bpf_stats_enabled", "1").context("the kernel doesn't count programs' runs")?;
+        fs::write("/proc/sys/kernel/bpf_stats_enabled", "1")
+            .context("the kernel doesn't count programs' runs")?;
     }
     scene::directory(FOLDER)?;
     flood::set_up(module)?;

@@ -62,7 +62,10 @@ impl Extent {
     fn users_of(&self, process: u32) -> Vec<u32> {
         let users = self.users.get();
         let first = process % users;
-        (first..users).step_by(self.processes.get().min(users) as usize).map(|user| FIRST_UID + user).collect()
+        (first..users)
+            .step_by(self.processes.get().min(users) as usize)
+            .map(|user| FIRST_UID + user)
+            .collect()
     }
 
     /// How often each user is refused.

@@ -39,7 +39,10 @@ mod tests {
             ("share", 1),
             ("unaccounted for", 4),
         ];
-        assert_eq!(of("selinux", &said).unwrap(), expected.map(|(name, count)| (name.to_owned(), count)).into());
+        assert_eq!(
+            of("selinux", &said).unwrap(),
+            expected.map(|(name, count)| (name.to_owned(), count)).into()
+        );
         assert!(of("apparmor", &said).is_err());
         assert!(of("selinux", &["denyd: selinux: seen x, emitted 5".to_owned()]).is_err());
     }

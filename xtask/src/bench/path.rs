@@ -33,16 +33,16 @@ pub(super) struct Watched {
     /// From its start until it watches, in centiseconds of 10 million instructions.
     pub start: u64,
     /// How long the machine was busy in each sample, in centiseconds: with denials, and without.
-    pub busy: Vec<u64>,
+    pub busy: Vec<i64>,
     /// The same, when nothing was refused.
-    pub idle: Vec<u64>,
+    pub idle: Vec<i64>,
     /// Centiseconds from a flood's begin until its end, and until all of its lines were there.
     pub flooded: [u64; 2],
     /// Lines of the flood's denials.
     pub lines: u64,
     /// Resident memory in KiB, before and after the flood, and the most.
     pub memory: [u64; 3],
-    /// Nanoseconds from a refusal to its line, one after another.
+    /// Nanoseconds from a refusal to its line, one after another; none where there is no line for each.
     pub lags: Vec<u64>,
 }
 
@@ -64,7 +64,8 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Paths> {
         if bench.extent.quick { (2, 5, 2_000, 50) } else { (5, 10, 20_000, 2_000) };
     let mut watchers = Vec::new();
     for watcher in WATCHERS {
-        let lags = if watcher == Watcher::Nobody { 0 } else { lags };
+        // A repeat that is folded has no line of its own.
+        let lags = if matches!(watcher, Watcher::Nobody | Watcher::Denyd("")) { 0 } else { lags };
         let extent = Extent { samples, seconds, flood, lags };
         let what = format!("the way of a denial to {}", watcher.name());
         watchers.push(progress::step(what, || one(bench, watcher, extent))?);
@@ -86,14 +87,18 @@ fn one(bench: &Bench, watcher: Watcher, extent: Extent) -> anyhow::Result<Watche
     let guest = bench.guest(kernel::NEWEST, vm::Module::Selinux)?.counting_instructions();
     let guest = watcher.in_guest(guest, bench)?;
     let printed = Printed::by(&guest, &script, Duration::from_mins(15))?;
-    let numbers = |word: &str| printed.lines(word).iter().map(|line| Ok(line.trim().parse()?)).collect();
+    let numbers = |word: &str| {
+        let number =
+            |line: &String| line.parse().with_context(|| format!("the guest printed `{word} {line}`"));
+        printed.lines(word).iter().map(number).collect()
+    };
     let number = |word: &str| printed.json::<u64>(word);
     let mut size = 0;
     for program in watcher.programs(bench)? {
         size += fs::metadata(&program).with_context(|| format!("no {}", program.display()))?.len();
     }
-    let busy: anyhow::Result<Vec<u64>> = numbers("busy");
-    let idle: anyhow::Result<Vec<u64>> = numbers("idle");
+    let busy: anyhow::Result<Vec<i64>> = numbers("busy");
+    let idle: anyhow::Result<Vec<i64>> = numbers("idle");
     Ok(Watched {
         watcher: watcher.name().to_owned(),
         size,
@@ -134,7 +139,9 @@ fn script(watcher: Watcher, Extent { samples, seconds, flood, lags }: Extent) ->
     let lag = if lags == 0 {
         String::new()
     } else {
-        format!("echo \"lags $(actor lag selinux --file $lines --needle \"$needle\" --count {lags} --pause 30)\"\n")
+        format!(
+            "echo \"lags $(actor lag selinux --file $lines --needle \"$needle\" --count {lags} --pause 30)\"\n"
+        )
     };
     let measured = format!(
         "echo \"start $(($(now) - begin))\"\n\

@@ -59,7 +59,10 @@ pub(super) fn bars(title: &str, unit: &str, bars: &[Bar]) -> anyhow::Result<Stri
             let middle = top + LINE / 2;
             let (begin, end) = (scale.place(0.0), scale.place(bar.value));
             let color = if bar.ours { OURS } else { OTHERS };
-            root.draw(&Rectangle::new([(begin, top + 5), (end.max(begin + 1), top + LINE - 5)], color.filled()))?;
+            root.draw(&Rectangle::new(
+                [(begin, top + 5), (end.max(begin + 1), top + LINE - 5)],
+                color.filled(),
+            ))?;
             let mut right = end;
             if let Some((least, largest)) = bar.ends {
                 let ends = [(scale.place(least), middle), (scale.place(largest), middle)];

@@ -1,10 +1,6 @@
 //! When and where something was measured.
 
-use std::{
-    fs,
-    process::Command,
-    thread,
-};
+use std::{fs, process::Command, thread};
 
 use anyhow::Context as _;
 use jiff::{Timestamp, Unit};
@@ -64,7 +60,8 @@ mod tests {
 
     #[test]
     fn the_processor_is_named() {
-        let text = "processor\t: 0\nmodel name\t: Some CPU @ 2.00GHz\n\nprocessor\t: 1\nmodel name\t: Other\n";
+        let text =
+            "processor\t: 0\nmodel name\t: Some CPU @ 2.00GHz\n\nprocessor\t: 1\nmodel name\t: Other\n";
         assert_eq!(processor(text).unwrap(), "Some CPU @ 2.00GHz");
         assert_eq!(processor(""), None);
     }

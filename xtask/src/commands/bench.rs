@@ -23,7 +23,7 @@ pub(crate) struct Command {
     /// What to measure; without any, everything
     #[arg(value_enum, value_name = "PART")]
     parts: Vec<Part>,
-    /// Few samples and small storms
+    /// Few samples and small storms, on the newest kernel only
     #[arg(long)]
     quick: bool,
     /// Denials of each storm
@@ -41,7 +41,7 @@ impl Command {
         let bench = Bench::new(Extent { denials, minutes: self.minutes, quick: self.quick })?;
         for &part in parts {
             bench.measure(part)?;
-            bench.report()?;
+            Bench::report()?;
         }
         Ok(ExitCode::SUCCESS)
     }

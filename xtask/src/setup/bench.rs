@@ -11,7 +11,8 @@ use crate::{
 
 /// bpftrace; the libraries of auditd, which is only unpacked, since Debian would start it on this machine; and what LAUREL
 /// is built with.
-const PACKAGES: [&str; 6] = ["bpftrace", "libacl1-dev", "libauparse0", "libclang-dev", "libkrb5-3", "libwrap0"];
+const PACKAGES: [&str; 6] =
+    ["bpftrace", "libacl1-dev", "libauparse0", "libclang-dev", "libkrb5-3", "libwrap0"];
 
 /// The programs, and auditd's configuration as Debian has it.
 #[derive(Debug, Clone)]

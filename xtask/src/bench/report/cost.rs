@@ -60,8 +60,12 @@ pub(super) fn write_denials(readme: &mut String, denials: &Denials) -> anyhow::R
     )?;
     for guest in guests {
         let beyond = |watcher: &str| {
-            let like = guests.iter().filter(|other| other.kernel == guest.kernel && other.module == guest.module);
-            Some(like.clone().find(|other| other.watcher == watcher)?.median(*each)? - like.clone().find(|other| other.watcher == "nobody")?.median(*each)?)
+            let like =
+                guests.iter().filter(|other| other.kernel == guest.kernel && other.module == guest.module);
+            Some(
+                like.clone().find(|other| other.watcher == watcher)?.median(*each)?
+                    - like.clone().find(|other| other.watcher == "nobody")?.median(*each)?,
+            )
         };
         let (Some(one), Some(added), Some(audit)) =
             (spread(&guest.rounds, *each), beyond(&guest.watcher), beyond("auditd"))
@@ -80,16 +84,17 @@ pub(super) fn write_denials(readme: &mut String, denials: &Denials) -> anyhow::R
         )?;
     }
     let last = guests.last().map(|guest| (&guest.kernel, &guest.module));
-    let bars = guests.iter().filter(|guest| Some((&guest.kernel, &guest.module)) == last).filter_map(|guest| {
-        let one = spread(&guest.rounds, *each)?;
-        Some(Bar {
-            name: guest.watcher.clone(),
-            value: one.median,
-            ends: Some((one.least, one.largest)),
-            text: significant(one.median),
-            ours: guest.watcher.starts_with("denyd"),
-        })
-    });
+    let bars =
+        guests.iter().filter(|guest| Some((&guest.kernel, &guest.module)) == last).filter_map(|guest| {
+            let one = spread(&guest.rounds, *each)?;
+            Some(Bar {
+                name: guest.watcher.clone(),
+                value: one.median,
+                ends: Some((one.least, one.largest)),
+                text: significant(one.median),
+                ours: guest.watcher.starts_with("denyd"),
+            })
+        });
     let title = last.map_or(String::new(), |(kernel, module)| {
         format!("A refused open on {kernel}, {module}: instructions of the refused process")
     });

@@ -57,7 +57,11 @@ pub(super) fn write(readme: &mut String, paths: &Paths) -> anyhow::Result<Vec<(&
         });
     }
     let work = plot::bars("The whole machine's work for one denial", "instructions", &bars)?;
-    writeln!(readme, "\nThe refusals alone take {} instructions each, the process that sleeps between them included.", significant(nobody))?;
+    writeln!(
+        readme,
+        "\nThe refusals alone take {} instructions each, the process that sleeps between them included.",
+        significant(nobody)
+    )?;
     flood_table(readme, *flood, watchers)?;
     let lags = lag_table(readme, watchers)?;
     rest_table(readme, watchers)?;
@@ -159,12 +163,13 @@ impl Watched {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "they are minutes at most")]
-fn instructions(centiseconds: u64) -> f64 {
+fn instructions(centiseconds: i64) -> f64 {
     centiseconds as f64 * CENTISECOND
 }
 
+#[expect(clippy::cast_precision_loss, reason = "they are minutes at most")]
 fn seconds(centiseconds: u64) -> String {
-    significant(instructions(centiseconds) / 1e9)
+    significant(centiseconds as f64 * CENTISECOND / 1e9)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "it is memory of one machine")]
