@@ -104,10 +104,10 @@ impl Bench {
     /// Measures one part, and keeps what came out.
     pub(crate) fn measure(&self, part: Part) -> anyhow::Result<()> {
         match part {
-            Part::Storm => keep(part, &storm::measure(self)?),
+            Part::Storm => storm::measure(self, |storms| keep(part, storms)),
             Part::Allow => keep(part, &allow::measure(self)?),
-            Part::Denial => keep(part, &denial::measure(self)?),
-            Part::Path => keep(part, &path::measure(self)?),
+            Part::Denial => denial::measure(self, |denials| keep(part, denials)),
+            Part::Path => path::measure(self, |paths| keep(part, paths)),
             Part::Profile => keep(part, &profile::measure(self, &workspace::root().join(FOLDER))?),
         }
     }

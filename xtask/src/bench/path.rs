@@ -49,28 +49,33 @@ pub(super) struct Watched {
 const WATCHERS: [Watcher; 6] = [
     Watcher::Nobody,
     Watcher::Denyd("--no-fold"),
-    Watcher::Denyd(""),
     Watcher::Auditd,
     Watcher::Laurel,
+    Watcher::Denyd(""),
     Watcher::Bpftrace,
 ];
 
 const RATE: u32 = 160;
 
-/// Boots a guest for each.
-pub(super) fn measure(bench: &Bench) -> anyhow::Result<Paths> {
+/// Boots a guest for each, and hands on what there is after each of them.
+pub(super) fn measure(bench: &Bench, keep: impl Fn(&Paths) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let run = Run::now()?;
     let (samples, seconds, flood, lags) =
         if bench.extent.quick { (2, 5, 2_000, 50) } else { (5, 10, 20_000, 2_000) };
-    let mut watchers = Vec::new();
+    let mut paths = Paths { run, denials: seconds * RATE, rate: RATE, flood, watchers: Vec::new() };
     for watcher in WATCHERS {
         // A repeat that is folded has no line of its own.
         let lags = if matches!(watcher, Watcher::Nobody | Watcher::Denyd("")) { 0 } else { lags };
         let extent = Extent { samples, seconds, flood, lags };
         let what = format!("the way of a denial to {}", watcher.name());
-        watchers.push(progress::step(what, || one(bench, watcher, extent))?);
+        // The others can be compared without it.
+        match progress::step(what, || one(bench, watcher, extent)) {
+            Ok(watched) => paths.watchers.push(watched),
+            Err(error) => progress::note(format_args!("{} is left out: {error:#}", watcher.name())),
+        }
+        keep(&paths)?;
     }
-    Ok(Paths { run, denials: seconds * RATE, rate: RATE, flood, watchers })
+    Ok(())
 }
 
 /// How much of each.

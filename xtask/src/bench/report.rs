@@ -61,10 +61,9 @@ fn reflowed(text: &str) -> String {
 const HEAD: &str = "\
 # What denyd costs, and what it keeps
 
-`cargo xtask bench` measures this and writes this folder; each part has its raw data beside it.
-`cargo xtask bench --help` says how to measure less, or a part.
+`cargo xtask bench` measures this and writes this folder. Each part has its raw data beside it, as JSON.
 
-All figures are of emulated guests. Where they are instructions, they are exact: the guest's clocks count them, so that
+All figures but the last section's are of emulated guests. Where they are instructions, they are exact: the guest's clocks count them, so that
 other work on the machine changes nothing. What emulation can't tell: how long a processor takes for an instruction.
 It knows no caches, no branch prediction and no second core that works at the same time, and no interrupt is as
 expensive as it really is. So compare the ratios within a table, and take no figure for a promise.
