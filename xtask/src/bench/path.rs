@@ -32,12 +32,12 @@ pub(super) struct Watched {
     pub size: u64,
     /// From its start until it watches, in centiseconds of 10 million instructions.
     pub start: u64,
-    /// How long the machine was busy in each sample, in centiseconds: with denials, and without.
-    pub busy: Vec<i64>,
+    /// How long tasks ran in each sample with denials, in nanoseconds, which are instructions.
+    pub busy: Vec<u64>,
     /// The same, when nothing was refused.
-    pub idle: Vec<i64>,
-    /// Centiseconds from a flood's begin until its end, and until all of its lines were there.
-    pub flooded: [u64; 2],
+    pub idle: Vec<u64>,
+    /// Centiseconds from a flood's begin until its end.
+    pub flooded: u64,
     /// Lines of the flood's denials.
     pub lines: u64,
     /// Resident memory in KiB, before and after the flood, and the most.
@@ -102,15 +102,15 @@ fn one(bench: &Bench, watcher: Watcher, extent: Extent) -> anyhow::Result<Watche
     for program in watcher.programs(bench)? {
         size += fs::metadata(&program).with_context(|| format!("no {}", program.display()))?.len();
     }
-    let busy: anyhow::Result<Vec<i64>> = numbers("busy");
-    let idle: anyhow::Result<Vec<i64>> = numbers("idle");
+    let busy: anyhow::Result<Vec<u64>> = numbers("busy");
+    let idle: anyhow::Result<Vec<u64>> = numbers("idle");
     Ok(Watched {
         watcher: watcher.name().to_owned(),
         size,
         start: number("start")?,
         busy: busy?,
         idle: idle?,
-        flooded: [number("refused")?, number("written")?],
+        flooded: number("refused")?,
         lines: number("lines")?,
         memory: [number("rest")?, number("flooded")?, number("most")?],
         lags: if extent.lags == 0 { Vec::new() } else { printed.json("lags")? },
@@ -120,8 +120,8 @@ fn one(bench: &Bench, watcher: Watcher, extent: Extent) -> anyhow::Result<Watche
 /// Centiseconds are of the guest's clock, which counts instructions.
 const FUNCTIONS: &str = r#"
 now() { read -r up _ </proc/uptime; echo "${up%.*}${up#*.}"; }
-# How long the machine was not idle.
-busy() { read -r up idle </proc/uptime; up=${up%.*}${up#*.}; echo $((up - ${idle%.*}${idle#*.})); }
+# Nanoseconds for which tasks ran, on the guest's only processor.
+busy() { set -- $(grep '^cpu0 ' /proc/schedstat); echo "$8"; }
 memory() {
     sum=0
     for name in $who; do
@@ -164,7 +164,6 @@ fn script(watcher: Watcher, Extent { samples, seconds, flood, lags }: Extent) ->
          $flood --each {} >warm\n\
          echo \"refused $(($(now) - begin))\"\n\
          settle\n\
-         echo \"written $(($(now) - begin))\"\n\
          echo \"lines $(($(count) - before))\"\n\
          echo \"flooded $(memory VmRSS)\"\n\
          echo \"most $(memory VmHWM)\"",
