@@ -104,31 +104,22 @@ impl Bench {
     /// Measures one part, and keeps what came out.
     pub(crate) fn measure(&self, part: Part) -> anyhow::Result<()> {
         match part {
-            Part::Storm => self.keep(part, &storm::measure(self)?),
-            Part::Allow => self.keep(part, &allow::measure(self)?),
-            Part::Denial => self.keep(part, &denial::measure(self)?),
-            Part::Path => self.keep(part, &path::measure(self)?),
-            Part::Profile => self.keep(part, &profile::measure(self, &workspace::root().join(FOLDER))?),
+            Part::Storm => storm::measure(self, |storms| keep(part, storms)),
+            Part::Allow => keep(part, &allow::measure(self)?),
+            Part::Denial => denial::measure(self, |denials| keep(part, denials)),
+            Part::Path => path::measure(self, |paths| keep(part, paths)),
+            Part::Profile => keep(part, &profile::measure(self, &workspace::root().join(FOLDER))?),
         }
     }
 
     /// Writes the README and the plots of all parts that were measured once.
-    pub(crate) fn report(&self) -> anyhow::Result<()> {
+    pub(crate) fn report() -> anyhow::Result<()> {
         let folder = workspace::root().join(FOLDER);
         for (name, content) in report::files(&folder)? {
             let path = folder.join(name);
             fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())
-    }
-
-    fn keep(&self, part: Part, results: &impl Serialize) -> anyhow::Result<()> {
-        let folder = workspace::root().join(FOLDER);
-        let path = folder.join(part.name()).with_extension("json");
-        let text = serde_json::to_string_pretty(results)? + "\n";
-        fs::create_dir_all(&folder)
-            .and_then(|()| fs::write(&path, text))
-            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// A guest with the tests' policy, denyd and the actor.
@@ -185,6 +176,16 @@ impl Printed {
         serde_json::from_str(line)
             .with_context(|| format!("the guest printed `{word} {line}` among {:?}", self.0))
     }
+}
+
+/// Keeps what a part measured.
+fn keep(part: Part, results: &impl Serialize) -> anyhow::Result<()> {
+    let folder = workspace::root().join(FOLDER);
+    let path = folder.join(part.name()).with_extension("json");
+    let text = serde_json::to_string_pretty(results)? + "\n";
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::write(&path, text))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Reads what a part kept, if it was measured.

@@ -32,44 +32,50 @@ pub(super) struct Watched {
     pub size: u64,
     /// From its start until it watches, in centiseconds of 10 million instructions.
     pub start: u64,
-    /// How long the machine was busy in each sample, in centiseconds: with denials, and without.
+    /// How long tasks ran in each sample with denials, in nanoseconds, which are instructions.
     pub busy: Vec<u64>,
     /// The same, when nothing was refused.
     pub idle: Vec<u64>,
-    /// Centiseconds from a flood's begin until its end, and until all of its lines were there.
-    pub flooded: [u64; 2],
+    /// Centiseconds from a flood's begin until its end.
+    pub flooded: u64,
     /// Lines of the flood's denials.
     pub lines: u64,
     /// Resident memory in KiB, before and after the flood, and the most.
     pub memory: [u64; 3],
-    /// Nanoseconds from a refusal to its line, one after another.
+    /// Nanoseconds from a refusal to its line, one after another; none where there is no line for each.
     pub lags: Vec<u64>,
 }
 
 const WATCHERS: [Watcher; 6] = [
     Watcher::Nobody,
     Watcher::Denyd("--no-fold"),
-    Watcher::Denyd(""),
     Watcher::Auditd,
     Watcher::Laurel,
+    Watcher::Denyd(""),
     Watcher::Bpftrace,
 ];
 
 const RATE: u32 = 160;
 
-/// Boots a guest for each.
-pub(super) fn measure(bench: &Bench) -> anyhow::Result<Paths> {
+/// Boots a guest for each, and hands on what there is after each of them.
+pub(super) fn measure(bench: &Bench, keep: impl Fn(&Paths) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let run = Run::now()?;
     let (samples, seconds, flood, lags) =
         if bench.extent.quick { (2, 5, 2_000, 50) } else { (5, 10, 20_000, 2_000) };
-    let mut watchers = Vec::new();
+    let mut paths = Paths { run, denials: seconds * RATE, rate: RATE, flood, watchers: Vec::new() };
     for watcher in WATCHERS {
-        let lags = if watcher == Watcher::Nobody { 0 } else { lags };
+        // A repeat that is folded has no line of its own.
+        let lags = if matches!(watcher, Watcher::Nobody | Watcher::Denyd("")) { 0 } else { lags };
         let extent = Extent { samples, seconds, flood, lags };
         let what = format!("the way of a denial to {}", watcher.name());
-        watchers.push(progress::step(what, || one(bench, watcher, extent))?);
+        // The others can be compared without it.
+        match progress::step(what, || one(bench, watcher, extent)) {
+            Ok(watched) => paths.watchers.push(watched),
+            Err(error) => progress::note(format_args!("{} is left out: {error:#}", watcher.name())),
+        }
+        keep(&paths)?;
     }
-    Ok(Paths { run, denials: seconds * RATE, rate: RATE, flood, watchers })
+    Ok(())
 }
 
 /// How much of each.
@@ -86,7 +92,11 @@ fn one(bench: &Bench, watcher: Watcher, extent: Extent) -> anyhow::Result<Watche
     let guest = bench.guest(kernel::NEWEST, vm::Module::Selinux)?.counting_instructions();
     let guest = watcher.in_guest(guest, bench)?;
     let printed = Printed::by(&guest, &script, Duration::from_mins(15))?;
-    let numbers = |word: &str| printed.lines(word).iter().map(|line| Ok(line.trim().parse()?)).collect();
+    let numbers = |word: &str| {
+        let number =
+            |line: &String| line.parse().with_context(|| format!("the guest printed `{word} {line}`"));
+        printed.lines(word).iter().map(number).collect()
+    };
     let number = |word: &str| printed.json::<u64>(word);
     let mut size = 0;
     for program in watcher.programs(bench)? {
@@ -100,7 +110,7 @@ fn one(bench: &Bench, watcher: Watcher, extent: Extent) -> anyhow::Result<Watche
         start: number("start")?,
         busy: busy?,
         idle: idle?,
-        flooded: [number("refused")?, number("written")?],
+        flooded: number("refused")?,
         lines: number("lines")?,
         memory: [number("rest")?, number("flooded")?, number("most")?],
         lags: if extent.lags == 0 { Vec::new() } else { printed.json("lags")? },
@@ -110,8 +120,8 @@ fn one(bench: &Bench, watcher: Watcher, extent: Extent) -> anyhow::Result<Watche
 /// Centiseconds are of the guest's clock, which counts instructions.
 const FUNCTIONS: &str = r#"
 now() { read -r up _ </proc/uptime; echo "${up%.*}${up#*.}"; }
-# How long the machine was not idle.
-busy() { read -r up idle </proc/uptime; up=${up%.*}${up#*.}; echo $((up - ${idle%.*}${idle#*.})); }
+# Nanoseconds for which tasks ran, on the guest's only processor.
+busy() { set -- $(grep '^cpu0 ' /proc/schedstat); echo "$8"; }
 memory() {
     sum=0
     for name in $who; do
@@ -154,7 +164,6 @@ fn script(watcher: Watcher, Extent { samples, seconds, flood, lags }: Extent) ->
          $flood --each {} >warm\n\
          echo \"refused $(($(now) - begin))\"\n\
          settle\n\
-         echo \"written $(($(now) - begin))\"\n\
          echo \"lines $(($(count) - before))\"\n\
          echo \"flooded $(memory VmRSS)\"\n\
          echo \"most $(memory VmHWM)\"",

@@ -92,11 +92,7 @@ fn load(
     const FLOOD: u32 = 100_000;
     let scratch = tempfile::tempdir()?;
     let mut watcher = Watcher::start(denyd, &scratch.path().join("events"))?;
-    let perf = data.map(|data| {
-        let mut perf = Command::new("perf");
-        perf.args(["record", "--quiet", "--freq", "1999", "-g", "--pid", &watcher.child.id().to_string()]);
-        perf.arg("--output").arg(data).stdout(Stdio::null()).spawn()
-    });
+    let perf = data.map(|data| look_on(&watcher.child, data, scratch.path())).transpose()?;
     let before = watcher.time()?;
     let (each, pace) = match rate {
         Some(rate) => (rate / PROCESSES * seconds, format!("--rate {}", rate / PROCESSES)),
@@ -110,11 +106,27 @@ fn load(
     process::capture(Command::new("unshare").args(["--mount", "sh", "-c", &flood]))?;
     let after = watcher.time()?;
     let account = watcher.stop()?;
-    if let Some(perf) = perf {
+    if let Some(mut perf) = perf {
         // It ends with denyd.
-        perf.context("cannot run perf")?.wait()?;
+        perf.wait()?;
     }
     Ok(Load { rate, account, time: [after[0] - before[0], after[1] - before[1]] })
+}
+
+/// Has `perf` sample all threads of the process, and waits until it does.
+fn look_on(process: &Child, data: &Path, scratch: &Path) -> anyhow::Result<Child> {
+    let [control, acknowledged] = ["control", "acknowledged"].map(|name| scratch.join(name));
+    process::capture(Command::new("mkfifo").arg(&control).arg(&acknowledged))?;
+    let mut perf = Command::new("perf");
+    perf.args(["record", "--quiet", "--freq", "1999", "-g", "--delay", "-1"]);
+    perf.args(["--pid", &process.id().to_string()]).arg("--output").arg(data);
+    perf.arg("--control").arg(format!("fifo:{},{}", control.display(), acknowledged.display()));
+    let child = perf.stdout(Stdio::null()).spawn().context("cannot run perf")?;
+    fs::write(&control, "enable\n")?;
+    let mut answer = String::new();
+    BufReader::new(fs::File::open(&acknowledged)?).read_line(&mut answer)?;
+    ensure!(answer.starts_with("ack"), "perf answered `{answer}`");
+    Ok(child)
 }
 
 /// denyd at work.
@@ -162,7 +174,7 @@ fn times(stat: &str) -> Option<[u64; 2]> {
 fn picture(stacks: &str) -> anyhow::Result<Vec<u8>> {
     let mut options = flamegraph::Options::default();
     "denyd under as many denials as there can be".clone_into(&mut options.title);
-    options.count_name = "samples".to_owned();
+    "samples".clone_into(&mut options.count_name);
     options.no_javascript = true;
     options.image_width = Some(1200);
     // Narrower ones can't be read.

@@ -79,11 +79,9 @@ mod tests {
     #[test]
     fn a_quantile_is_one_of_the_samples() {
         let samples: Vec<f64> = (1..=1000).map(f64::from).collect();
-        assert_eq!(
-            [0.5, 0.99, 0.999, 1.0].map(|share| quantile(&samples, share)),
-            [500.0, 990.0, 999.0, 1000.0]
-        );
-        assert_eq!(quantile(&[7.0], 0.5), 7.0);
+        let quantiles = [0.5, 0.99, 0.999, 1.0].map(|share| quantile(&samples, share).to_string());
+        assert_eq!(quantiles, ["500", "990", "999", "1000"]);
+        assert_eq!(quantile(&[7.0], 0.5).to_string(), "7");
         assert!(quantile(&[], 0.5).is_nan());
     }
 

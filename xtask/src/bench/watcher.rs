@@ -43,13 +43,15 @@ stop_denyd() { unwatch; }
 start_bpftrace() {
     lines=/run/traced needle=denial
     : >$lines
-    mkfifo traced-said
-    # Its own buffer is written out with each line, as denyd's is.
-    bpftrace -B line -o $lines -e '
-        BEGIN { system("echo attached >/run/traced-said") }
-        kfunc:common_lsm_audit { printf("denial pid=%d uid=%d comm=%s\n", pid, uid, comm) }
-    ' --unsafe >/dev/null & tracer=$!
-    read -r word <traced-said
+    # Each line is written at once, as denyd's are.
+    bpftrace -B line -o $lines -e \
+        'kfunc:common_lsm_audit { printf("denial pid=%d uid=%d comm=%s\n", pid, uid, comm) }' & tracer=$!
+    # It does not say when it is attached, and Debian's can't run a BEGIN: its symbols are stripped.
+    until grep -q denial $lines; do
+        kill -0 $tracer || exit 1
+        actor flood selinux --processes 1 --each 1 >/dev/null
+        sleep 0.1
+    done
     who=bpftrace
 }
 stop_bpftrace() { kill -INT $tracer; wait $tracer; }

@@ -17,7 +17,8 @@ pub(super) fn write_allowed(readme: &mut String, Allowed { run, guests }: &Allow
         "\n## What is allowed\n\n{}\n\
          A confined process opens, reads, renames and removes files and sends signals, all of which is allowed.\n\
          Counted are its instructions of a round, in user space and in the kernel. Most rounds have none but their own;\n\
-         timers disturb some. `raw`: [allow.json](allow.json).\n\n\
+         timers disturb some. All are measured when denyd was started once before: until then, a kernel that has just\n\
+         booted takes more instructions for the same.\n\n\
          | kernel | module | least without denyd | least with denyd | difference | median without | median with | runs of denyd's programs |\n\
          |---|---|---|---|---|---|---|---|",
         ran(run)

@@ -76,19 +76,19 @@ fn flood_table(readme: &mut String, flood: u32, watchers: &[Watched]) -> anyhow:
          {} denials of 8 processes, as fast as they can. With audit, a refused process waits while 8,192 records do\n\
          (`backlog_wait_time`); with denyd it never waits, and what finds no room in the ring buffer is counted. Folded\n\
          repeats are lines with a count. Time is a billion instructions.\n\n\
-         | watched by | all refused after | all lines there after | lines | not told of |\n\
-         |---|---|---|---|---|",
+         | watched by | all refused after | lines | not told of |\n\
+         |---|---|---|---|",
         grouped(&flood.to_string())
     )?;
     for watched in watchers.iter().filter(|watched| watched.watcher != "nobody") {
-        let [refused, written] = watched.flooded.map(seconds);
+        let refused = seconds(watched.flooded);
         let missing = match watched.watcher.as_str() {
             "denyd" => "folded".to_owned(),
             _ => grouped(&(flood + 1).saturating_sub(watched.lines).to_string()),
         };
         writeln!(
             readme,
-            "| {} | {refused} | {written} | {} | {missing} |",
+            "| {} | {refused} | {} | {missing} |",
             watched.watcher,
             grouped(&watched.lines.to_string()),
         )?;
@@ -162,13 +162,14 @@ impl Watched {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "they are minutes at most")]
-fn instructions(centiseconds: u64) -> f64 {
-    centiseconds as f64 * CENTISECOND
+#[expect(clippy::cast_precision_loss, reason = "they are of minutes at most")]
+fn instructions(nanoseconds: u64) -> f64 {
+    nanoseconds as f64
 }
 
+#[expect(clippy::cast_precision_loss, reason = "they are minutes at most")]
 fn seconds(centiseconds: u64) -> String {
-    significant(instructions(centiseconds) / 1e9)
+    significant(centiseconds as f64 * CENTISECOND / 1e9)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "it is memory of one machine")]

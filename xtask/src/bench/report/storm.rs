@@ -67,13 +67,13 @@ fn rate(storm: &Storm) -> String {
 /// How many were lost, and why.
 fn lost(storm: &Storm) -> String {
     let number = |name: &str| storm.account.get(name).copied().unwrap_or(0);
-    let reasons: String = storm
-        .account
-        .iter()
-        .filter(|(name, count)| **count > 0 && !ACCOUNTED.contains(&name.as_str()))
-        .map(|(name, count)| format!(" ({name} {count})"))
-        .collect();
-    format!("{}{reasons}", number("lost"))
+    let reasons =
+        storm.account.iter().filter(|(name, count)| **count > 0 && !ACCOUNTED.contains(&name.as_str()));
+    let reasons: Vec<_> = reasons.map(|(name, count)| format!("{name} {count}")).collect();
+    if reasons.is_empty() {
+        return number("lost").to_string();
+    }
+    format!("{} ({})", number("lost"), reasons.join(", "))
 }
 
 /// What is no reason of a loss in an account.
