@@ -37,6 +37,8 @@ pub struct Place {
     pub host: String,
     /// What could not be read, and why.
     pub notes: Vec<String>,
+    /// Whether systemd may be asked what units set: `systemctl show` is run for it.
+    pub asks_systemd: bool,
     /// AppArmor's profiles, once they were asked for.
     pub(crate) library: OnceLock<Library>,
     /// The units that systemd was asked about.
@@ -134,7 +136,7 @@ impl Place {
 
     /// What a unit sets, if the denial is of this machine.
     pub(crate) fn unit(&self, host: &str, name: &str) -> Option<Arc<Unit>> {
-        (self.here && !self.confined && host == self.host).then(|| self.units.get(name)).flatten()
+        (self.here && host == self.host).then(|| self.units.get(name, self.asks_systemd)).flatten()
     }
 
     /// AppArmor's profiles, if a denial of this host can be of this machine.

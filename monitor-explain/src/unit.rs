@@ -46,13 +46,13 @@ pub(crate) fn service(event: &Event<'_>) -> Option<String> {
 }
 
 impl Units {
-    /// What a unit sets; None if systemd doesn't say.
-    pub(crate) fn get(&self, name: &str) -> Option<Arc<Unit>> {
+    /// What a unit sets; None if that is not known, and systemd doesn't say, or may not be asked.
+    pub(crate) fn get(&self, name: &str, may_ask: bool) -> Option<Arc<Unit>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(unit) = known.get(name) {
             return unit.clone();
         }
-        if known.len() >= UNITS {
+        if !may_ask || known.len() >= UNITS {
             return None;
         }
         let unit = ask(name).map(|answer| Arc::new(Unit::read(name, &answer)));

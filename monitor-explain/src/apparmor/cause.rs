@@ -18,6 +18,9 @@ use crate::{
     place::Place,
 };
 
+/// How many rules are shown.
+const SHOWN: usize = 3;
+
 /// Says why a denial was, and what to do.
 pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let Some(label) = event.subject.label.as_deref() else {
@@ -29,6 +32,9 @@ pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let info = event.action.info.as_deref().unwrap_or_default();
     if info.contains("disconnected path") {
         return case.disconnected(info);
+    }
+    if info.contains("profile transition not found") {
+        return case.without_target();
     }
     if label == "unprivileged_userns" {
         return case.draft(Cause::Profile, "a program without a profile made a user namespace").remedy(Remedy::new(
@@ -88,7 +94,8 @@ impl<'a> Case<'a> {
                 "give the profile flags=(attach_disconnected): `profile {} flags=(attach_disconnected) {{`",
                 self.label
             ),
-        );
+        )
+        .warn("what leads nowhere is then taken to be below /, for its rules of / to allow");
         let mut draft = self.draft(Cause::Disconnected, "the path does not lead to the process's root");
         if let Some(known) = self.library().and_then(|library| library.profile(self.label)) {
             let at = known.profile().at.line;
@@ -96,6 +103,22 @@ impl<'a> Case<'a> {
             remedy = remedy::connected(&known, remedy);
         }
         draft.because(format!("the kernel says: {info}")).remedy(remedy)
+    }
+
+    /// The rule for a program names a profile that is not loaded.
+    fn without_target(&self) -> Draft {
+        let mut draft =
+            self.draft(Cause::Profile, "the profile that the program is to run under is not loaded");
+        let known = self.library().and_then(|library| library.profile(self.label));
+        if let Some((known, request)) = known.zip(request::request(self.event)) {
+            for entry in answer::ask(&known.profile().entries, &request).allowing.iter().take(SHOWN) {
+                draft = draft.because(format!("{}: `{}`", known.position(entry), entry.text));
+            }
+        }
+        draft.remedy(Remedy::new(
+            RemedyKind::Setting,
+            "load the profile that the rule names, or that is for the program (apparmor_parser -r FILE), or name another",
+        ))
     }
 
     fn of_rules(&self) -> Draft {
@@ -134,7 +157,7 @@ impl<'a> Case<'a> {
         let position = known.position(deny);
         let why = format!("`{}` in {position} says so, whatever other rules allow", deny.text);
         let mut draft = self.draft(Cause::Deny, &why);
-        if !self.event.silent {
+        if !self.event.silent && !deny.audit {
             draft = draft.because("a deny rule without `audit` is not logged: the rule is newer than the denial, or the profile is loaded with other rules");
         }
         if deny.at.file != known.profile().at.file {
@@ -183,7 +206,7 @@ impl<'a> Case<'a> {
             ),
         };
         let mut draft = self.draft(cause, why).remedy(remedy);
-        for entry in answer.allowing.iter().take(3) {
+        for entry in answer.allowing.iter().take(SHOWN) {
             draft = draft.because(format!("{}: `{}`", known.position(entry), entry.text));
         }
         draft

@@ -16,6 +16,8 @@ pub(super) struct Entry {
     /// What it is about; None for `all,`.
     pub(super) kind: Option<Kind>,
     pub(super) deny: bool,
+    /// Whether what it denies is logged.
+    pub(super) audit: bool,
     /// Only for files of one's own.
     pub(super) owner: bool,
     /// The rights that it is about; None for all.
@@ -121,15 +123,13 @@ impl Entry {
         }
     }
 
-    /// Whether it says of a path at least which folder it is in, or has another condition.
-    pub(super) fn is_specific(&self, request: &Request) -> bool {
-        match request.get(Key::Path).filter(|_| self.kind == Some(Kind::File)) {
-            Some(path) => self.conditions.iter().any(|condition| match &condition.wanted {
-                Wanted::Globs(globs) => globs.iter().any(|glob| glob.names_folder_of(path)),
-                _ => false,
-            }),
-            None => !self.is_general() || (self.kind == Some(Kind::Capability) && self.access.is_some()),
-        }
+    /// Whether it is about certain things, and not about whole trees of files, or all.
+    pub(super) fn is_specific(&self) -> bool {
+        let mut globs = self.conditions.iter().flat_map(|condition| match &condition.wanted {
+            Wanted::Globs(globs) => &globs[..],
+            _ => &[],
+        });
+        !self.is_general() && globs.all(Glob::names_folders)
     }
 }
 

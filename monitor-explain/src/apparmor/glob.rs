@@ -62,13 +62,9 @@ impl Glob {
         expression.as_ref().is_some_and(|expression| expression.is_match(text.as_bytes()))
     }
 
-    /// Whether it says at least this much of a path literally: the folder that the path is in.
-    pub(super) fn names_folder_of(&self, path: &str) -> bool {
-        let folder = path.trim_end_matches('/').rsplit_once('/').map_or("", |(folder, _)| folder);
-        self.alternatives.iter().flatten().any(|pattern| {
-            let literal = literal(pattern);
-            !pattern.contains("**") && literal.len() > folder.len() && path.starts_with(literal)
-        })
+    /// Whether it says how deep a path is: it stands for files of some folders, and not for whole trees.
+    pub(super) fn names_folders(&self) -> bool {
+        self.alternatives.iter().flatten().any(|pattern| !pattern.contains("**"))
     }
 }
 
@@ -275,14 +271,5 @@ mod tests {
             let glob = Glob::of_path(pattern, &variables());
             assert!(!glob.is_known() && !glob.matches(pattern), "{pattern}");
         }
-    }
-
-    #[test]
-    fn how_much_of_a_path_is_named_is_known() {
-        let names = |pattern: &str, path: &str| Glob::of_path(pattern, &variables()).names_folder_of(path);
-        assert!(names("/etc/hosts", "/etc/hosts"));
-        assert!(names("/etc/ssl/*", "/etc/ssl/x"));
-        assert!(!names("/etc/**", "/etc/ssl/x"));
-        assert!(!names("/etc/**", "/etc/hosts"));
     }
 }

@@ -115,31 +115,39 @@ pub(crate) fn finish(finding: &mut Finding, key: &str, requests: &BTreeSet<Reque
         }
         None => {}
     }
-    let all = rules(requests, known, library);
-    let mut warnings: Vec<String> = all.iter().filter_map(warning).collect();
-    if all.iter().any(|rule| matches!(rule, Rule::File { letters, .. } if letters.ends_with("ix"))) {
-        warnings.push(
-            "ix runs the program under this profile, Px under its own; choose by what it is".to_owned(),
-        );
-    }
-    let mut remedies = vec![Remedy { warnings, ..change(known, all.iter().map(Rule::to_string).collect()) }];
-    if let Some(library) = library
-        && let Some(found) = abstraction::best(library, known, requests)
-    {
-        let left: BTreeSet<Request> = requests.difference(&found.covered).cloned().collect();
-        let mut lines = vec![format!("include <{}>", found.name)];
-        lines.extend(rules(&left, known, Some(library)).iter().map(Rule::to_string));
+    let with = |found: &[abstraction::Found]| {
+        let is_covered = |request: &&Request| found.iter().any(|found| found.covered.contains(*request));
+        let left: BTreeSet<Request> =
+            requests.iter().filter(|request| !is_covered(request)).cloned().collect();
+        let rules = rules(&left, known, library);
+        let mut lines: Vec<String> = found.iter().map(|found| format!("include <{}>", found.name)).collect();
+        lines.extend(rules.iter().map(Rule::to_string));
         let mut remedy = change(known, lines);
-        remedy.warnings.push(format!(
-            "{} allows {} of the {} that were refused, and {} rules more",
-            found.name,
-            found.covered.len(),
-            requests.len(),
-            found.more
-        ));
-        remedies.insert(usize::from(!found.is_better), remedy);
+        remedy.warnings = found
+            .iter()
+            .map(|found| {
+                let (covered, all) = (found.covered.len(), requests.len());
+                format!(
+                    "{} allows {covered} of the {all} that were refused, and {} rules more",
+                    found.name, found.more
+                )
+            })
+            .collect();
+        remedy.warnings.extend(rules.iter().filter_map(warning));
+        if rules.iter().any(|rule| matches!(rule, Rule::File { letters, .. } if letters.ends_with("ix"))) {
+            let choice = "ix runs the program under this profile, Px under its own; choose by what it is";
+            remedy.warnings.push(choice.to_owned());
+        }
+        remedy
+    };
+    let plain = with(&[]);
+    let best = library.map(|library| abstraction::best(library, known, requests)).unwrap_or_default();
+    match &best[..] {
+        [] => finding.remedies.push(plain),
+        // One thing is no purpose: the rule itself is less.
+        [one] if one.covered.len() < 2 => finding.remedies.extend([plain, with(&best)]),
+        _ => finding.remedies.extend([with(&best), plain]),
     }
-    finding.remedies.extend(remedies);
 }
 
 /// What the profile says about what was refused.
@@ -147,7 +155,7 @@ fn absence(finding: &mut Finding, known: &Known, requests: &BTreeSet<Request>) {
     let profile = known.profile();
     let included = profile.entries.iter().filter(|entry| entry.at.file != profile.at.file).count();
     finding.evidence.push(format!(
-        "the profile is in {}:{}; none of its {} rules, {included} of them included, allows it",
+        "the profile is in {}:{}; no rule of it allows it (rules: {}, included: {included})",
         known.file().display(),
         profile.at.line,
         profile.entries.len(),
@@ -162,6 +170,9 @@ fn absence(finding: &mut Finding, known: &Known, requests: &BTreeSet<Request>) {
     let mut shown = BTreeSet::new();
     for request in requests {
         for (entry, matched) in answer::ask(&profile.entries, request).near {
+            if entry.is_general() {
+                continue;
+            }
             if shown.len() >= NEAR || !shown.insert(entry.at) {
                 continue;
             }

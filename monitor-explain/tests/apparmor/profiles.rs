@@ -83,7 +83,7 @@ fn the_profile_and_the_lines_that_are_nearly_it_are_shown() -> io::Result<()> {
     let evidence = finding.evidence.join("\n");
     let file = folder.path().join("app");
     for wanted in [
-        format!("the profile is in {}:2; none of its 8 rules, 4 of them included, allows it", file.display()),
+        format!("the profile is in {}:2; no rule of it allows it (rules: 8, included: 4)", file.display()),
         format!("{}:4: `/etc/app.conf r,` is about it, and allows less", file.display()),
         format!(
             "{}:5: `owner @{{HOME}}/.app/** rw,` is for files of its own, and this is another's",
@@ -177,6 +177,17 @@ fn a_program_runs_under_what_there_is_for_it() -> io::Result<()> {
         let finding = one(&open("app", program, "x", 0), &place);
         assert_eq!(finding.remedies[0].rules, [rule]);
     }
+    Ok(())
+}
+
+#[test]
+fn a_profile_that_is_not_loaded_is_no_reason_for_a_rule() -> io::Result<()> {
+    let (_folder, place) = folder("profile app {\n  /srv/tool px -> nowhere,\n}\n")?;
+    let line = open("app", "/srv/tool", "x", 0)
+        .replace("class=", "info=\"profile transition not found\" error=-13 class=");
+    let finding = one(&line, &place);
+    assert_eq!(finding.remedies[0].kind, RemedyKind::Setting, "{finding:#?}");
+    assert!(finding.evidence[0].ends_with("app:2: `/srv/tool px -> nowhere,`"), "{finding:#?}");
     Ok(())
 }
 

@@ -26,7 +26,8 @@ It changes nothing. Review what it proposes before you run it; `denyd fix` appli
 
 The daemon explains its events, so that members of the group denyd need no root. Logs, and events where root asks, are \
 explained by this process: SELinux denials are checked against --policy, or the loaded policy, or the newest in \
-/etc/selinux.
+/etc/selinux; AppArmor's against the profiles in /etc/apparmor.d. What a unit sets is asked of systemd, if the denial is of \
+this machine.
 
 Exit status:
   0  everything that could be read is explained

@@ -17,6 +17,7 @@ const SHOWN: usize = 200;
 pub(in crate::apparmor) struct Qualifiers {
     pub(in crate::apparmor) deny: bool,
     pub(in crate::apparmor) owner: bool,
+    pub(in crate::apparmor) audit: bool,
 }
 
 impl Qualifiers {
@@ -30,7 +31,8 @@ impl Qualifiers {
                         Some("deny") => self.deny = true,
                         Some("allow") => self.deny = false,
                         Some("owner") => self.owner = true,
-                        Some("audit" | "quiet" | "prompt" | "other") => {}
+                        Some("audit") => self.audit = true,
+                        Some("quiet" | "prompt" | "other") => {}
                         _ => return (self, words),
                     }
                     words = rest;
@@ -55,6 +57,7 @@ pub(in crate::apparmor) fn read(
     Some(Entry {
         kind,
         deny: qualifiers.deny,
+        audit: qualifiers.audit,
         owner: qualifiers.owner,
         access,
         conditions,

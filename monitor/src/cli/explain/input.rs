@@ -112,10 +112,12 @@ impl Input {
 
     /// What there is to check denials with.
     pub(in crate::cli) fn place(&self) -> Result<Place, Failure> {
-        Ok(match &self.policy {
+        let mut place = match &self.policy {
             Some(file) => Place::with_policy(file)?,
             None => Place::here(),
-        })
+        };
+        place.asks_systemd = true;
+        Ok(place)
     }
 
     /// Where events come from, if no log is given.

@@ -1,6 +1,6 @@
 //! Findings, as people and programs read them.
 
-use std::fmt::Write as _;
+use std::{cmp::Reverse, fmt::Write as _};
 
 use jiff::{Timestamp, tz::TimeZone};
 use monitor_explain::{
@@ -95,7 +95,10 @@ pub(super) fn json(report: &Report) -> String {
 /// What to run for the best remedies.
 pub(super) fn commands(findings: &[Finding]) -> String {
     let mut text = String::new();
-    for finding in findings {
+    let mut ordered: Vec<&Finding> = findings.iter().collect();
+    // A change of a file moves the lines behind it, so the last ones are changed first.
+    ordered.sort_by_key(|finding| finding.remedies.first()?.edit.as_ref()?.line.map(Reverse));
+    for finding in ordered {
         line(&mut text, "# ", &format!("{}: {}", finding.module.name(), finding.summary));
         let Some(best) = finding.remedies.first() else { continue };
         match best.kind {
@@ -184,14 +187,14 @@ pub(super) fn rules(findings: &[Finding]) -> String {
     let with_rules = |finding: &&Finding| finding.remedies.iter().any(|remedy| !remedy.rules.is_empty());
     for finding in findings.iter().filter(with_rules) {
         line(&mut text, "# ", &finding.summary);
-        for remedy in &finding.remedies {
-            line(&mut text, "# ", &remedy.text);
-            for warning in &remedy.warnings {
-                line(&mut text, "# ! ", warning);
-            }
-            for rule in &remedy.rules {
-                line(&mut text, "", rule);
-            }
+        // Of those that would do, the best.
+        let Some(remedy) = finding.remedies.iter().find(|remedy| !remedy.rules.is_empty()) else { continue };
+        line(&mut text, "# ", &remedy.text);
+        for warning in &remedy.warnings {
+            line(&mut text, "# ! ", warning);
+        }
+        for rule in &remedy.rules {
+            line(&mut text, "", rule);
         }
     }
     if text.is_empty() { "# no rule of a profile is missing\n".to_owned() } else { text }
