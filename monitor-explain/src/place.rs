@@ -18,6 +18,7 @@ use crate::{
 
 /// What there is.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Place {
     /// SELinux's policy, and where it is from.
     pub policy: Option<(Policy, PathBuf)>,
