@@ -2,7 +2,7 @@
 """Explains a log of 100,000 lines with denyd, audit2allow and audit2why, and compares time and memory.
 
     cargo build --release -p monitor
-    python3 xtask/bench/explain.py target/release/denyd /etc/selinux/default/policy/policy.33
+    /usr/bin/python3 xtask/bench/explain.py target/release/denyd /etc/selinux/default/policy/policy.33
 
 The log is made of the policy's own types, the same each time: AVC, SYSCALL and PATH records of 33,334 denials, of which
 --different differ. It needs the packages python3-setools and policycoreutils-python-utils.
@@ -57,12 +57,13 @@ def write(path, policy, different):
 
 
 def measure(command, log, output):
-    """Runs a command on the log. Gives seconds, MiB at most, and its status."""
+    """Runs a command on the log. Gives seconds, those of them that a CPU took, MiB at most, and its status."""
     start = time.monotonic()
     with open(log) as stdin, open(output, "w") as stdout:
         child = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
-    return time.monotonic() - start, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
+    busy = usage.ru_utime + usage.ru_stime
+    return time.monotonic() - start, busy, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
 
 
 def main():
@@ -83,9 +84,9 @@ def main():
         }
         for _ in range(asked.runs):
             for name, command in commands.items():
-                seconds, mib, status = measure(command, log, output)
+                seconds, busy, mib, status = measure(command, log, output)
                 lines = sum(1 for _ in open(output, errors="replace"))
-                print(f"{name:14} {seconds:7.2f} s {mib:6.0f} MiB   status {status}, {lines} lines")
+                print(f"{name:14} {seconds:6.2f} s, of a CPU {busy:6.2f} s {mib:5.0f} MiB   status {status}, {lines} lines")
 
 
 if __name__ == "__main__":

@@ -209,7 +209,7 @@ pub(super) const STEPS: [Step; 9] = [
         check: |seen| nginx(seen, "early", "/var/www/html/early").and_then(|()| seen.refused_nothing()),
     },
     Step {
-        name: "what_a_member_is_told_root_applies_and_the_service_works",
+        name: "the_service_tells_a_member_what_root_applies_for_nginx",
         module: Module::Selinux,
         script: FIXES,
         files: FILES,
