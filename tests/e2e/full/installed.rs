@@ -143,13 +143,14 @@ const REMOVED: &str = r#"
     [ -z "$(systemctl list-unit-files --no-legend 'denyd*')" ]
     [ ! -e /sys/fs/bpf/denyd ]
     not grep '^denyd ' /sys/kernel/security/apparmor/profiles
-    fact left "$(for file in $files; do [ ! -e $file ] || echo $file; done)"
+    left=$(for file in $files; do [ ! -e $file ] || echo $file; done | sort)
+    fact left "$(echo $left)"
     [ -e /var/lib/denyd/history ]
     dpkg --purge denyd
-    fact purged "$(ls -d /etc/denyd /etc/apparmor.d/denyd /etc/apparmor.d/local/denyd /etc/logrotate.d/denyd \
-        /var/lib/denyd /var/log/denyd 2>/dev/null)"
+    purged=$(ls -d /etc/denyd /etc/apparmor.d/denyd /etc/apparmor.d/local/denyd /etc/logrotate.d/denyd \
+        /var/lib/denyd /var/log/denyd 2>/dev/null || :)
+    fact purged "$(echo $purged)"
     not dpkg-query --show denyd
-    systemctl stop collector
 "#;
 
 /// What the scripts use.
