@@ -1,6 +1,6 @@
 //! What Landlock, seccomp, Yama, lockdown and the others forbade, and which setting usually grants it.
 
-mod capability;
+pub(crate) mod capability;
 mod kernel;
 mod seccomp;
 mod syscall_groups;

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     finding::{Edit, Finding, Remedy, RemedyKind},
+    other::capability::POWERFUL,
     place::Place,
 };
 
@@ -339,21 +340,9 @@ fn commands(edit: &Edit) -> Vec<String> {
 
 /// What is dangerous about a rule.
 fn warning(rule: &Rule) -> Option<String> {
-    const CAPABILITIES: [&str; 10] = [
-        "sys_admin",
-        "sys_module",
-        "sys_rawio",
-        "sys_ptrace",
-        "dac_override",
-        "dac_read_search",
-        "mac_admin",
-        "mac_override",
-        "sys_boot",
-        "bpf",
-    ];
     let text = rule.to_string();
     if let Some(name) = text.strip_prefix("capability ").and_then(|rest| rest.strip_suffix(',')) {
-        return CAPABILITIES.contains(&name).then(|| {
+        return POWERFUL.contains(&name).then(|| {
             format!("{name} is much of what root may do; programs often only try it, and work without")
         });
     }

@@ -59,8 +59,8 @@ const NEEDED: &[(&str, &str)] = &[
     ("checkpoint_restore", "checkpoints of processes"),
 ];
 
-/// With it, one may get all the others, or past what they guard.
-const DANGEROUS: [&str; 12] = [
+/// Each is much of what root may do.
+pub(crate) const POWERFUL: [&str; 10] = [
     "sys_admin",
     "sys_module",
     "sys_rawio",
@@ -69,11 +69,14 @@ const DANGEROUS: [&str; 12] = [
     "dac_read_search",
     "mac_admin",
     "mac_override",
-    "setuid",
-    "setfcap",
-    "bpf",
     "sys_boot",
+    "bpf",
 ];
+
+/// With it, one may get all the others, or past what they guard.
+fn is_dangerous(name: &str) -> bool {
+    POWERFUL.contains(&name) || matches!(name, "setuid" | "setfcap")
+}
 
 pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
     let name = event.object.capability.as_deref().unwrap_or("unknown");
@@ -90,7 +93,7 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
     }
     let upper = format!("CAP_{}", name.to_uppercase());
     let warned = |remedy: Remedy| {
-        if DANGEROUS.contains(&name) {
+        if is_dangerous(name) {
             remedy.warn(format!("{name}: who has it can become as good as root"))
         } else {
             remedy

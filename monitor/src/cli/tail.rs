@@ -142,7 +142,8 @@ pub(super) fn last(text: &str) -> Result<Last, String> {
     }
 }
 
-fn time(text: &str) -> Result<Timestamp, moment::MomentError> {
+/// A point in time, as the user writes it now.
+pub(super) fn time(text: &str) -> Result<Timestamp, moment::MomentError> {
     moment::parse(text, &Zoned::now())
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use jiff::{Timestamp, Zoned};
+use jiff::Timestamp;
 use monitor_api::{
     client::{Client, ClientError, Read as Got},
     protocol::{Control, Line, Request},
@@ -23,10 +23,9 @@ use crate::{
         failure::Failure,
         listen::{self, Source},
         say, select,
-        tail::{Last, last},
+        tail::{Last, last, time},
     },
     event::Event,
-    tail::moment,
 };
 
 /// How many broken lines are named.
@@ -60,10 +59,6 @@ pub(in crate::cli) struct Input {
 
     #[command(flatten)]
     listen: listen::Listen,
-}
-
-fn time(text: &str) -> Result<Timestamp, moment::MomentError> {
-    moment::parse(text, &Zoned::now())
 }
 
 impl Input {
