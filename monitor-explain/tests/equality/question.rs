@@ -109,7 +109,7 @@ impl<'p> Questions<'p> {
         for _ in 0..slow / 10 {
             self.pairs(!large);
         }
-        for _ in 0..if large { 20 } else { count / 10 } {
+        for _ in 0..if large { 10 } else { count / 10 } {
             self.search();
         }
         let policy = self.policy;

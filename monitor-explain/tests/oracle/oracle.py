@@ -57,10 +57,21 @@ def load(path):
     if sepol.sepol_policydb_read(policy, opened) != 0:
         sys.exit(f"libsepol cannot read {path} again")
     sepol.sepol_set_policydb(policy)
-    # The numbers of initial SIDs have to be taken before others are given.
-    sepol.policydb_load_isids(policy, table)
+    load_initial_sids()
     sepol.sepol_set_sidtab(table)
     sepol.sepol_msg_set_callback(handle, None, None)
+
+
+def load_initial_sids():
+    """Fills the table; the numbers of initial SIDs have to be taken before others are given."""
+    sepol.policydb_load_isids(policy, table)
+
+
+def forget_sids():
+    """Empties the table of all but the initial SIDs: to find a context, libsepol goes through all of it."""
+    sids.clear()
+    sepol.sepol_sidtab_destroy(table)
+    load_initial_sids()
 
 
 def flip(name):
@@ -92,6 +103,7 @@ def names_of_booleans():
 
 
 sids = {}
+MOST_SIDS = 256
 
 
 def sid(context):
@@ -414,8 +426,13 @@ def main():
                   "label": label}
     of_path = {"why": why, "rules": rules, "search": search, "attributes": attributes, "labels": labels,
                "roles": roles, "capabilities": capabilities, "ioctl": ioctl, "name": name}
-    for line in sys.stdin:
-        verb, *words = line.rstrip("\n").split("\t")
+    questions = [line.rstrip("\n").split("\t") for line in sys.stdin]
+    given = {}
+    # Labels first: the policy keeps their SIDs, which are not to be forgotten before.
+    for place in sorted(range(len(questions)), key=lambda place: questions[place][0] != "label"):
+        verb, *words = questions[place]
+        if verb != "label" and len(sids) > MOST_SIDS:
+            forget_sids()
         try:
             if verb in of_context:
                 answer = of_context[verb](*words)
@@ -425,6 +442,8 @@ def main():
             answer = f"no {error}"
         except Unread:
             answer = "unread"
+        given[place] = answer
+    for _, answer in sorted(given.items()):
         print(answer, file=answers)
     answers.flush()
 
