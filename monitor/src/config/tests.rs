@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use proptest::{prelude::*, sample::Index};
+
 use super::*;
 use crate::output::spec::Target;
 
@@ -147,4 +149,22 @@ fn only_the_usual_file_need_not_be_there() {
     assert!(message.starts_with("cannot read the configuration "), "{message}");
     fs::write(&path, "silent = true").unwrap();
     assert!(Config::read(Some(&path)).unwrap().silent);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn a_damaged_file_is_taken_or_refused_in_one_line(
+        edits in prop::collection::vec((any::<Index>(), "[\\[\\]=\"'#a-z0-9\n.-]{0,2}"), 1..4),
+    ) {
+        let mut text = in_force();
+        for (place, put) in edits {
+            let place = place.index(text.len());
+            text.replace_range(text.floor_char_boundary(place)..text.ceil_char_boundary(place + 1), &put);
+        }
+        if let Err(error) = Config::parse(&text, Path::new("denyd.toml")) {
+            prop_assert_eq!(error.to_string().lines().count(), 1);
+        }
+    }
 }
