@@ -24,9 +24,16 @@ use crate::{
 /// Records handled before another task gets its turn, so that a flood of denials can't keep a signal waiting.
 const BATCH: usize = 256;
 
-/// How long records may come together before they are handled, when they come fast: within this time after the last wake-up.
-/// It bounds both the wake-ups, to 100 a second, and what a denial waits, which is nothing where they are few.
-const PACE: Duration = Duration::from_millis(10);
+/// How long records may come together before they are handled: within this time after the last wake-up. It bounds both the
+/// wake-ups, to 20 a second, and what a denial waits, which is nothing where there was none just before.
+const PACE: Duration = Duration::from_millis(50);
+
+/// The same while so many come that the ring buffer could be full by then: when a wake-up brought [`FAST`] of them.
+const FAST_PACE: Duration = Duration::from_millis(10);
+
+/// Records of one wake-up from which on they come fast: ten times as many a second are still far from filling the ring
+/// buffer within [`PACE`].
+const FAST: usize = 64;
 
 /// Batches that are handled when a pipeline ends, at most.
 const LAST_BATCHES: usize = 4096;
@@ -157,12 +164,15 @@ impl<R: Records> Pipeline<R> {
         let mut stop = std::pin::pin!(stop);
         let mut woken: Option<Instant> = None;
         loop {
-            while self.batch() == BATCH {
+            let mut count = self.batch();
+            let pace = if count < FAST { PACE } else { FAST_PACE };
+            while count == BATCH {
                 tokio::select! {
                     biased;
                     stopped = &mut stop => return End::Stopped(stopped),
                     () = tokio::task::yield_now() => {}
                 }
+                count = self.batch();
             }
             let until = self.handler.until();
             tokio::select! {
@@ -173,7 +183,7 @@ impl<R: Records> Pipeline<R> {
                     if let Err(error) = readable {
                         return End::Failed(error);
                     }
-                    let due = woken.map_or_else(Instant::now, |woken| woken + PACE);
+                    let due = woken.map_or_else(Instant::now, |woken| woken + pace);
                     if let Some(stopped) = self.let_come(due, stop.as_mut()).await {
                         return End::Stopped(stopped);
                     }
