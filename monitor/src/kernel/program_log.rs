@@ -40,6 +40,20 @@ pub(super) const fn ring_size(level: u8) -> u32 {
     if level == 0 { NO_RING_SIZE } else { RING_SIZE }
 }
 
+/// The programs' messages, which nobody passes on yet.
+pub(super) struct UnreadLog(EbpfLogger<LogTracer>);
+
+impl UnreadLog {
+    /// That of these programs.
+    ///
+    /// # Errors
+    ///
+    /// If the object has no log.
+    pub(super) fn of(ebpf: &mut Ebpf) -> io::Result<Self> {
+        EbpfLogger::init_with_logger(ebpf, LogTracer::new()).map(Self).map_err(io::Error::other)
+    }
+}
+
 /// The thread that passes the programs' messages on. When it is dropped, it passes on what is there, and ends.
 pub(super) struct ProgramLog {
     /// Its end ends the thread.
@@ -52,9 +66,8 @@ impl ProgramLog {
     ///
     /// # Errors
     ///
-    /// If the object has no log, or the thread can't be started.
-    pub(super) fn start(ebpf: &mut Ebpf) -> io::Result<Self> {
-        let logger = EbpfLogger::init_with_logger(ebpf, LogTracer::new()).map_err(io::Error::other)?;
+    /// If the thread can't be started.
+    pub(super) fn start(UnreadLog(logger): UnreadLog) -> io::Result<Self> {
         let (stopped, stop) = io::pipe()?;
         let run = move || pass_on(logger, &stopped);
         let thread = thread::Builder::new().name("program log".to_owned()).spawn(run)?;

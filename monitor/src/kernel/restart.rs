@@ -197,7 +197,7 @@ fn pin_in(
         }
         None => Left::default(),
     };
-    programs.pin(ebpf, set)?;
+    programs.pin(set)?;
     Ok((ledger, left))
 }
 

@@ -28,7 +28,7 @@ use super::{
     failure::{self, AttachError},
     pins::{Pins, Set},
     probes::{self, Probes, When},
-    program_log::{self, ProgramLog},
+    program_log::{self, ProgramLog, UnreadLog},
     report::Failed,
 };
 use crate::source::{Hook, Program};
@@ -78,8 +78,8 @@ pub(super) fn load(
 pub(super) struct AttachedProgram {
     pub source: SourceId,
     pub program: Program,
-    /// The program itself, where aya doesn't have it.
-    own: Option<OwnedFd>,
+    /// The program itself.
+    own: OwnedFd,
     link: Link,
 }
 
@@ -116,19 +116,12 @@ impl AttachedProgram {
     pub(super) fn pinned(source: SourceId, program: Program, set: &Set) -> io::Result<Self> {
         let own = set.get(&name_of_program(source, &program))?;
         let link = set.get(&name_of_link(source, &program))?;
-        Ok(Self { source, program, own: Some(own), link: Link::Probe(link) })
+        Ok(Self { source, program, own, link: Link::Probe(link) })
     }
 
     /// Pins it, so that it stays attached when this process ends.
-    fn pin(&mut self, ebpf: &Ebpf, set: &Set) -> Result<(), ProgramPinError> {
-        let name = name_of_program(self.source, &self.program);
-        if let Some(own) = &self.own {
-            set.pin(&name, own)?;
-        } else {
-            let loaded = ebpf.program(self.program.name).and_then(|program| program.fd().ok());
-            let loaded = loaded.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-            set.pin(&name, loaded.as_fd())?;
-        }
+    fn pin(&mut self, set: &Set) -> Result<(), ProgramPinError> {
+        set.pin(&name_of_program(self.source, &self.program), &self.own)?;
         let name = name_of_link(self.source, &self.program);
         let link = match std::mem::replace(&mut self.link, Link::Gone) {
             Link::Fentry(link) => FdLink::from(link),
@@ -194,8 +187,8 @@ pub(super) fn attach(
     let mut probes = None;
     for program in programs {
         let own = match probe_of(program.hook) {
-            Some((when, _)) => load_probe(ebpf, object, programs, &mut probes, program.name, when).map(Some),
-            None => load_with_aya(ebpf, btf, program).map(|()| None),
+            Some((when, _)) => load_probe(ebpf, object, programs, &mut probes, program.name, when),
+            None => load_with_aya(ebpf, btf, program),
         };
         match own {
             Ok(own) => loaded.push((*program, own)),
@@ -211,7 +204,7 @@ pub(super) fn attach(
     }
     let names: Vec<_> = loaded.iter().map(|(program, _own)| program.name).collect();
     for (program, own) in loaded {
-        match attach_program(ebpf, &program, own.as_ref()) {
+        match attach_program(ebpf, &program, &own) {
             Ok(link) => {
                 log_verified(ebpf, &program);
                 attached.push(AttachedProgram { source, program, own, link });
@@ -257,32 +250,34 @@ fn load_probe(
     probes.load(name, when)
 }
 
-fn load_with_aya(ebpf: &mut Ebpf, btf: &Btf, program: &Program) -> Result<(), AttachError> {
+fn load_with_aya(ebpf: &mut Ebpf, btf: &Btf, program: &Program) -> Result<OwnedFd, AttachError> {
     let found = ebpf.program_mut(program.name).ok_or(AttachError::NoProgram)?;
     let loaded = match program.hook {
         Hook::Fentry(target) => {
-            TryInto::<&mut FEntry>::try_into(found).and_then(|found| found.load(target, btf))
+            TryInto::<&mut FEntry>::try_into(&mut *found).and_then(|found| found.load(target, btf))
         }
         Hook::Fexit(target) => {
-            TryInto::<&mut FExit>::try_into(found).and_then(|found| found.load(target, btf))
+            TryInto::<&mut FExit>::try_into(&mut *found).and_then(|found| found.load(target, btf))
         }
         Hook::Tracepoint(target) => {
-            TryInto::<&mut BtfTracePoint>::try_into(found).and_then(|found| found.load(target, btf))
+            TryInto::<&mut BtfTracePoint>::try_into(&mut *found).and_then(|found| found.load(target, btf))
         }
         Hook::Kprobe(_) | Hook::Kretprobe(_) => {
-            TryInto::<&mut KProbe>::try_into(found).and_then(KProbe::load)
+            TryInto::<&mut KProbe>::try_into(&mut *found).and_then(KProbe::load)
         }
         // The plan gave the slot a function; probes have another way.
         Hook::LsmSlot(_) | Hook::LsmSession(_) | Hook::Multi(_) | Hook::Session(_) => {
             return Err(AttachError::NoLsmProgram);
         }
     };
-    loaded.map_err(AttachError::Load)
+    loaded.map_err(AttachError::Load)?;
+    let own = found.fd().map_err(AttachError::Load)?.as_fd().try_clone_to_owned();
+    own.map_err(|error| AttachError::Load(error.into()))
 }
 
 /// Attaches a program that is loaded.
-fn attach_program(ebpf: &mut Ebpf, program: &Program, own: Option<&OwnedFd>) -> Result<Link, AttachError> {
-    if let (Some(own), Some((when, function))) = (own, probe_of(program.hook)) {
+fn attach_program(ebpf: &mut Ebpf, program: &Program, own: &OwnedFd) -> Result<Link, AttachError> {
+    if let Some((when, function)) = probe_of(program.hook) {
         return probes::attach(own.as_fd(), when, function).map(Link::Probe);
     }
     let found = ebpf.program_mut(program.name).ok_or(AttachError::NoProgram)?;
@@ -336,8 +331,8 @@ fn log_verified(ebpf: &Ebpf, program: &Program) {
 pub struct Programs {
     /// Dropped first, so that no program runs when the rest is.
     attached: Vec<AttachedProgram>,
-    /// What they were loaded from, if this process did.
-    ebpf: Option<Ebpf>,
+    /// What they log, until a thread passes it on.
+    unread_log: Option<UnreadLog>,
     /// Dropped last: it passes on what they logged.
     log: Option<ProgramLog>,
     /// Where they are pinned, if they are.
@@ -346,22 +341,29 @@ pub struct Programs {
 
 impl Programs {
     pub(super) fn new(attached: Vec<AttachedProgram>) -> Self {
-        Self { attached, ebpf: None, log: None, pins: None }
+        Self { attached, unread_log: None, log: None, pins: None }
     }
 
     /// Programs that another process has attached and pinned.
     pub(super) fn taken_over(attached: Vec<AttachedProgram>, pins: Option<Pins>) -> Self {
-        Self { attached, ebpf: None, log: None, pins }
+        Self { attached, unread_log: None, log: None, pins }
     }
 
-    /// Keeps what they were loaded from.
-    pub(super) fn loaded_from(&mut self, ebpf: Ebpf) {
-        self.ebpf = Some(ebpf);
+    /// Takes what they log, if they log anything, out of what they were loaded from. The rest is of no more use: it has the
+    /// instructions of all programs, attached or not.
+    pub(super) fn loaded_from(&mut self, mut ebpf: Ebpf) {
+        if program_log::level() == 0 {
+            return;
+        }
+        match UnreadLog::of(&mut ebpf) {
+            Ok(log) => self.unread_log = Some(log),
+            Err(error) => tracing::warn!(%error, "eBPF log messages will be lost"),
+        }
     }
 
     /// Pins them, so that they stay attached when this process ends.
-    pub(super) fn pin(&mut self, ebpf: &Ebpf, set: &Set) -> Result<(), ProgramPinError> {
-        self.attached.iter_mut().try_for_each(|attached| attached.pin(ebpf, set))
+    pub(super) fn pin(&mut self, set: &Set) -> Result<(), ProgramPinError> {
+        self.attached.iter_mut().try_for_each(|attached| attached.pin(set))
     }
 
     /// Says that they are pinned here.
@@ -377,11 +379,8 @@ impl Programs {
 
     /// Passes on what they log, if they log anything.
     pub(super) fn start_log(&mut self) {
-        if program_log::level() == 0 {
-            return;
-        }
-        let Some(ebpf) = &mut self.ebpf else { return };
-        match ProgramLog::start(ebpf) {
+        let Some(log) = self.unread_log.take() else { return };
+        match ProgramLog::start(log) {
             Ok(log) => self.log = Some(log),
             Err(error) => tracing::warn!(%error, "eBPF log messages will be lost"),
         }
@@ -403,12 +402,7 @@ impl Programs {
     #[must_use]
     pub fn stats(&self) -> ProgramStats {
         ProgramStats::new(self.attached.iter().filter_map(|attached| {
-            let fd = if let Some(own) = &attached.own {
-                own.try_clone().ok()?
-            } else {
-                let ebpf = self.ebpf.as_ref()?;
-                ebpf.program(attached.program.name)?.fd().ok()?.as_fd().try_clone_to_owned().ok()?
-            };
+            let fd = attached.own.try_clone().ok()?;
             Some((attached.source, attached.program.name, fd))
         }))
     }

@@ -139,7 +139,8 @@ fn paced(quick: bool) -> impl Iterator<Item = Plan> {
 fn in_guest(bench: &Bench, kernel: &str, processors: u32, plans: &[Plan]) -> anyhow::Result<Vec<Storm>> {
     let script: String = (0..).zip(plans).map(|(number, plan)| plan.script(number)).collect();
     let time: u32 = plans.iter().map(Plan::longest).sum();
-    let guest = bench.guest(kernel, vm::Module::Selinux)?.processors(processors);
+    // Audit would slow the storm down: its records go to the guest's console.
+    let guest = bench.guest(kernel, vm::Module::Selinux)?.processors(processors).append("audit=0");
     let script = format!("{FUNCTIONS}\n{script}");
     let printed = Printed::by(&guest, &script, AROUND + Duration::from_secs(time.into()))?;
     let storms = (0..).zip(plans).map(|(number, plan)| plan.judged(&printed, number, kernel, processors));

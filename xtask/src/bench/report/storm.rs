@@ -13,7 +13,7 @@ pub(super) fn write(readme: &mut String, Storms { run, storms }: &Storms) -> any
     writeln!(readme, "\n## Storms\n\n{}", ran(run))?;
     writeln!(
         readme,
-        "Processes are refused the same by SELinux, as fast as the guest can, as 200 users in turn. Each denial must be \
+        "Processes are refused the same by SELinux, as fast as the guest can, as 200 users in turn; audit is off. Each denial must be \
          in the account, and be told of its user. In the middle of the storm, a process of another user is refused once.\n"
     )?;
     writeln!(
