@@ -258,6 +258,9 @@ impl<R: Records> Pipeline<R> {
             handler.take_new(&record, at, now);
             count += 1;
         }
+        if count == BATCH {
+            handler.note_flood(now);
+        }
         handler.hub.flush();
         handler.mark();
         if let Some(observer) = &handler.observer {

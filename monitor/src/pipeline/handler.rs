@@ -14,6 +14,7 @@ use crate::{
     fold::{Folding, Repeated, Repeats},
     format,
     guard::{Again, Guard},
+    heap,
     output::Hub,
     record,
     source::{self, Tables},
@@ -22,6 +23,9 @@ use crate::{
 
 /// How long after a batch to look whether the outputs have written it.
 const COMMIT: Duration = Duration::from_millis(50);
+
+/// How long after a flood the memory that it took is given back.
+const CALM: Duration = Duration::from_secs(1);
 
 /// Bytes that a record takes in the ring buffer: those of its header, too, and a multiple of 8 (`bpf_ringbuf_output`,
 /// kernel/bpf/ringbuf.c).
@@ -39,6 +43,8 @@ pub(super) struct Handler {
     pub(super) guard: Option<Box<Guard>>,
     /// When to look whether the outputs have written what they were handed.
     commit_at: Option<Instant>,
+    /// When to give back the memory that a flood took.
+    calm_at: Option<Instant>,
     /// Slots that another pipeline has left, until the records that it left are handled.
     pub(super) left_slots: Vec<u64>,
     pub(super) hub: Hub,
@@ -91,6 +97,7 @@ impl Handler {
             folding: None,
             guard: None,
             commit_at: None,
+            calm_at: None,
             left_slots: Vec::new(),
             hub,
             observer: None,
@@ -113,6 +120,15 @@ impl Handler {
             self.report_repeats(&repeated, now);
         }
         self.hub.flush();
+        if self.calm_at.is_some_and(|calm| calm <= now) {
+            self.calm_at = None;
+            heap::give_back();
+        }
+    }
+
+    /// Notes that there is a flood.
+    pub(super) fn note_flood(&mut self, now: Instant) {
+        self.calm_at = Some(now + CALM);
     }
 
     /// Whether counts of repeats can be reported: not before those that were left.
@@ -203,7 +219,7 @@ impl Handler {
     pub(super) fn until(&self) -> Option<Instant> {
         let held = self.hold.until(&self.enricher);
         let folded = self.folding.as_ref().and_then(Folding::until);
-        held.into_iter().chain(folded).chain(self.commit_at).min()
+        held.into_iter().chain(folded).chain(self.commit_at).chain(self.calm_at).min()
     }
 
     /// Reports all repeats that were counted, since no more are.

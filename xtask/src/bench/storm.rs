@@ -140,7 +140,11 @@ fn in_guest(bench: &Bench, kernel: &str, processors: u32, plans: &[Plan]) -> any
     let script: String = (0..).zip(plans).map(|(number, plan)| plan.script(number)).collect();
     let time: u32 = plans.iter().map(Plan::longest).sum();
     // Audit would slow the storm down: its records go to the guest's console.
-    let guest = bench.guest(kernel, vm::Module::Selinux)?.processors(processors).append("audit=0");
+    let guest = bench
+        .guest(kernel, vm::Module::Selinux)?
+        .processors(processors)
+        .append("audit=0")
+        .binary("/usr/bin/nice");
     let script = format!("{FUNCTIONS}\n{script}");
     let printed = Printed::by(&guest, &script, AROUND + Duration::from_secs(time.into()))?;
     let storms = (0..).zip(plans).map(|(number, plan)| plan.judged(&printed, number, kernel, processors));
@@ -157,9 +161,11 @@ storm() {
     rm -f said events; mkfifo said
     if [ "$arriving" = 1 ]; then
         mkfifo events
-        actor tally --first <events >tally & reader=$!
+        # It measures, and must not wait for a processor itself.
+        nice -n -20 actor tally --first <events >tally & reader=$!
     fi
-    denyd run --no-pin --source selinux $options >events 2>said & pid=$!
+    # As its unit has it.
+    nice -n -4 denyd run --no-pin --source selinux $options >events 2>said & pid=$!
     exec 3<said; while read -r line <&3; do case $line in *watching*) break;; esac; done
     each=$((denials / processes))
     if [ "$seconds" != 0 ]; then
