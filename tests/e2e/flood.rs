@@ -56,14 +56,14 @@ const FAST_BY_PROCESS: Flood = Flood {
 const SERVER: Flood = Flood {
     name: "of_a_server_without_folding",
     options: "--no-fold",
-    extent: "--processes 8 --users 8 --each 200 --rate 20",
+    extent: "--processes 8 --users 8 --each 100 --rate 20",
     told: Told::Each,
 };
 
 const SILENT: Flood = Flood {
     name: "of_a_server_with_silent",
     options: "--no-fold --silent",
-    extent: "--processes 8 --users 8 --each 200 --rate 20",
+    extent: "--processes 8 --users 8 --each 100 --rate 20",
     told: Told::Each,
 };
 

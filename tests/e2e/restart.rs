@@ -37,14 +37,14 @@ const RESTARTS: [Restarts; 4] = [
     Restarts {
         name: "killed_again_and_again",
         options: "--no-fold",
-        extent: "--processes 8 --users 8 --each 200 --rate 5",
+        extent: "--processes 8 --users 8 --each 150 --rate 5",
         meanwhile: KILL,
         unfolded: true,
     },
     Restarts {
         name: "killed_again_and_again_with_folding",
         options: "--fold-window 100ms",
-        extent: "--processes 8 --users 8 --each 200 --rate 5",
+        extent: "--processes 8 --users 8 --each 150 --rate 5",
         meanwhile: KILL,
         unfolded: false,
     },

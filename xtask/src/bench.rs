@@ -32,6 +32,7 @@ mod profile;
 mod report;
 mod run;
 mod script;
+mod soak;
 mod spread;
 mod storm;
 mod watcher;
@@ -50,13 +51,16 @@ pub(crate) enum Part {
     Denial,
     /// A denial's whole way to a line: CPU of the machine, time and memory, beside auditd, LAUREL and bpftrace
     Path,
+    /// Denials for a quarter of an hour: does denyd need more and more memory?
+    Soak,
     /// denyd's reader under load, on this machine itself: a flame graph (needs root)
     Profile,
 }
 
 impl Part {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [Self::Allow, Self::Denial, Self::Path, Self::Storm, Self::Profile];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Allow, Self::Denial, Self::Path, Self::Storm, Self::Soak, Self::Profile];
 
     /// The name of its file.
     fn name(self) -> &'static str {
@@ -65,6 +69,7 @@ impl Part {
             Self::Allow => "allow",
             Self::Denial => "denial",
             Self::Path => "path",
+            Self::Soak => "soak",
             Self::Profile => "profile",
         }
     }
@@ -108,6 +113,7 @@ impl Bench {
             Part::Allow => keep(part, &allow::measure(self)?),
             Part::Denial => denial::measure(self, |denials| keep(part, denials)),
             Part::Path => path::measure(self, |paths| keep(part, paths)),
+            Part::Soak => keep(part, &soak::measure(self)?),
             Part::Profile => keep(part, &profile::measure(self, &workspace::root().join(FOLDER))?),
         }
     }

@@ -7,6 +7,7 @@ use super::{Part, kept, run::Run};
 mod cost;
 mod path;
 mod profile;
+mod soak;
 mod storm;
 
 /// The names and contents of the files that tell of the results in `folder`.
@@ -24,6 +25,9 @@ pub(super) fn files(folder: &Path) -> anyhow::Result<Vec<(&'static str, String)>
     }
     if let Some(storms) = kept(folder, Part::Storm)? {
         storm::write(&mut readme, &storms)?;
+    }
+    if let Some(soak) = kept(folder, Part::Soak)? {
+        soak::write(&mut readme, &soak)?;
     }
     if let Some(profile) = kept(folder, Part::Profile)? {
         profile::write(&mut readme, &profile)?;
