@@ -1,8 +1,8 @@
 //! Folding: repeats of one denial are counted in the kernel and not sent.
 //!
-//! The first of each goes to user space at once, and a [`Slot`] is put up with the [`crate::Head::fold`] that its record
-//! carries. What is the same while the slot is there is counted in it. User space closes it when the window ends, and
-//! reports what was counted.
+//! The first of each goes to user space at once, and before that a [`Slot`] is put up with the [`crate::Head::fold`] that
+//! its record carries: whoever reads the record finds the slot. What is the same while the slot is there is counted in it.
+//! User space closes it when the window ends, and reports what was counted.
 
 use core::mem::offset_of;
 
@@ -17,15 +17,16 @@ pub const WAYS: u32 = 4;
 /// Process ids that a slot has room for.
 pub const PIDS: usize = 6;
 
-/// Set in [`Slot::count`] by user space: the slot's window has ended, and nothing is counted in it any more.
-pub const CLOSED: u64 = 1 << 63;
+/// Set in [`Slot::count`] while repeats are counted in the slot. Whoever takes it away closes the slot, and is the only one
+/// that does.
+pub const OPEN: u64 = 1 << 63;
 
 /// Where repeats of one denial are counted. Programs and user space change it at the same time, by atomic instructions.
 #[repr(C, align(64))]
 pub struct Slot {
     /// The denial: [`crate::Head::fold`] of its first record; 0 if the slot is free.
     pub key: u64,
-    /// Repeats, and [`CLOSED`].
+    /// Repeats, and [`OPEN`].
     pub count: u64,
     /// When the first of them was: nanoseconds since boot.
     pub first: u64,

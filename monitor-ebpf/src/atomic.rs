@@ -26,6 +26,21 @@ pub unsafe fn fetch_add(word: *mut u64, number: i64) -> u64 {
     number.cast_unsigned()
 }
 
+/// Sets a word, and gives what it was. Linux 5.12.
+///
+/// # Safety
+///
+/// As for [`add`].
+#[inline(always)]
+pub unsafe fn swap(word: *mut u64, number: u64) -> u64 {
+    let mut number = number;
+    // SAFETY: the caller's.
+    unsafe {
+        core::arch::asm!("{1} = xchg_64({0} + 0, {1})", in(reg) word, inout(reg) number);
+    }
+    number
+}
+
 /// Sets a word if it is 0, and gives what it was. Linux 5.12.
 ///
 /// # Safety

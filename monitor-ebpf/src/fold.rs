@@ -4,7 +4,7 @@ use aya_ebpf::{bindings::BPF_F_MMAPABLE, helpers::generated, macros::map, maps::
 use monitor_common::{
     RECORD_SIZE, SourceId,
     counter::{Counter, ROWS},
-    fold::{CLOSED, MASKED_WORDS, MASKS, PIDS, Slot, WAYS},
+    fold::{MASKED_WORDS, MASKS, OPEN, PIDS, Slot, WAYS},
 };
 
 use crate::{
@@ -59,25 +59,51 @@ pub fn is_repeat(record: &mut Record) -> bool {
     false
 }
 
-/// Puts up a slot for the repeats of a denial whose record was sent, which gets it by its key.
+/// Puts up a slot for the repeats of a denial whose record is about to be sent: who reads that looks for it. Returns whether
+/// there was none.
 #[inline(never)]
-pub fn open(source: SourceId, key: u64) {
+pub fn open(source: SourceId, key: u64) -> bool {
     if cfg!(feature = "bounded-loops") || key == 0 {
-        return;
+        return false;
     }
     for way in 0..WAYS {
-        let Some(slot) = slot(key, way) else { return };
+        let Some(slot) = slot(key, way) else { return false };
         let before = set_if_free(slot, key);
         if before == 0 {
             // SAFETY: a field of the slot. Until here it was closed, so that nothing was counted.
-            unsafe { (&raw mut (*slot).count).write_volatile(0) };
-            return;
+            unsafe { (&raw mut (*slot).count).write_volatile(OPEN) };
+            return true;
         }
         if before == key {
-            return;
+            return false;
         }
     }
     count(source, Counter::NoSlot);
+    false
+}
+
+/// Takes down the slot that was put up for a denial whose record could not be sent, and gives how many repeats were counted
+/// in it meanwhile.
+#[inline(never)]
+pub fn abandon(key: u64) -> u64 {
+    for way in 0..WAYS {
+        let Some(slot) = slot(key, way) else { return 0 };
+        if key_of(slot) != key {
+            continue;
+        }
+        // SAFETY: fields of the slot, which is this program's alone once it has closed it.
+        unsafe {
+            let before = atomic::swap(&raw mut (*slot).count, 0);
+            if before & OPEN == 0 {
+                return 0;
+            }
+            (&raw mut (*slot).pids_len).write_volatile(0);
+            (&raw mut (*slot).last_pid).write_volatile(0);
+            (&raw mut (*slot).key).write_volatile(0);
+            return before & !OPEN;
+        }
+    }
+    0
 }
 
 #[inline(always)]
@@ -95,7 +121,7 @@ fn key_of(slot: *mut Slot) -> u64 {
 #[inline(always)]
 fn add(slot: *mut Slot, key: u64) -> bool {
     let before = add_to_count(slot, 1);
-    if before & CLOSED != 0 {
+    if before & OPEN == 0 {
         return false;
     }
     // The slot may have been closed and put up for another denial since its key was read.
@@ -103,7 +129,7 @@ fn add(slot: *mut Slot, key: u64) -> bool {
         add_to_count(slot, -1);
         return false;
     }
-    if before == 0 {
+    if before == OPEN {
         // SAFETY: a field of the slot.
         unsafe { (&raw mut (*slot).first).write_volatile(generated::bpf_ktime_get_boot_ns()) };
     }

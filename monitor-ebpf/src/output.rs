@@ -36,6 +36,12 @@ static COUNTERS: Array<CpuCounters> = Array::with_max_entries(1, BPF_F_MMAPABLE)
 /// Adds one to a source's counter.
 #[inline(always)]
 pub fn count(source: SourceId, counted: Counter) {
+    count_more(source, counted, 1);
+}
+
+/// Adds to a source's counter.
+#[inline(always)]
+fn count_more(source: SourceId, counted: Counter, number: u64) {
     // SAFETY: the helper has no preconditions.
     let cpu = unsafe { generated::bpf_get_smp_processor_id() };
     let Some(counters) = COUNTERS.get_ptr_mut(cpu) else { return };
@@ -46,7 +52,7 @@ pub fn count(source: SourceId, counted: Counter) {
     let value = unsafe { (&raw mut (*counters).values).cast::<u64>().add(index) };
     // An atomic addition, since a program may be preempted by another on the same CPU.
     // SAFETY: `value` points into a map's value.
-    unsafe { atomic::add(value, 1) };
+    unsafe { atomic::add(value, number.cast_signed()) };
 }
 
 /// Where records are built: [`BUFFERS`] for each CPU; user space sets their number. A record is copied into the ring
@@ -525,21 +531,22 @@ impl Record {
         let len = bounded::<RECORD_SIZE>(size.into());
         if !share::admits(cgroup, uid, u64::from(size)) {
             count(source, Counter::Share);
-            share::lose(cgroup, uid);
+            share::lose(cgroup, uid, 1);
             log::no_room(source);
             return;
         }
         // SAFETY: the buffer has as many bytes, and nothing else refers to it.
         let bytes = unsafe { core::slice::from_raw_parts(self.base(), len as usize) };
+        let has_opened = fold::open(source, fold);
         if has_fault() || EVENTS.output::<[u8]>(bytes, 0).is_err() {
-            count(source, Counter::RingFull);
-            share::lose(cgroup, uid);
+            let lost = 1 + if has_opened { fold::abandon(fold) } else { 0 };
+            count_more(source, Counter::RingFull, lost);
+            share::lose(cgroup, uid, lost);
             log::no_room(source);
             return;
         }
         log::submitted(source, size.into());
         count(source, Counter::Submitted);
-        fold::open(source, fold);
         if flags.contains(Flags::FAULT) {
             count(source, Counter::ReadFault);
             log::unreadable(source, missing);

@@ -23,11 +23,11 @@ fn number(cgroup: u64, uid: u32) -> u64 {
     (cgroup ^ u64::from(uid) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// Counts a denial that this subject lost. Where others have all its places, only the sources' counters have it.
+/// Counts denials that this subject lost. Where others have all its places, only the sources' counters have it.
 ///
 /// A function of its own, as [`admits`] is.
 #[inline(never)]
-pub fn lose(cgroup: u64, uid: u32) {
+pub fn lose(cgroup: u64, uid: u32, denials: u64) {
     // The atomic instructions came with Linux 5.12.
     if cfg!(feature = "bounded-loops") {
         return;
@@ -45,7 +45,7 @@ pub fn lose(cgroup: u64, uid: u32) {
         unsafe {
             (&raw mut (*loss).cgroup).write_volatile(cgroup);
             (&raw mut (*loss).uid).write_volatile(uid.into());
-            atomic::add(&raw mut (*loss).lost, 1);
+            atomic::add(&raw mut (*loss).lost, denials.cast_signed());
         }
         return;
     }

@@ -21,6 +21,9 @@ pub struct FoldOptions {
     pub slots: u32,
 }
 
+/// How long a window lasts longer if it can't be ended yet.
+const AGAIN: Duration = Duration::from_millis(10);
+
 /// What was counted of one denial's repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repeats {
@@ -34,13 +37,22 @@ pub struct Repeats {
     pub pids: Vec<u32>,
 }
 
+/// What became of the counting of a denial's repeats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// It has ended, and this was counted, if anything was.
+    Ended(Option<Repeats>),
+    /// A program is about to begin or to end it: it is to be ended a little later.
+    Later,
+}
+
 /// Where repeats are counted: the kernel's slots, or a test.
 pub trait Slots {
     /// Whether the denial of this key has a slot.
     fn has(&self, key: u64) -> bool;
 
-    /// Ends the counting of this key, and gives what was counted, if anything was.
-    fn close(&mut self, key: u64) -> Option<Repeats>;
+    /// Ends the counting of this key.
+    fn close(&mut self, key: u64) -> Closing;
 
     /// The keys that have a slot now. Slots whose counting was ended by a process that is gone are freed.
     fn keys(&mut self) -> Vec<u64>;
@@ -100,7 +112,7 @@ impl Folding {
     pub(crate) fn free(&mut self, keys: Vec<u64>) -> Vec<(Option<SourceId>, u64)> {
         let unknown = keys.into_iter().filter(|key| !self.keys.contains(key));
         let counts = unknown.filter_map(|key| {
-            let repeats = self.slots.close(key)?;
+            let Closing::Ended(Some(repeats)) = self.slots.close(key) else { return None };
             Some((monitor_common::fold::source(key), repeats.count))
         });
         counts.collect()
@@ -113,26 +125,32 @@ impl Folding {
 
     /// The next denial whose window ended by this time and that was repeated.
     pub(crate) fn next_repeated(&mut self, now: Instant) -> Option<Repeated> {
-        self.next_repeated_if(|open| open.until <= now)
-    }
-
-    /// As [`Self::next_repeated`], whenever the window would end.
-    pub(crate) fn last_repeated(&mut self) -> Option<Repeated> {
-        self.next_repeated_if(|_open| true)
-    }
-
-    fn next_repeated_if(&mut self, ended: impl Fn(&Open) -> bool) -> Option<Repeated> {
-        while let Some(Open { key, number, record, .. }) = self.open.pop_front_if(|open| ended(open)) {
-            if let Some(repeats) = self.close(key) {
-                return Some(Repeated { number, record, repeats });
+        while let Some(open) = self.open.pop_front_if(|open| open.until <= now) {
+            match self.slots.close(open.key) {
+                Closing::Ended(repeats) => {
+                    self.keys.remove(&open.key);
+                    if let Some(repeats) = repeats {
+                        return Some(Repeated { number: open.number, record: open.record, repeats });
+                    }
+                }
+                Closing::Later => {
+                    self.open.push_front(Open { until: now + AGAIN, ..open });
+                    break;
+                }
             }
         }
         None
     }
 
-    fn close(&mut self, key: u64) -> Option<Repeats> {
-        self.keys.remove(&key);
-        self.slots.close(key)
+    /// As [`Self::next_repeated`], whenever the window would end. No program is at work any more.
+    pub(crate) fn last_repeated(&mut self) -> Option<Repeated> {
+        while let Some(Open { key, number, record, .. }) = self.open.pop_front() {
+            self.keys.remove(&key);
+            if let Closing::Ended(Some(repeats)) = self.slots.close(key) {
+                return Some(Repeated { number, record, repeats });
+            }
+        }
+        None
     }
 }
 

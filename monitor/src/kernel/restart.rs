@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     accounting::KernelCounts,
-    fold::{self, Slots as _},
+    fold::{self, Closing, Slots as _},
     ledger::{self, Ledger, LedgerError, Left, Repeated},
     source::{self, Hook, Source},
 };
@@ -295,7 +295,7 @@ impl Left {
     fn take_repeats(&mut self, mut slots: SharedSlots) {
         let mut number = self.repeats.back().map_or(self.commit.repeated, |last| last.number + 1);
         for key in slots.keys() {
-            let Some(repeats) = slots.close(key) else { continue };
+            let Closing::Ended(Some(repeats)) = slots.close(key) else { continue };
             let first = self.records.iter().rev().find(|(_, record)| fold::key(record) == key);
             if let Some(&(first, _)) = first {
                 self.repeats.push_back(Repeated { number, after: self.taken, first, repeats });

@@ -6,10 +6,10 @@ use std::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-use monitor_common::fold::{CLOSED, PIDS, Slot, WAYS};
+use monitor_common::fold::{OPEN, PIDS, Slot, WAYS};
 
 use crate::{
-    fold::{Repeats, Slots},
+    fold::{Closing, Repeats, Slots},
     shared::{Access, Atomics, Shared},
 };
 
@@ -56,10 +56,14 @@ impl Slots for SharedSlots {
         self.find(key).is_some()
     }
 
-    fn close(&mut self, key: u64) -> Option<Repeats> {
-        let slot = self.find(key)?;
+    fn close(&mut self, key: u64) -> Closing {
+        let Some(slot) = self.find(key) else { return Closing::Ended(None) };
         // What comes from here on is not counted in it.
-        let count = slot.count.swap(CLOSED, Ordering::AcqRel) & !CLOSED;
+        let count = slot.count.swap(0, Ordering::AcqRel);
+        if count & OPEN == 0 {
+            return Closing::Later;
+        }
+        let count = count & !OPEN;
         let len = slot.pids_len.swap(0, Ordering::Relaxed) as usize;
         let repeats = (count > 0).then(|| {
             let mut pids: Vec<_> =
@@ -76,14 +80,14 @@ impl Slots for SharedSlots {
         slot.last_pid.store(0, Ordering::Relaxed);
         // And now another denial may have it.
         slot.key.store(0, Ordering::Release);
-        repeats
+        Closing::Ended(repeats)
     }
 
     fn keys(&mut self) -> Vec<u64> {
         let mut keys = Vec::new();
         for slot in self.0.iter() {
             let key = slot.key.load(Ordering::Acquire);
-            if slot.count.load(Ordering::Acquire) & CLOSED == 0 {
+            if slot.count.load(Ordering::Acquire) & OPEN != 0 {
                 keys.push(key);
             } else if key != 0 {
                 // What it counted was taken, and what came after that was not folded.
@@ -118,7 +122,7 @@ mod tests {
         let index = usize::try_from((key + way) % u64::from(SLOTS)).unwrap();
         let slot = &slots.0[index];
         slot.key.store(key, Ordering::Relaxed);
-        slot.count.store(0, Ordering::Relaxed);
+        slot.count.store(OPEN, Ordering::Relaxed);
         slot
     }
 
@@ -127,7 +131,7 @@ mod tests {
         let (_file, mut slots) = slots();
         let key = 0x8000_0000_0000_003e;
         let slot = open(&slots, key, 3);
-        slot.count.store(7, Ordering::Relaxed);
+        slot.count.store(OPEN | 7, Ordering::Relaxed);
         slot.first.store(10, Ordering::Relaxed);
         slot.last.store(20, Ordering::Relaxed);
         for (to, pid) in slot.pids.iter().zip([5, 3, 5]) {
@@ -135,9 +139,10 @@ mod tests {
         }
         slot.pids_len.store(3, Ordering::Relaxed);
         assert!(slots.has(key));
-        assert_eq!(slots.close(key), Some(Repeats { count: 7, first: 10, last: 20, pids: vec![3, 5] }));
+        let repeats = Repeats { count: 7, first: 10, last: 20, pids: vec![3, 5] };
+        assert_eq!(slots.close(key), Closing::Ended(Some(repeats)));
         assert!(!slots.has(key));
-        assert_eq!(slots.close(key), None);
+        assert_eq!(slots.close(key), Closing::Ended(None));
     }
 
     #[test]
@@ -145,15 +150,26 @@ mod tests {
         let (_file, mut slots) = slots();
         let key = 0x8000_0000_0000_0001;
         open(&slots, key, 0);
-        assert_eq!(slots.close(key), None);
+        assert_eq!(slots.close(key), Closing::Ended(None));
         assert!(!slots.has(key));
+    }
+
+    #[test]
+    fn a_slot_that_a_program_is_about_to_open_stays() {
+        let (_file, mut slots) = slots();
+        let key = 0x8000_0000_0000_0003;
+        open(&slots, key, 0).count.store(0, Ordering::Relaxed);
+        assert_eq!(slots.close(key), Closing::Later);
+        assert!(slots.has(key));
+        slots.0[3].count.store(OPEN | 1, Ordering::Relaxed);
+        assert!(matches!(slots.close(key), Closing::Ended(Some(Repeats { count: 1, .. }))));
     }
 
     #[test]
     fn a_slot_that_was_left_closed_is_freed_and_the_others_are_named() {
         let (_file, mut slots) = slots();
         let (left, other) = (0x8000_0000_0000_0002, 0x8000_0000_0000_0009);
-        open(&slots, left, 0).count.store(CLOSED | 1, Ordering::Relaxed);
+        open(&slots, left, 0).count.store(1, Ordering::Relaxed);
         open(&slots, other, 1);
         assert_eq!(slots.keys(), [other]);
         assert!(!slots.has(left));
@@ -166,6 +182,6 @@ mod tests {
         open(&slots, key, 0);
         slots.close(key);
         let slot = &slots.0[2];
-        assert_ne!(slot.count.fetch_add(1, Ordering::Relaxed) & CLOSED, 0);
+        assert_eq!(slot.count.fetch_add(1, Ordering::Relaxed) & OPEN, 0);
     }
 }

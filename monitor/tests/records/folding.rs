@@ -15,7 +15,7 @@ use monitor::{
     accounting::{Account, KernelCounts},
     enrich::Enricher,
     event::Event,
-    fold::{Repeats, Slots},
+    fold::{Closing, Repeats, Slots},
     format::Format,
     output::{Encoding, Hub, Lines},
     pipeline::{End, Pipeline, Records},
@@ -47,8 +47,8 @@ impl Slots for Counted {
         self.0.lock().unwrap().contains_key(&key)
     }
 
-    fn close(&mut self, key: u64) -> Option<Repeats> {
-        self.0.lock().unwrap().remove(&key).filter(|repeats| repeats.count > 0)
+    fn close(&mut self, key: u64) -> Closing {
+        Closing::Ended(self.0.lock().unwrap().remove(&key).filter(|repeats| repeats.count > 0))
     }
 
     fn keys(&mut self) -> Vec<u64> {
@@ -134,6 +134,42 @@ fn the_first_goes_out_at_once_and_its_repeats_when_the_window_ends() {
         assert_eq!(event.process.pid, Some(4242), "the rest is the first denial's");
         assert!(event.fingerprint.is_some());
         assert!(lines.queue.try_recv().is_err(), "what was not repeated is told once");
+    });
+}
+
+/// Slots that a program holds for a while.
+struct Held(Counted, Instant);
+
+impl Slots for Held {
+    fn has(&self, key: u64) -> bool {
+        self.0.has(key)
+    }
+
+    fn close(&mut self, key: u64) -> Closing {
+        if Instant::now() < self.1 { Closing::Later } else { self.0.close(key) }
+    }
+
+    fn keys(&mut self) -> Vec<u64> {
+        self.0.keys()
+    }
+}
+
+#[test]
+fn a_window_that_cannot_be_ended_yet_ends_later() {
+    paused().block_on(async {
+        let (records, slots) = (Added::default(), Counted::default());
+        let mut hub = Hub::default();
+        let mut lines = hub.add("lines", &Encoding::Line(Format::Json), None, 100);
+        let pipeline = Pipeline::new(records.clone(), tables(), Enricher::new(Duration::ZERO), hub);
+        let free = Instant::now() + WINDOW + Duration::from_millis(35);
+        let mut pipeline = pipeline.folding(Held(slots.clone(), free), WINDOW);
+        slots.open(5, 3);
+        slots.open(6, 4);
+        records.0.borrow_mut().extend([record(5), record(6)]);
+        run_until(&mut pipeline, free - Duration::from_millis(1)).await;
+        assert_eq!(counts(&mut lines), [None, None]);
+        run_until(&mut pipeline, free + Duration::from_millis(20)).await;
+        assert_eq!(counts(&mut lines), [Some(3), Some(4)]);
     });
 }
 

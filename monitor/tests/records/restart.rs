@@ -15,7 +15,7 @@ use std::{
 use monitor::{
     enrich::Enricher,
     event::Event,
-    fold::{Repeats, Slots},
+    fold::{Closing, Repeats, Slots},
     format::Format,
     guard::Guard,
     ledger::{Ledger, WORDS},
@@ -106,9 +106,9 @@ impl Slots for SharedSlots {
         self.0.lock().unwrap().contains_key(&key)
     }
 
-    fn close(&mut self, key: u64) -> Option<Repeats> {
-        let count = self.0.lock().unwrap().remove(&key).filter(|count| *count > 0)?;
-        Some(Repeats { count, first: 1, last: 2, pids: vec![7] })
+    fn close(&mut self, key: u64) -> Closing {
+        let count = self.0.lock().unwrap().remove(&key).filter(|count| *count > 0);
+        Closing::Ended(count.map(|count| Repeats { count, first: 1, last: 2, pids: vec![7] }))
     }
 
     fn keys(&mut self) -> Vec<u64> {
