@@ -2,7 +2,6 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-use monitor_explain::finding::Finding;
 use serde_json::json;
 
 use super::*;
@@ -14,6 +13,10 @@ fn tool(folder: &Path, name: &str, does: &str) {
     let path = folder.join(name);
     fs::write(&path, script).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn apply(plan: &Plan, tools: &Tools) -> Result<Vec<step::Undo>, ToolError> {
+    plan::apply(&[plan], tools).remove(0)
 }
 
 fn noted(folder: &Path) -> Vec<String> {
@@ -40,7 +43,7 @@ fn what_a_denial_brought_is_one_word_to_the_tool_and_is_taken_back() {
     let tools = Tools::of_folder(folder.path());
     let plan =
         Plan::of(&finding(&json!({"kind": "port", "text": "t", "changes": [port(81)]})), "web1.example");
-    let undo = plan.apply(&tools).unwrap();
+    let undo = apply(&plan, &tools).unwrap();
     assert_eq!(noted(folder.path()), ["semanage", "port", "-a", "-t", "a; reboot", "-p", "tcp", "81"]);
 
     let place = folder.path().join("state");
@@ -64,7 +67,7 @@ fn what_was_done_before_a_step_that_fails_is_taken_back() {
     tool(folder.path(), "semanage", "test \"$7\" != 82 || { echo no such port >&2; exit 3; }");
     let plan =
         Plan::of(&finding(&json!({"kind": "port", "text": "t", "changes": [port(81), port(82)]})), "web1");
-    let error = plan.apply(&Tools::of_folder(folder.path())).unwrap_err().to_string();
+    let error = apply(&plan, &Tools::of_folder(folder.path())).unwrap_err().to_string();
     assert_eq!(error, "semanage failed (exit status: 3): no such port");
     let last: Vec<_> = noted(folder.path()).into_iter().rev().take(6).collect();
     assert_eq!(last, ["81", "tcp", "-p", "-d", "port", "semanage"]);
@@ -79,12 +82,12 @@ fn a_profile_that_does_not_load_is_as_it_was() {
         "file": profile, "line": 2, "add": ["  /b r,"], "reload": "apparmor_parser -r '/a b' && apparmor_parser -V"}});
     let plan = Plan::of(&finding(&edit), "web1");
     let tools = Tools::of_folder(folder.path());
-    let missing = plan.apply(&tools).unwrap_err().to_string();
+    let missing = apply(&plan, &tools).unwrap_err().to_string();
     assert_eq!(missing, "there is no apparmor_parser: install it (apparmor)");
     assert_eq!(fs::read_to_string(&profile).unwrap(), "profile x {\n}\n");
 
     tool(folder.path(), "apparmor_parser", "");
-    let undo = plan.apply(&tools).unwrap();
+    let undo = apply(&plan, &tools).unwrap();
     assert_eq!(fs::read_to_string(&profile).unwrap(), "profile x {\n  /b r,\n}\n");
     assert_eq!(noted(folder.path()), ["apparmor_parser", "-r", "/a b", "apparmor_parser", "-V"]);
     fs::write(&profile, "profile x {\n  /b r,\n  /c r,\n}\n").unwrap();

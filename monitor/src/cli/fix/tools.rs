@@ -54,6 +54,11 @@ pub(in crate::cli) enum ToolError {
         #[source]
         error: io::Error,
     },
+    /// The labels of a folder are too many to be taken back.
+    #[error(
+        "{0} has more files than labels are kept of, to take it back: change it yourself, by the commands above"
+    )]
+    Many(String),
     /// A file is not as it was.
     #[error("{0} has changed since it was explained: run it again")]
     Changed(String),
@@ -64,6 +69,7 @@ fn package(tool: &str) -> &'static str {
     match tool {
         "semanage" => "policycoreutils-python-utils",
         "apparmor_parser" => "apparmor",
+        "systemctl" => "systemd",
         "chcon" => "coreutils",
         _ => "policycoreutils",
     }
