@@ -283,10 +283,14 @@ fn no_rule(
     }
     let mut found = match port::of(event, question, policy) {
         Some(port) if port.type_ != question.target_type => {
-            notes.push(format!(
-                "{} port {} has the type {} in this policy",
-                port.protocol, port.number, port.type_
-            ));
+            let now =
+                format!("{} port {} has the type {} in this policy", port.protocol, port.number, port.type_);
+            if port.allowed {
+                return draft(question, Cause::Allowed, "by now its port has a label that is made for it")
+                    .because(now)
+                    .remedy(Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again"));
+            }
+            notes.push(now);
             draft(question, Cause::NoRule, "no rule allows it")
         }
         Some(port) if !port.candidates.is_empty() && !port.own => {

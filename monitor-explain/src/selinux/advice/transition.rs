@@ -17,6 +17,10 @@ use crate::{
 /// Domains in which a service runs that was not given one of its own.
 const STARTERS: [&str; 3] = ["init_t", "initrc_t", "unconfined_service_t"];
 
+/// What to do where it is not known who set it.
+const OTHER: &str =
+    "have it started without no_new_privs (NoNewPrivileges= of its unit, setpriv, a container's option)";
+
 /// Says whether a transition of domains is what failed.
 pub(super) fn judge(
     event: &Event<'_>,
@@ -61,10 +65,10 @@ fn no_new_privs(event: &Event<'_>, question: &Question<'_>, place: &Place) -> Op
             .because(format!("{} has NoNewPrivileges=yes", unit.name))
             .because("without it, programs with set-user-id that the unit starts get their rights again")
             .remedy(unit.set("NoNewPrivileges=no")),
-        _ => found.remedy(Remedy::new(
-            RemedyKind::Setting,
-            "have it started without no_new_privs (NoNewPrivileges= of its unit, setpriv, a container's option)",
-        )),
+        Some(unit) => found
+            .because(format!("{} does not set NoNewPrivileges= (any more)", unit.name))
+            .remedy(Remedy::new(RemedyKind::Setting, OTHER)),
+        None => found.remedy(Remedy::new(RemedyKind::Setting, OTHER)),
     })
 }
 
