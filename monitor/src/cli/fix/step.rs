@@ -15,10 +15,8 @@ use monitor_explain::{
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::tools::{ToolError, Tools};
+use super::tools::{RUN, ToolError, Tools};
 
-/// Where a module is written for `semodule`: only root can write there.
-pub(super) const RUN: &str = "/run";
 /// The booleans, each of which says whether it is on.
 const BOOLEANS: &str = "/sys/fs/selinux/booleans";
 
@@ -83,22 +81,22 @@ impl Module {
         Self { name: format!("denyd_{:016x}", xxh3_64(text.as_bytes())), text }
     }
 
-    fn path(&self) -> PathBuf {
-        Path::new(RUN).join(format!("{}.cil", self.name))
+    fn path(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("{}.cil", self.name))
     }
 
     /// Installs modules, all or none.
     pub(super) fn install(modules: &[&Self], tools: &Tools) -> Result<(), ToolError> {
         let mut command = vec!["semodule".to_owned()];
         for module in modules {
-            let path = module.path();
+            let path = module.path(tools.scratch());
             fs::write(&path, &module.text).map_err(|error| file("write", &path, error))?;
             command.extend(["-i".to_owned(), path.display().to_string()]);
         }
         let installed = tools.run(&command);
         for module in modules {
             // It is in the store by now, or of no use.
-            let _removed = fs::remove_file(module.path());
+            let _removed = fs::remove_file(module.path(tools.scratch()));
         }
         installed
     }
@@ -111,7 +109,7 @@ impl Step {
             Self::Change(change) => vec![format!("$ {}", change.line())],
             Self::Module(rules) => {
                 let module = Module::of(rules);
-                let path = module.path().display().to_string();
+                let path = module.path(Path::new(RUN)).display().to_string();
                 let mut lines = vec![format!("+++ {path}")];
                 lines.extend(module.text.lines().map(|line| format!("+{line}")));
                 lines.push(format!("$ semodule -i {path}"));

@@ -8,6 +8,8 @@ use std::{
 
 /// Where the tools are.
 const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+/// Where files for tools are written: only root can write there.
+pub(super) const RUN: &str = "/run";
 /// Of what a tool prints, so much is shown.
 const SHOWN: usize = 400;
 
@@ -15,6 +17,8 @@ const SHOWN: usize = 400;
 #[derive(Clone, Debug)]
 pub(super) struct Tools {
     folders: Vec<PathBuf>,
+    /// Where files for them are written.
+    scratch: PathBuf,
 }
 
 /// A tool did not do its work.
@@ -78,13 +82,18 @@ fn package(tool: &str) -> &'static str {
 impl Tools {
     /// Those of this machine.
     pub(super) fn of_system() -> Self {
-        Self { folders: FOLDERS.iter().map(PathBuf::from).collect() }
+        Self { folders: FOLDERS.iter().map(PathBuf::from).collect(), scratch: RUN.into() }
     }
 
     /// Those of a folder.
     #[cfg(test)]
     pub(super) fn of_folder(folder: &Path) -> Self {
-        Self { folders: vec![folder.to_owned()] }
+        Self { folders: vec![folder.to_owned()], scratch: folder.to_owned() }
+    }
+
+    /// Where files for them are written.
+    pub(super) fn scratch(&self) -> &Path {
+        &self.scratch
     }
 
     fn find(&self, tool: &str) -> Option<PathBuf> {

@@ -1,9 +1,9 @@
 //! Many changes in one transaction: each `semanage` and each `semodule` builds the policy anew, which takes seconds.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use super::{
-    step::{Module, RUN, Step, Undo, file},
+    step::{Module, Step, Undo, file},
     tools::{ToolError, Tools},
 };
 
@@ -20,7 +20,7 @@ impl Import {
     }
 
     fn run(&self, tools: &Tools) -> Result<(), ToolError> {
-        let path = Path::new(RUN).join(format!("denyd-fix-{}.semanage", std::process::id()));
+        let path = tools.scratch().join(format!("denyd-fix-{}.semanage", std::process::id()));
         let text: String = self.0.iter().flat_map(|line| [line, "\n"]).collect();
         fs::write(&path, text).map_err(|error| file("write", &path, error))?;
         let words = ["semanage", "import", "-f"].map(str::to_owned);
