@@ -67,6 +67,38 @@ fn entry(line: &str) -> [(&'static str, String); 5] {
     ]
 }
 
+/// The same denials of a guest with auditd, as its own tools print them.
+const TOOLS: [(&str, &str); 5] = [
+    ("audit.log", include_str!("../../tests/captured/forms/audit.log")),
+    ("ausearch -r", include_str!("../../tests/captured/forms/ausearch-raw.log")),
+    ("ausearch -i", include_str!("../../tests/captured/forms/ausearch-i.txt")),
+    ("journalctl -o json", include_str!("../../tests/captured/forms/journal.json")),
+    ("journalctl -o export", include_str!("../../tests/captured/forms/journal.export")),
+];
+
+#[test]
+fn what_the_systems_tools_print_has_the_same_denials() {
+    let denials = |text: &str| {
+        let mut denials = Vec::new();
+        log::read(text.as_bytes(), |item| {
+            let Item::Denial(denial) = item else { panic!("a line can't be read") };
+            let event = serde_json::to_value(&denial.event).unwrap();
+            let (comm, exe) = (&event["process"]["comm"], &event["process"]["exe"]);
+            let asked = [&event["action"], &event["subject"], &event["object"], comm, exe];
+            denials.push((asked.map(serde_json::Value::to_string), denial.syscall));
+        })
+        .unwrap();
+        denials.sort();
+        denials
+    };
+    let wanted = denials(TOOLS[0].1);
+    assert_eq!(wanted.len(), 9);
+    assert!(wanted.iter().any(|(_, syscall)| syscall.as_deref() == Some("execve")));
+    for (tool, text) in TOOLS {
+        assert_eq!(denials(text), wanted, "{tool}");
+    }
+}
+
 #[test]
 fn every_form_has_the_same_denials() {
     for (log, least) in CAPTURED {

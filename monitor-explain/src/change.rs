@@ -13,12 +13,29 @@ pub enum Change {
     Relabel {
         /// The file.
         path: String,
+        /// Whether it is a folder, and what is in it gets its label, too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        recursive: bool,
+        /// Whether user, role and level are put right, too; else it is only the type.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        whole: bool,
     },
     /// File contexts get a label for paths. The files themselves keep theirs.
     FileContext {
         /// The paths, as a regular expression.
         pattern: String,
         /// The type of the label.
+        label_type: String,
+        /// The type that a local rule for the same pattern has, in whose place this one comes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, schemars(with = "String"))]
+        instead: Option<String>,
+    },
+    /// A local rule of file contexts goes, so that the policy's own holds. The files themselves keep their labels.
+    FileContextGone {
+        /// The paths, as a regular expression.
+        pattern: String,
+        /// The type of the label that it has.
         label_type: String,
     },
     /// Booleans are set, now and for the next start.
@@ -41,12 +58,20 @@ impl Change {
     /// The program that makes the change, and its arguments.
     #[must_use]
     pub fn command(&self) -> Vec<String> {
-        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        let words = |words: &[&str]| -> Vec<String> { words.iter().map(|&word| word.to_owned()).collect() };
         match self {
-            Self::Relabel { path } => words(&["restorecon", "-v", path]),
-            Self::FileContext { pattern, label_type } => {
-                words(&["semanage", "fcontext", "-a", "-t", label_type, pattern])
+            Self::Relabel { path, recursive, whole } => {
+                let options = [(*recursive, "-R"), (*whole, "-F")];
+                let options = options.into_iter().filter_map(|(is_set, option)| is_set.then_some(option));
+                let mut command = words(&["restorecon", "-v"]);
+                command.extend(options.chain([path.as_str()]).map(str::to_owned));
+                command
             }
+            Self::FileContext { pattern, label_type, instead } => {
+                let verb = if instead.is_some() { "-m" } else { "-a" };
+                words(&["semanage", "fcontext", verb, "-t", label_type, pattern])
+            }
+            Self::FileContextGone { pattern, .. } => words(&["semanage", "fcontext", "-d", pattern]),
             Self::Booleans { states } => {
                 let mut command = words(&["setsebool", "-P"]);
                 command.extend(states.iter().map(|(name, on)| format!("{name}={}", on_off(*on))));
@@ -87,8 +112,10 @@ mod tests {
 
     #[test]
     fn a_name_with_anything_in_it_is_one_word() {
-        let change = Change::Relabel { path: "/srv/a b;reboot'$(id)".to_owned() };
-        assert_eq!(change.command().len(), 3);
+        let path = "/srv/a b;reboot'$(id)".to_owned();
+        let change = Change::Relabel { path, recursive: true, whole: true };
+        assert_eq!(change.command()[..4], ["restorecon", "-v", "-R", "-F"]);
+        assert_eq!(change.command().len(), 5);
         assert_eq!(shell_words::split(&change.line()).unwrap(), change.command());
     }
 

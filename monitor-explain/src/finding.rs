@@ -12,6 +12,7 @@ use crate::{
     denials::{NAMES, Seen},
     place::Place,
     selinux::advice::module::Allow,
+    unit,
 };
 
 /// Many denials with one cause and one remedy.
@@ -41,6 +42,9 @@ pub struct Finding {
     pub objects: Vec<String>,
     /// The machines.
     pub hosts: Vec<String>,
+    /// The services of systemd's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<String>,
     /// Which denials these are: the fingerprints of the first of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fingerprints: Vec<String>,
@@ -73,6 +77,8 @@ pub enum Cause {
     Role,
     /// The type that bounds the subject's may not do it.
     Bounds,
+    /// The program does not run in the domain that was made for it.
+    Transition,
     /// The ioctl or netlink message is not among those that are allowed.
     Extended,
     /// A descriptor was left open for a program that did not ask for it.
@@ -239,6 +245,7 @@ impl Draft {
             who: Vec::new(),
             objects: Vec::new(),
             hosts: Vec::new(),
+            units: Vec::new(),
             fingerprints: Vec::new(),
             remedies: Vec::new(),
             evidence: Vec::new(),
@@ -266,6 +273,7 @@ impl Draft {
         join(&mut finding.who, seen.comms.iter().cloned());
         join(&mut finding.hosts, seen.hosts.iter().cloned());
         join(&mut finding.objects, object(event));
+        join(&mut finding.units, unit::service(event));
         join(&mut finding.fingerprints, Fingerprint::new(event).map(|one| one.to_string()));
     }
 
@@ -278,6 +286,7 @@ impl Draft {
         join(&mut finding.who, more.who);
         join(&mut finding.hosts, more.hosts);
         join(&mut finding.objects, more.objects);
+        join(&mut finding.units, more.units);
         join(&mut finding.fingerprints, more.fingerprints);
         join(&mut finding.evidence, more.evidence);
         for remedy in more.remedies {

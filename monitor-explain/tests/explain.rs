@@ -11,6 +11,7 @@ use monitor_explain::{
     place::Place,
     selinux::{
         advice::module::{self, Allow},
+        file_contexts::FileContexts,
         policy::{Policy, RuleKind},
         query::{Cause as Answered, Found, Wanted},
     },
@@ -314,17 +315,144 @@ fn what_no_rule_mends_gets_none() {
     }
 }
 
+/// Debian's policy with its file contexts, where it is installed.
+fn debian() -> Result<Option<Place>, Failure> {
+    let files = ["33", "34", "35"].map(|version| format!("/etc/selinux/default/policy/policy.{version}"));
+    let Some(file) = files.into_iter().find(|file| Path::new(file).exists()) else {
+        eprintln!("skipped: Debian's policy is not installed");
+        return Ok(None);
+    };
+    Ok(Some(Place::with_policy(Path::new(&file))?))
+}
+
+/// File contexts of a policy's, and an administrator's.
+fn contexts(policy: &str, local: &str) -> Result<FileContexts, Failure> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("file_contexts");
+    fs::write(&file, policy)?;
+    fs::write(folder.path().join("file_contexts.local"), local)?;
+    Ok(FileContexts::read(&file)?)
+}
+
+const WEB: &str = "/srv/.* system_u:object_r:var_t:s0\n/srv -d system_u:object_r:var_t:s0\n\
+    /var/www(/.*)? system_u:object_r:httpd_sys_content_t:s0\n/usr/sbin/nginx -- system_u:object_r:httpd_exec_t:s0\n";
+
+/// What is said of a web server that was refused a file with this label.
+fn web(place: &Place, permissions: &str, path: &str, type_: &str, class: &str) -> Finding {
+    let label = format!("system_u:object_r:{type_}:s0");
+    one(
+        &avc(1, permissions, &format!("path=\"{path}\""), "system_u:system_r:httpd_t:s0", &label, class),
+        place,
+    )
+}
+
+#[test]
+fn a_local_rule_that_is_wrong_is_removed_or_changed() -> Result<(), Failure> {
+    let Some(mut place) = debian()? else { return Ok(()) };
+    let local = "/var/www/html(/.*)? system_u:object_r:samba_share_t:s0\n/srv/wrong(/.*)? system_u:object_r:samba_share_t:s0";
+    place.contexts = Some(contexts(WEB, local)?);
+    let gone = web(&place, "read", "/var/www/html/index.html", "samba_share_t", "file");
+    assert_eq!(gone.cause, Cause::Label);
+    let wanted = ["semanage fcontext -d '/var/www/html(/.*)?'", "restorecon -v -R /var/www/html"];
+    assert_eq!(commands(&gone), wanted);
+    let changed = web(&place, "search", "/srv/wrong", "samba_share_t", "dir");
+    assert_eq!(changed.cause, Cause::CustomPath);
+    let wanted =
+        ["semanage fcontext -m -t httpd_sys_content_t '/srv/wrong(/.*)?'", "restorecon -v -R /srv/wrong"];
+    assert_eq!(commands(&changed), wanted);
+    Ok(())
+}
+
+#[test]
+fn a_folder_gets_a_label_with_all_in_it_and_one_of_the_systems_own_gets_none() -> Result<(), Failure> {
+    let Some(mut place) = debian()? else { return Ok(()) };
+    place.contexts = Some(contexts(WEB, "")?);
+    let site = web(&place, "read", "/srv/site/index.html", "var_t", "file");
+    let wanted =
+        ["semanage fcontext -a -t httpd_sys_content_t '/srv/site(/.*)?'", "restorecon -v -R /srv/site"];
+    assert_eq!(commands(&site), wanted);
+    let file = web(&place, "read", "/srv/index.html", "var_t", "file");
+    let wanted =
+        ["semanage fcontext -a -t httpd_sys_content_t '/srv/index\\.html'", "restorecon -v /srv/index.html"];
+    assert_eq!(commands(&file), wanted);
+    let shared = web(&place, "add_name write", "/srv", "var_t", "dir");
+    assert!(commands(&shared).iter().all(|command| !command.contains("/srv")), "{shared:#?}");
+    Ok(())
+}
+
+#[test]
+fn files_of_file_systems_without_labels_are_not_relabelled_and_get_a_pair_of_booleans() -> Result<(), Failure>
+{
+    let Some(mut place) = debian()? else { return Ok(()) };
+    place.contexts = Some(contexts(WEB, "")?);
+    let finding = web(&place, "search", "/srv/nfs", "nfs_t", "dir");
+    assert_eq!(finding.cause, Cause::Boolean);
+    assert_eq!(commands(&finding)[0], "setsebool -P httpd_enable_homedirs=on use_nfs_home_dirs=on");
+    Ok(())
+}
+
+#[test]
+fn a_level_that_file_contexts_do_not_have_is_put_right() -> Result<(), Failure> {
+    let mut place = rich()?;
+    place.contexts = Some(contexts("/x(/.*)? sys:object_r:file_t:s0\n", "")?);
+    let line =
+        avc(1, "write", "path=\"/x/y\"", "sys:sys_r:init_t:s0-s1", "sys:object_r:file_t:s2:c1", "file");
+    let finding = one(&line, &place);
+    assert_eq!((finding.cause, commands(&finding)), (Cause::Constraint, vec!["restorecon -v -F /x/y"]));
+    Ok(())
+}
+
+#[test]
+fn a_transition_that_did_not_happen_is_told() -> Result<(), Failure> {
+    let Some(mut place) = debian()? else { return Ok(()) };
+    place.contexts = Some(contexts(WEB, "")?);
+    let (initrc, ip) = ("system_u:system_r:initrc_t:s0", "system_u:system_r:ifconfig_t:s0");
+    let bound = one(&avc(1, "nnp_transition", "", initrc, ip, "process2"), &place);
+    let kinds: Vec<_> = bound.remedies.iter().map(|remedy| remedy.kind).collect();
+    assert_eq!((bound.cause, kinds), (Cause::Transition, vec![RemedyKind::Setting, RemedyKind::Module]));
+
+    let call = "type=SYSCALL msg=audit(1795322866.140:1): arch=c000003e syscall=9 success=no exit=-13 pid=7 \
+                comm=\"nginx\" exe=\"/usr/sbin/nginx\"\n";
+    let line = avc(1, "execheap", "", initrc, initrc, "process");
+    let missed = one(&format!("{line}{call}"), &place);
+    assert_eq!((missed.cause, commands(&missed)), (Cause::Transition, vec!["restorecon -v /usr/sbin/nginx"]));
+    assert!(missed.summary.ends_with("/usr/sbin/nginx should run as httpd_t, and does not"), "{missed:#?}");
+    Ok(())
+}
+
+#[test]
+fn what_a_permissive_domain_did_would_have_been_refused() -> Result<(), Failure> {
+    let line = avc(1, "open", "", "alice:alice_r:b_t:s0", "sys:object_r:file_t:s0", "file");
+    let finding = one(&line.replace("permissive=0", "permissive=1"), &rich()?);
+    assert!(finding.summary.contains("would be refused"), "{}", finding.summary);
+    Ok(())
+}
+
+/// What denyd reported in a guest with Debian's policy, when services were broken that way.
+const SERVICES: &str = include_str!("../../tests/captured/services-selinux.jsonl");
+
+#[test]
+fn denyds_own_events_of_broken_services_have_their_causes() -> Result<(), Failure> {
+    let Some(mut place) = debian()? else { return Ok(()) };
+    place.contexts = Some(contexts(WEB, "")?);
+    let causes: Vec<_> = SERVICES.lines().map(|line| one(line, &place).cause).collect();
+    let wanted = [Cause::Port, Cause::CustomPath, Cause::Boolean, Cause::CustomPath, Cause::Boolean];
+    assert_eq!(causes, [&wanted[..], &[Cause::Transition, Cause::Leak]].concat());
+    Ok(())
+}
+
+#[test]
+fn a_port_that_has_its_label_by_now_needs_nothing() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let (httpd, port) = ("system_u:system_r:httpd_t:s0", "system_u:object_r:unreserved_port_t:s0");
+    let finding = one(&avc(1, "name_bind", "src=8080", httpd, port, "tcp_socket"), &place);
+    assert_eq!((finding.cause, finding.remedies[0].kind), (Cause::Allowed, RemedyKind::Nothing));
+    Ok(())
+}
+
 #[test]
 fn debians_policy_gives_the_remedies_of_experts() -> Result<(), Failure> {
-    let Some(file) = ["33", "34", "35"]
-        .map(|version| format!("/etc/selinux/default/policy/policy.{version}"))
-        .into_iter()
-        .find(|file| Path::new(file).exists())
-    else {
-        eprintln!("skipped: Debian's policy is not installed");
-        return Ok(());
-    };
-    let place = Place::with_policy(Path::new(&file))?;
+    let Some(place) = debian()? else { return Ok(()) };
     let httpd = "system_u:system_r:httpd_t:s0";
     for (line, cause, wanted) in [
         (
@@ -350,8 +478,8 @@ fn debians_policy_gives_the_remedies_of_experts() -> Result<(), Failure> {
             ),
             Cause::CustomPath,
             vec![
-                "semanage fcontext -a -t httpd_sys_content_t '/srv/my app/x'",
-                "restorecon -v '/srv/my app/x'",
+                "semanage fcontext -a -t httpd_sys_content_t '/srv/my app(/.*)?'",
+                "restorecon -v -R '/srv/my app'",
             ],
         ),
         (

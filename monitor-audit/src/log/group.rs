@@ -215,6 +215,12 @@ fn system_call(part: &Part) -> Option<String> {
     if let Some(name) = part.field("SYSCALL") {
         return Some(name.bare().to_owned());
     }
+    // `ausearch -i` writes it in the number's place.
+    let field = part.field("syscall")?.bare();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if field.starts_with(|c: char| c.is_ascii_alphabetic()) && field.chars().all(is_name) {
+        return Some(field.to_owned());
+    }
     let abi = abi(part)?;
     Some(syscall::name(abi, part.number("syscall")?.try_into().ok()?).into_owned())
 }

@@ -1,25 +1,31 @@
 //! Why SELinux refused, by the policy, and what to do, in the order of experts: the label, a boolean, a port, and a
 //! module last.
 
+mod boolean;
+mod constraint;
 mod danger;
+mod folder;
 mod label;
 pub mod module;
 mod port;
 mod question;
-
-use std::collections::BTreeMap;
+mod transition;
 
 use monitor_event::event::{Event, Module, Verdict};
 
-use self::{label::Label, module::Allow, question::Question};
+use self::{
+    label::{Label, Wrong},
+    module::Allow,
+    question::Question,
+};
 use crate::{
-    change::{Change, on_off},
+    change::Change,
     denials::Seen,
     finding::{ASKED, Cause, Draft, Remedy, RemedyKind},
     place::Place,
     selinux::{
-        policy::{Attribute, ClassId, Context, Policy},
-        query::{Cause as Answered, Operation, QuestionError, Violation},
+        policy::{ClassId, Context, Policy},
+        query::{Cause as Answered, Operation, QuestionError},
     },
 };
 
@@ -33,6 +39,8 @@ pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
         draft.key.push_str(&first.text);
     }
     if event.verdict == Some(Verdict::Permitted) {
+        draft.key.push_str(" permitted");
+        draft.finding.summary = draft.finding.summary.replacen(" was refused ", " would be refused ", 1);
         draft = draft
             .because("it was permitted: the domain or the machine was permissive, and it was only logged");
     }
@@ -71,15 +79,7 @@ fn error(event: &Event<'_>) -> Draft {
     let label = |label: &Option<std::borrow::Cow<'_, str>>| label.as_deref().unwrap_or("unknown").to_owned();
     let (from, to) = (label(&event.subject.label), label(&event.object.label));
     if operation == "security_bounded_transition" {
-        return Draft::new(
-            Module::Selinux,
-            Cause::Bounds,
-            format!("{from} {to}"),
-            format!(
-                "{from} may not become {to} with no_new_privs, on a nosuid mount, or in a thread of its own"
-            ),
-        )
-        .because("the new type is not bounded by the old one, and the policy does not allow nnp_transition");
+        return transition::bounded(&from, &to);
     }
     let unknown = label(&event.object.unknown_label);
     Draft::new(
@@ -92,7 +92,8 @@ fn error(event: &Event<'_>) -> Draft {
 }
 
 fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -> Draft {
-    let refusal = danger::refusal(event, question, seen.syscall.as_deref());
+    let policy = place.policy.as_ref().map(|(policy, _)| policy);
+    let refusal = danger::refusal(event, question, seen.syscall.as_deref(), policy);
     let Some((policy, file)) = &place.policy else {
         if let Some(refusal) = refusal {
             return refuse(question, refusal);
@@ -196,7 +197,7 @@ fn refused_draft(
     let mask = answers.iter().fold(0, |mask, answer| mask | answer.permission);
     let obstacles = policy.obstacles(source, target, class, mask);
     if !obstacles.is_empty() {
-        return constrained(question, policy, &obstacles);
+        return constraint::judge(event, question, policy, place, &obstacles);
     }
     for answer in &answers {
         match answer.cause {
@@ -227,53 +228,6 @@ fn refused_draft(
     draft
 }
 
-fn constrained(question: &Question<'_>, policy: &Policy, obstacles: &[Violation<'_>]) -> Draft {
-    let part = |label: &str, attribute: Attribute| {
-        let mut parts = label.splitn(4, ':');
-        let nth = match attribute {
-            Attribute::User => 0,
-            Attribute::Role => 1,
-            Attribute::Type => 2,
-            Attribute::Level => 3,
-        };
-        parts.nth(nth).unwrap_or("none").to_owned()
-    };
-    let differing: Vec<Attribute> = obstacles.iter().flat_map(Violation::differing).collect();
-    let names: Vec<(&str, Attribute)> = [
-        ("user", Attribute::User),
-        ("role", Attribute::Role),
-        ("level", Attribute::Level),
-        ("type", Attribute::Type),
-    ]
-    .into_iter()
-    .filter(|(_, attribute)| differing.contains(attribute))
-    .collect();
-    let values = |name: &str, attribute| {
-        let (source, target) = (part(question.source, attribute), part(question.target, attribute));
-        format!("{name} {source} on {target}")
-    };
-    let differs: Vec<String> = names
-        .iter()
-        .filter(|(_, attribute)| *attribute != Attribute::Type)
-        .map(|(name, attribute)| values(name, *attribute))
-        .collect();
-    let what = if differs.is_empty() { "the types".to_owned() } else { differs.join(", ") };
-    let mut draft =
-        draft(question, Cause::Constraint, &format!("a constraint forbids it ({what}); no rule helps"));
-    for violation in obstacles {
-        draft = draft.because(format!("constraint: {}", policy.constraint_text(violation.constraint)));
-    }
-    let is_of_container =
-        question.source_type.starts_with("container") || question.source_type.starts_with("svirt");
-    if is_of_container && differing.contains(&Attribute::Level) {
-        draft = draft.remedy(Remedy::new(
-            RemedyKind::Setting,
-            "the object has the level of another container: mount the volume with :Z (for one container) or :z (for several)",
-        ));
-    }
-    draft
-}
-
 fn modular(question: &Question<'_>) -> Remedy {
     let allow: Allow = question.allow();
     let mut remedy = Remedy::new(RemedyKind::Module, "a policy module with exactly what was refused");
@@ -298,62 +252,45 @@ fn no_rule(
             allow.ioctls.insert(ioctl);
         }
     }
+    if let Some(found) = transition::judge(event, question, policy, place) {
+        return found.remedy(module);
+    }
     let mut notes = Vec::new();
     match label::of(event, question, policy, place) {
-        Label::Corrected(why) => {
-            return draft(question, Cause::Allowed, "by now its label is right")
-                .because(why)
-                .remedy(Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again"));
-        }
-        Label::Wrong { path, wanted, pattern, on_disk } => {
-            let now = match on_disk {
-                Some(label) => format!("{path} has the label {label} on disk"),
-                None => format!("which label {path} has on disk by now is not known here"),
-            };
-            return draft(question, Cause::Label, &format!("the label is wrong, it should be {wanted}"))
-                .because(format!("file contexts have {wanted} for {path} ({pattern})"))
+        Label::Corrected(why) => return corrected(question, why),
+        Label::Wrong(wrong) => return mislabelled(question, wrong),
+        Label::LocalRule { place, pattern, label_type, wanted } => {
+            let why =
+                format!("a local rule of file contexts gives it the wrong label, it should be {wanted}");
+            let text = "remove the local rule, and put the labels right";
+            return draft(question, Cause::Label, &why)
+                .because(format!(
+                    "file_contexts.local has {label_type} for {pattern}, and the policy {wanted}"
+                ))
                 .because(format!("with {wanted}, the policy allows it"))
-                .because(now)
                 .remedy(
-                    Remedy::new(
-                        RemedyKind::Relabel,
-                        "put the label right; files that were moved keep their old one",
-                    )
-                    .change(Change::Relabel { path }),
+                    Remedy::new(RemedyKind::FileContext, text)
+                        .change(Change::FileContextGone { pattern, label_type })
+                        .change(place.relabel()),
                 );
         }
-        Label::Custom { path, candidates } => {
-            let mut found = draft(question, Cause::CustomPath, "its label is one that no service owns");
-            if let Some((first, others)) = candidates.split_first() {
-                let mut remedy = Remedy::new(
-                    RemedyKind::FileContext,
-                    format!(
-                        "give the path a label that is made for {}, such as {first}",
-                        question.source_type
-                    ),
-                )
-                .change(Change::FileContext { pattern: label::pattern(&path), label_type: first.clone() })
-                .change(Change::Relabel { path });
-                if !others.is_empty() {
-                    remedy = remedy.warn(format!(
-                        "these would do, too; choose by what the file is: {}",
-                        others.join(", ")
-                    ));
-                }
-                found = found
-                    .because(format!("{} may do it to {}", question.source_type, candidates.join(", ")))
-                    .remedy(remedy);
-            }
-            return booleans(found, policy, (source, target, class, mask)).remedy(module);
+        Label::Custom { place, candidates, instead } => {
+            let mut found = custom(question, &place, &candidates, instead);
+            found = boolean::add(found, policy, (source, target, class, mask));
+            return found.remedy(module);
         }
         Label::Fine(note) => notes.extend(note),
     }
     let mut found = match port::of(event, question, policy) {
         Some(port) if port.type_ != question.target_type => {
-            notes.push(format!(
-                "{} port {} has the type {} in this policy",
-                port.protocol, port.number, port.type_
-            ));
+            let now =
+                format!("{} port {} has the type {} in this policy", port.protocol, port.number, port.type_);
+            if port.allowed {
+                return draft(question, Cause::Allowed, "by now its port has a label that is made for it")
+                    .because(now)
+                    .remedy(Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again"));
+            }
+            notes.push(now);
             draft(question, Cause::NoRule, "no rule allows it")
         }
         Some(port) if !port.candidates.is_empty() && !port.own => {
@@ -381,7 +318,7 @@ fn no_rule(
         }
         _ => draft(question, Cause::NoRule, "no rule allows it"),
     };
-    found = booleans(found, policy, (source, target, class, mask));
+    found = boolean::add(found, policy, (source, target, class, mask));
     let has_boolean = found.finding.remedies.iter().any(|remedy| remedy.kind == RemedyKind::Boolean);
     if has_boolean && question.ioctl.is_some() {
         found = found.because("whether extended permissions allow the ioctl then was not checked");
@@ -398,6 +335,59 @@ fn no_rule(
     found.remedy(module)
 }
 
+fn corrected(question: &Question<'_>, why: String) -> Draft {
+    draft(question, Cause::Allowed, "by now its label is right")
+        .because(why)
+        .remedy(Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again"))
+}
+
+fn mislabelled(question: &Question<'_>, wrong: Wrong) -> Draft {
+    let Wrong { place, wanted, pattern, on_disk, .. } = wrong;
+    let path = &place.path;
+    let now = match on_disk {
+        Some(label) => format!("{path} has the label {label} on disk"),
+        None => format!("which label {path} has on disk by now is not known here"),
+    };
+    let text = "put the label right; files that were moved keep their old one";
+    draft(question, Cause::Label, &format!("the label is wrong, it should be {wanted}"))
+        .because(format!("file contexts have {wanted} for {path} ({pattern})"))
+        .because(format!("with {wanted}, the policy allows it"))
+        .because(now)
+        .remedy(Remedy::new(RemedyKind::Relabel, text).change(place.relabel()))
+}
+
+/// Of a label that no service owns, with those that would do, the best first.
+fn custom(
+    question: &Question<'_>,
+    place: &folder::Folder,
+    candidates: &[String],
+    instead: Option<String>,
+) -> Draft {
+    let why = match &instead {
+        Some(_) => "a local rule of file contexts gives it a label that is not made for it",
+        None => "its label is one that no service owns",
+    };
+    let found = draft(question, Cause::CustomPath, why);
+    let Some((first, others)) = candidates.split_first() else { return found };
+    let text = format!("give the path a label that is made for {}, such as {first}", question.source_type);
+    let change = Change::FileContext {
+        pattern: place.pattern.clone(),
+        label_type: first.clone(),
+        instead: instead.clone(),
+    };
+    let mut remedy = Remedy::new(RemedyKind::FileContext, text).change(change).change(place.relabel());
+    if !others.is_empty() {
+        remedy =
+            remedy.warn(format!("these would do, too; choose by what the file is: {}", others.join(", ")));
+    }
+    let found = found.because(format!("{} may do it to {}", question.source_type, candidates.join(", ")));
+    let found = match instead {
+        Some(type_) => found.because(format!("file_contexts.local has {type_} for {}", place.pattern)),
+        None => found,
+    };
+    found.remedy(remedy)
+}
+
 /// Says of a module that it needs more where the type is bounded.
 fn bounded(policy: &Policy, source: &Context, module: Remedy) -> Remedy {
     let bounds = policy.symbols.types.get(source.type_).and_then(|type_| type_.bounds);
@@ -410,39 +400,4 @@ fn bounded(policy: &Policy, source: &Context, module: Remedy) -> Remedy {
         }
         None => module,
     }
-}
-
-fn booleans(
-    mut draft: Draft,
-    policy: &Policy,
-    (source, target, class, mask): (&Context, &Context, ClassId, u32),
-) -> Draft {
-    let mut flips = policy.flips(source, target, class, mask);
-    flips.flips.sort_by_key(|flip| flip.reach);
-    for flip in flips.flips.iter().take(3) {
-        let name = |boolean| policy.symbols.booleans.name(boolean).to_owned();
-        let states: BTreeMap<String, bool> =
-            flip.booleans.iter().map(|(boolean, on)| (name(*boolean), *on)).collect();
-        let words: Vec<String> = states.iter().map(|(name, on)| format!("{name}={}", on_off(*on))).collect();
-        let closes = if flip.closes > 0 { format!(" and closes {}", flip.closes) } else { String::new() };
-        let remedy = Remedy::new(
-            RemedyKind::Boolean,
-            format!(
-                "set {}, which opens {} rules about {} pairs of types{closes}",
-                words.join(" "),
-                flip.opens,
-                flip.reach
-            ),
-        )
-        .change(Change::Booleans { states });
-        draft = draft.remedy(remedy);
-    }
-    if flips.flips.is_empty() {
-        draft = draft.because(if flips.incomplete {
-            "no boolean was found that would allow it; there are so many that not all pairs were tried"
-        } else {
-            "no boolean would allow it, nor a pair of them"
-        });
-    }
-    draft
 }

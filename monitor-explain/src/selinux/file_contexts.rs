@@ -120,11 +120,32 @@ impl FileContexts {
     /// # Errors
     /// When a pattern that may match can't be understood.
     pub fn find(&self, path: &[u8], kind: Option<FileKind>) -> Result<Option<Match<'_>>, PatternError> {
+        self.find_in(path, kind, |_| true)
+    }
+
+    /// What it would say without the rules of this machine's administrator.
+    ///
+    /// # Errors
+    /// When a pattern that may match can't be understood.
+    pub fn find_without_local(
+        &self,
+        path: &[u8],
+        kind: Option<FileKind>,
+    ) -> Result<Option<Match<'_>>, PatternError> {
+        self.find_in(path, kind, |origin| origin != Origin::Local)
+    }
+
+    fn find_in(
+        &self,
+        path: &[u8],
+        kind: Option<FileKind>,
+        counts: impl Fn(Origin) -> bool,
+    ) -> Result<Option<Match<'_>>, PatternError> {
         let mut path = path.to_vec();
         path.dedup_by(|next, previous| *next == b'/' && *previous == b'/');
         let path = self.substitute(path);
         for one in self.specifications.iter().rev() {
-            if one.matches(&path, kind)? {
+            if counts(one.origin) && one.matches(&path, kind)? {
                 return Ok(Some(one.found()));
             }
         }

@@ -3,15 +3,17 @@
 mod ask;
 mod check;
 mod plan;
+mod restart;
 mod state;
 mod step;
 mod tools;
+mod transaction;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use jiff::{Timestamp, tz::TimeZone};
-use monitor_explain::report::Report;
+use monitor_explain::{finding::Finding, report::Report};
 
 pub(super) use self::tools::ToolError;
 use self::{
@@ -24,6 +26,12 @@ use self::{
 use super::{explain::Input, failure::Failure, print};
 use crate::{config, text::printable};
 
+/// How long is watched after a restart.
+const AFTER_RESTART: Duration = Duration::from_secs(5);
+
+/// A finding's number, the finding, and what was agreed to do about it.
+type Agreed<'f> = (usize, &'f Finding, Plan);
+
 const AFTER_HELP: &str = "\
 Examples:
   denyd fix                                  ask for each finding of the daemon's denials
@@ -31,21 +39,24 @@ Examples:
   denyd fix --dry-run                        only show what would be done
   denyd fix --only 1,3                       findings 1 and 3 of `denyd explain` with the same options
   denyd fix --yes --wait 1min                apply without asking, and watch for a minute whether it is refused again
+  denyd fix --unit nginx --restart           restart nginx after the change, and watch whether it is refused again
   denyd fix audit.log                        what a log of this machine has
   denyd fix --undo                           take the last change back
 
 Nothing is applied unless you say so, by an answer or by --yes. --yes leaves out what is dangerous: for that, you must be \
-asked. Changes are made by the system's own tools: restorecon, semanage, setsebool, semodule, apparmor_parser.
+asked. Changes are made by the system's own tools: restorecon, semanage, setsebool, semodule, apparmor_parser. \
+What one run applies, --undo takes back together.
 
 Exit status:
   0  all that was agreed to is applied, or nothing was to be done
-  1  a change failed, or did not help
+  1  a change failed or did not help, or a service did not start
   2  invalid command line, or nobody to ask: add --yes or --dry-run
   3  not root";
 
 /// Apply what `denyd explain` proposes, after asking.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Fix {
     #[command(flatten)]
     input: Input,
@@ -66,8 +77,13 @@ pub(super) struct Fix {
     #[arg(long, value_name = "TIME", value_parser = config::parse_fold_window)]
     wait: Option<Duration>,
 
-    /// Take the last change back.
-    #[arg(long, conflicts_with_all = ["only", "wait", "file"])]
+    /// Restart the services that were refused, once the changes are made, so that they try again. Watches for 5 seconds, or as
+    /// long as --wait says.
+    #[arg(long)]
+    restart: bool,
+
+    /// Take back what was last applied.
+    #[arg(long, conflicts_with_all = ["only", "wait", "restart", "file"])]
     undo: bool,
 
     /// Folder in which it is noted what was changed.
@@ -96,7 +112,7 @@ impl Fix {
         if report.findings.is_empty() {
             return print("No denials found.\n");
         }
-        let mut agreed = Vec::new();
+        let mut agreed: Vec<Agreed<'_>> = Vec::new();
         for (number, finding) in (1..).zip(&report.findings) {
             if !self.only.is_empty() && !self.only.contains(&number) {
                 continue;
@@ -115,22 +131,9 @@ impl Fix {
         if agreed.is_empty() {
             return Ok(());
         }
-        let watch = self.wait.map(|wait| Watch::start(self.input.listen(), wait)).transpose()?;
-        let mut state = State::open(&self.state)?;
-        let mut failed = false;
-        for (number, finding, plan) in &agreed {
-            match plan.apply(&tools) {
-                Ok(undo) => {
-                    let summary = finding.summary.clone();
-                    state.push(Applied { time: Timestamp::now(), summary, undo })?;
-                    say_line(&format!("{number}. applied; `denyd fix --undo` takes it back"))?;
-                }
-                Err(error) => {
-                    failed = true;
-                    say_line(&format!("{number}. not applied: {error}"))?;
-                }
-            }
-        }
+        let wait = self.wait.or(self.restart.then_some(AFTER_RESTART));
+        let watch = wait.map(|wait| Watch::start(self.input.listen(), wait)).transpose()?;
+        let mut failed = !self.apply(&agreed, &tools)?;
         // It is checked with what is in force by now.
         let mut now = self.input.place()?;
         now.unnamed_here = true;
@@ -144,6 +147,9 @@ impl Fix {
         for line in check::opened(&place, &now, &plans) {
             say_line(&line)?;
         }
+        if self.restart {
+            failed |= !restart::services(&agreed, &tools)?;
+        }
         if let Some(watch) = watch {
             let findings: Vec<_> = agreed.iter().map(|(_, finding, _)| *finding).collect();
             let (line, is_refused) = watch.finish(&findings)?;
@@ -153,7 +159,32 @@ impl Fix {
         if failed { Err(Failure::NotFixed) } else { Ok(()) }
     }
 
-    /// Takes the last change back.
+    /// Applies what was agreed to, and notes what takes it back. Gives whether all was applied.
+    fn apply(&self, agreed: &[Agreed<'_>], tools: &Tools) -> Result<bool, Failure> {
+        let mut state = State::open(&self.state)?;
+        let plans: Vec<_> = agreed.iter().map(|(_, _, plan)| plan).collect();
+        let (mut summaries, mut undos, mut all) = (Vec::new(), Vec::new(), true);
+        for ((number, finding, _), applied) in agreed.iter().zip(plan::apply(&plans, tools)) {
+            match applied {
+                Ok(undo) => {
+                    summaries.push(finding.summary.clone());
+                    undos.extend(undo);
+                    say_line(&format!("{number}. applied; `denyd fix --undo` takes it back"))?;
+                }
+                Err(error) => {
+                    all = false;
+                    say_line(&format!("{number}. not applied: {error}"))?;
+                }
+            }
+        }
+        if !summaries.is_empty() {
+            let summary = summaries.join("; ");
+            state.push(Applied { time: Timestamp::now(), summary, undo: undos })?;
+        }
+        Ok(all)
+    }
+
+    /// Takes back what was last applied.
     fn undo(&self, tools: &Tools, asker: &mut Asker) -> Result<(), Failure> {
         let mut state = State::open(&self.state)?;
         let Some(last) = state.last() else { return print("Nothing was changed by denyd fix.\n") };
@@ -165,10 +196,7 @@ impl Fix {
         if self.dry_run || asker.ask("Take it back?", false)? != Answer::Yes {
             return Ok(());
         }
-        let undo = last.undo.clone();
-        for undo in undo.iter().rev() {
-            undo.run(tools)?;
-        }
+        transaction::take_back(&last.undo, tools)?;
         state.pop()?;
         say_line("taken back")
     }

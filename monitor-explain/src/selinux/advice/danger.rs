@@ -3,7 +3,10 @@
 use monitor_event::event::{Event, ObjectKind};
 
 use super::question::Question;
-use crate::finding::Cause;
+use crate::{
+    finding::Cause,
+    selinux::{policy::Policy, query::Cause as Answered},
+};
 
 /// What is dangerous to allow: class (a star for all), permission (a star for all), type of the object (a star for all).
 const DANGEROUS: &[(&str, &str, &str, &str)] = &[
@@ -87,7 +90,12 @@ fn is_confined(type_: &str) -> bool {
 }
 
 /// Whether it should be refused.
-pub(super) fn refusal(event: &Event<'_>, question: &Question<'_>, syscall: Option<&str>) -> Option<Refusal> {
+pub(super) fn refusal(
+    event: &Event<'_>,
+    question: &Question<'_>,
+    syscall: Option<&str>,
+    policy: Option<&Policy>,
+) -> Option<Refusal> {
     let asks = |name: &str| question.permissions.contains(&name);
     let (source, target) = (question.source_type, question.target_type);
     let attack =
@@ -115,21 +123,49 @@ pub(super) fn refusal(event: &Event<'_>, question: &Question<'_>, syscall: Optio
             format!("{source} asked for {} of {}", question.permissions.join(" "), question.class),
         );
     }
+    leak(event, question, syscall, policy)
+}
+
+/// Whether it was an open descriptor that a program got from whoever started it.
+fn leak(
+    event: &Event<'_>,
+    question: &Question<'_>,
+    syscall: Option<&str>,
+    policy: Option<&Policy>,
+) -> Option<Refusal> {
+    let asks = |name: &str| question.permissions.contains(&name);
     let inherited = ["read", "write", "append", "getattr", "ioctl"];
     let only_uses = question.permissions.iter().all(|name| inherited.contains(&&**name));
     let is_open_file = matches!(event.object.kind, ObjectKind::File | ObjectKind::Socket);
     // During an exec, what is executed is read; nothing is written but through descriptors that were open before.
     let uses = asks("write") || asks("append");
-    if is_open_file && only_uses && uses && matches!(syscall, Some("execve" | "execveat")) {
-        return Some(Refusal {
-            cause: Cause::Leak,
-            why: "a descriptor was left open for it by whoever started it; the kernel replaces it by one of /dev/null"
-                .to_owned(),
-            evidence: format!(
-                "the check was made during {}, of an open descriptor, without `open` among the permissions",
-                syscall.unwrap_or_default()
-            ),
-        });
+    if !is_open_file || !only_uses || !uses {
+        return None;
     }
-    None
+    let evidence = match syscall {
+        Some(syscall @ ("execve" | "execveat")) => {
+            format!(
+                "the check was made during {syscall}, of an open descriptor, without `open` among the permissions"
+            )
+        }
+        Some(_) => return None,
+        // denyd's own events don't have the system call, but the label that the process still had.
+        None => {
+            let before = changes_domain(event, question, policy?)?;
+            format!("the check was made of an open descriptor while {before} became {}", question.source_type)
+        }
+    };
+    Some(Refusal {
+        cause: Cause::Leak,
+        why: "a descriptor was left open for it by whoever started it; the kernel replaces it by one of /dev/null"
+            .to_owned(),
+        evidence,
+    })
+}
+
+/// The type that the process had when another was judged, if it may become that by executing a program: as it does then.
+fn changes_domain<'e>(event: &'e Event<'_>, question: &Question<'_>, policy: &Policy) -> Option<&'e str> {
+    let before = event.process.label.as_deref().filter(|_| event.subject.not_process)?;
+    let answer = policy.ask(before, question.source, "process", "transition").ok()?;
+    matches!(answer.cause, Answered::Allowed).then(|| super::label::type_of(before))
 }

@@ -7,11 +7,14 @@ use monitor_event::{
     text,
 };
 
-use super::question::Question;
+use super::{
+    folder::{File, Folder},
+    question::Question,
+};
 use crate::{
     place::Place,
     selinux::{
-        file_contexts::{FileContexts, FileKind},
+        file_contexts::{FileKind, Match, Origin},
         policy::Policy,
     },
 };
@@ -21,11 +24,26 @@ pub(super) enum Label {
     /// It is on disk as it should be by now, and with it the access is allowed.
     Corrected(String),
     /// It should be another, with which the access is allowed.
-    Wrong { path: String, wanted: String, pattern: String, on_disk: Option<String> },
+    Wrong(Wrong),
+    /// A local rule of file contexts has it, and with the policy's own the access would be allowed.
+    LocalRule { place: Folder, pattern: String, label_type: String, wanted: String },
     /// It is what file contexts say, and no domain was made for it: other types would do.
-    Custom { path: String, candidates: Vec<String> },
+    Custom { place: Folder, candidates: Vec<String>, instead: Option<String> },
     /// Nothing that helps; what was looked at.
     Fine(Option<String>),
+}
+
+/// A label that should be another.
+pub(super) struct Wrong {
+    pub(super) place: Folder,
+    /// The type that it should have.
+    pub(super) wanted: String,
+    /// The context that it should have.
+    pub(super) context: String,
+    /// What of file contexts says so.
+    pub(super) pattern: String,
+    /// The label that it has by now, if that is known.
+    pub(super) on_disk: Option<String>,
 }
 
 /// Types that are no service's own.
@@ -95,50 +113,105 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
             format!("{} is customizable: an administrator may give it to any file", question.target_type);
         return Label::Fine(Some(note));
     }
-    let bytes = text::unescape(path).unwrap_or(Cow::Borrowed(path.as_bytes()));
-    let wanted = match wanted(contexts, &bytes, kind(event, question.class)) {
-        Ok(Some(wanted)) => wanted,
-        Ok(None) => {
-            return custom(path, question, policy)
-                .unwrap_or_else(|| Label::Fine(Some(format!("file contexts say nothing of {path}"))));
+    if policy.type_(question.target_type).is_some_and(|type_| policy.is_of_unlabelled_files(type_)) {
+        return Label::Fine(Some(format!(
+            "{} is the label of whole file systems, in which no file has one of its own",
+            question.target_type
+        )));
+    }
+    let kind = kind(event, question.class);
+    let file = File { path, kind, contexts };
+    let found = match contexts.find(&file.bytes(), kind) {
+        Ok(found) => found,
+        Err(error) => {
+            return Label::Fine(Some(format!("it could not be checked which label it should have: {error}")));
         }
-        Err(note) => return Label::Fine(Some(note)),
     };
-    let (context, pattern) = wanted;
-    let type_ = context.split(':').nth(2).unwrap_or_default();
+    let custom = || custom(&file, found, question, policy);
+    let Some((found, context)) = found.and_then(|found| Some((found, found.context?))) else {
+        return custom().unwrap_or_else(|| Label::Fine(Some(format!("file contexts say nothing of {path}"))));
+    };
+    let type_ = type_of(context);
+    if let Some(label) = local_rule(&file, &found, question, policy) {
+        return label;
+    }
     if type_ == question.target_type {
-        return custom(path, question, policy).unwrap_or_else(|| {
-            Label::Fine(Some(format!(
-                "the label {type_} is the one that file contexts have for {path} ({pattern})"
-            )))
-        });
+        let note =
+            format!("the label {type_} is the one that file contexts have for {path} ({})", found.pattern);
+        return custom().unwrap_or(Label::Fine(Some(note)));
     }
-    if !question.is_allowed_with(policy, &context) {
-        return custom(path, question, policy).unwrap_or_else(|| {
-            Label::Fine(Some(format!(
-                "file contexts have {type_} for {path} ({pattern}), which {} may not access so either",
-                question.source_type
-            )))
-        });
+    // What is in a folder of no service's own is refused next.
+    let is_generic_folder = kind == Some(FileKind::Directory) && GENERIC.contains(&type_);
+    if let Some(label) = custom().filter(|_| is_generic_folder) {
+        return label;
     }
-    let on_disk = if is_here(event, place) && place.shows(path) { on_disk(&bytes) } else { None };
-    let on_disk_type = on_disk.as_deref().and_then(|label| label.split(':').nth(2));
-    if on_disk_type == Some(type_) {
+    if !question.is_allowed_with(policy, context) {
+        let note = format!(
+            "file contexts have {type_} for {path} ({}), which {} may not access so either",
+            found.pattern, question.source_type
+        );
+        return custom().unwrap_or(Label::Fine(Some(note)));
+    }
+    let on_disk = on_disk(event, place, path);
+    if on_disk.as_deref().map(type_of) == Some(type_) {
         return Label::Corrected(format!(
             "{path} has the label {type_} by now, which {} may access so",
             question.source_type
         ));
     }
-    Label::Wrong { path: path.to_owned(), wanted: type_.to_owned(), pattern, on_disk }
+    Label::Wrong(Wrong {
+        place: file.itself(),
+        wanted: type_.to_owned(),
+        context: context.to_owned(),
+        pattern: found.pattern.to_owned(),
+        on_disk,
+    })
 }
 
-type Wanted = (String, String);
+/// The label that file contexts have for the object in whole, if it is another than it had, and the policy would allow it
+/// with that.
+pub(super) fn whole(
+    event: &Event<'_>,
+    question: &Question<'_>,
+    policy: &Policy,
+    place: &Place,
+) -> Option<Wrong> {
+    let path = path(event, question.class)?;
+    let contexts = place.contexts.as_ref()?;
+    let file = File { path, kind: kind(event, question.class), contexts };
+    let found = contexts.find(&file.bytes(), file.kind).ok()??;
+    let context = found.context.filter(|context| *context != question.target)?;
+    question.is_allowed_with(policy, context).then(|| Wrong {
+        place: file.itself(),
+        wanted: type_of(context).to_owned(),
+        context: context.to_owned(),
+        pattern: found.pattern.to_owned(),
+        on_disk: on_disk(event, place, path),
+    })
+}
 
-fn wanted(contexts: &FileContexts, path: &[u8], kind: Option<FileKind>) -> Result<Option<Wanted>, String> {
-    match contexts.find(path, kind) {
-        Ok(found) => Ok(found.and_then(|found| Some((found.context?.to_owned(), found.pattern.to_owned())))),
-        Err(error) => Err(format!("it could not be checked which label it should have: {error}")),
+/// The type in a label.
+pub(super) fn type_of(label: &str) -> &str {
+    label.split(':').nth(2).unwrap_or_default()
+}
+
+/// Says of a local rule that it is wrong.
+fn local_rule(file: &File<'_>, found: &Match<'_>, question: &Question<'_>, policy: &Policy) -> Option<Label> {
+    let label_type = type_of(found.context?);
+    if found.origin != Origin::Local
+        || found.kind.is_some()
+        || question.is_allowed_with(policy, found.context?)
+    {
+        return None;
     }
+    let own = file.contexts.find_without_local(&file.bytes(), file.kind).ok()??;
+    let wanted = type_of(own.context?);
+    (!GENERIC.contains(&wanted) && question.is_allowed_with(policy, own.context?)).then(|| Label::LocalRule {
+        place: file.of_pattern(found.pattern),
+        pattern: found.pattern.to_owned(),
+        label_type: label_type.to_owned(),
+        wanted: wanted.to_owned(),
+    })
 }
 
 /// Whether the denial was on this machine, as far as it says.
@@ -148,10 +221,14 @@ fn is_here(event: &Event<'_>, place: &Place) -> bool {
     place.here && (is_named && event.host.split('.').next() == own || !is_named && place.unnamed_here)
 }
 
-/// The label that the file has now.
-fn on_disk(path: &[u8]) -> Option<String> {
+/// The label that the file has now, if it is this machine's, and can be seen.
+pub(super) fn on_disk(event: &Event<'_>, place: &Place, path: &str) -> Option<String> {
+    if !is_here(event, place) || !place.shows(path) {
+        return None;
+    }
+    let bytes = text::unescape(path).unwrap_or(Cow::Borrowed(path.as_bytes()));
     let mut label = vec![0; 4096];
-    let path = Path::new(OsStr::from_bytes(path));
+    let path = Path::new(OsStr::from_bytes(&bytes));
     let length = rustix::fs::lgetxattr(path, "security.selinux", &mut label[..]).ok()?;
     label.truncate(length);
     while label.last() == Some(&0) {
@@ -160,24 +237,42 @@ fn on_disk(path: &[u8]) -> Option<String> {
     String::from_utf8(label).ok()
 }
 
-/// Types of the subject's own that would do, where the object has one of nobody's.
-fn custom(path: &str, question: &Question<'_>, policy: &Policy) -> Option<Label> {
-    if !GENERIC.contains(&question.target_type) {
+/// Types of the subject's own that would do, where the object has one of nobody's, or one that a local rule gave it.
+fn custom(
+    file: &File<'_>,
+    found: Option<Match<'_>>,
+    question: &Question<'_>,
+    policy: &Policy,
+) -> Option<Label> {
+    let local = found.filter(|found| found.origin == Origin::Local && found.kind.is_none());
+    let is_entry = question.permissions.contains(&"entrypoint");
+    let is_generic = |type_: &str| GENERIC.contains(&type_);
+    let by_default = found.and_then(|found| found.context).map(type_of);
+    let is_folder = file.kind == Some(FileKind::Directory);
+    let is_nobodys = is_generic(question.target_type) || is_folder && by_default.is_some_and(is_generic);
+    if !is_nobodys && !is_entry && local.is_none() {
         return None;
     }
+    // A label for a folder that others use, too, would take it from them.
+    let place = match local {
+        Some(found) => file.of_pattern(found.pattern),
+        None if is_entry => file.itself(),
+        None => file.folder()?,
+    };
     let stem = question.source_type.strip_suffix('t')?;
     let rest = question.target.splitn(3, ':').nth(2)?.strip_prefix(question.target_type)?;
     let attribute = policy.attribute("file_type")?;
     let mut names: Vec<&str> =
         policy.types_with(attribute).map(|type_| policy.symbols.types.name(type_)).collect();
-    names.retain(|name| name.starts_with(stem) && !name.ends_with("_exec_t"));
-    let hints = hints(path);
+    names.retain(|name| name.starts_with(stem) && name.ends_with("_exec_t") == is_entry);
+    let hints = hints(file.path);
     let rank = |name: &str| hints.iter().position(|hint| name.contains(hint)).unwrap_or(hints.len());
     names.sort_by_key(|name| (rank(name), name.len(), *name));
     let allowed = |name: &&str| question.is_allowed_with(policy, &format!("system_u:object_r:{name}{rest}"));
     let candidates: Vec<String> =
         names.into_iter().filter(allowed).take(CANDIDATES).map(str::to_owned).collect();
-    (!candidates.is_empty()).then(|| Label::Custom { path: path.to_owned(), candidates })
+    let instead = local.and_then(|found| found.context).map(|context| type_of(context).to_owned());
+    (!candidates.is_empty()).then_some(Label::Custom { place, candidates, instead })
 }
 
 /// What types of files in such a place are called.
@@ -192,16 +287,4 @@ fn hints(path: &str) -> &'static [&'static str] {
     ];
     let known = HINTS.iter().find(|(start, _)| path.starts_with(start));
     known.map_or(&["_sys_content_", "_content_", "_data_", "_db_", "_var_lib_"], |(_, hints)| hints)
-}
-
-/// A path as a file context that matches it alone has it.
-pub(super) fn pattern(path: &str) -> String {
-    let mut pattern = String::with_capacity(path.len());
-    for c in path.chars() {
-        if ".^$?*+|[](){}\\".contains(c) {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern
 }

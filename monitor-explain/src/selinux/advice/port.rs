@@ -11,6 +11,8 @@ pub(super) struct Port {
     pub(super) protocol: &'static str,
     /// The type that it has by the policy.
     pub(super) type_: String,
+    /// Whether it would be allowed with that.
+    pub(super) allowed: bool,
     /// Types of ports with which it would be allowed.
     pub(super) candidates: Vec<String>,
     /// Whether the policy has it by its number.
@@ -47,10 +49,11 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy) ->
         policy.types_with(attribute).map(|type_| policy.symbols.types.name(type_)).collect();
     names.retain(|name| !GENERIC.contains(name) && *name != type_);
     let allowed = |name: &&str| question.is_allowed_with(policy, &format!("system_u:object_r:{name}{rest}"));
+    let is_allowed = allowed(&&*type_);
     let mut names: Vec<&str> = names.into_iter().filter(allowed).collect();
     let stem = question.source_type.trim_end_matches("_t").trim_end_matches('d');
     names.sort_by_key(|name| (!name.starts_with(stem), name.len(), *name));
     let candidates = names.into_iter().take(CANDIDATES).map(str::to_owned).collect();
     let own = !known.by_default && !GENERIC.contains(&&*type_);
-    Some(Port { number, protocol, type_, candidates, own })
+    Some(Port { number, protocol, type_, allowed: is_allowed, candidates, own })
 }

@@ -90,12 +90,14 @@ pub(super) struct Specification {
     pattern: String,
     kind: Option<FileKind>,
     context: String,
-    origin: Origin,
+    pub(super) origin: Origin,
     line: usize,
     /// Whether it is more than a path.
     pub(super) is_pattern: bool,
     /// How much of the pattern is the first directory of all that it matches; 0 if that is not known.
     stem: usize,
+    /// What all that it matches begins with, after the stem: thousands of patterns need not be compiled to be passed over.
+    beginning: String,
     compiled: OnceLock<Result<Regex, String>>,
 }
 
@@ -120,6 +122,7 @@ impl Specification {
             line: number,
             is_pattern: is_pattern(pattern),
             stem: stem(pattern),
+            beginning: beginning(&pattern[stem(pattern)..]),
             compiled: OnceLock::new(),
         }))
     }
@@ -134,7 +137,7 @@ impl Specification {
         if self.stem != 0 && rest.first() != Some(&b'/') {
             return Ok(false);
         }
-        Ok(self.compile()?.is_match(rest))
+        Ok(rest.starts_with(self.beginning.as_bytes()) && self.compile()?.is_match(rest))
     }
 
     /// The pattern without its stem, as libselinux compiles it (`^PATTERN$`; PCRE's `$` also matches before the last
@@ -181,4 +184,72 @@ fn stem(text: &str) -> usize {
     let Some(end) = text.bytes().skip(1).position(|byte| byte == b'/') else { return 0 };
     let first = &text[..=end];
     if first.contains(['.', '^', '$', '?', '*', '+', '|', '[', '(', '{']) { 0 } else { end + 1 }
+}
+
+/// What everything begins with that a pattern matches.
+fn beginning(pattern: &str) -> String {
+    let mut beginning = String::new();
+    // An alternative may begin otherwise.
+    if has_alternatives(pattern) {
+        return beginning;
+    }
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '?' | '*' | '{' => {
+                beginning.pop();
+                break;
+            }
+            '\\' => match chars.next() {
+                Some(escaped) if !escaped.is_alphanumeric() => beginning.push(escaped),
+                _ => break,
+            },
+            '.' | '^' | '$' | '+' | '[' | '(' | ')' => break,
+            c => beginning.push(c),
+        }
+    }
+    beginning
+}
+
+/// Whether a pattern is one of several, outside of parentheses. In doubt it is.
+fn has_alternatives(pattern: &str) -> bool {
+    let mut depth = 0_u32;
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => _ = chars.next(),
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            '|' if depth == 0 => return true,
+            // What is in it may be no group.
+            '[' if pattern.contains('|') => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_pattern_matches_begins_so() {
+        for (pattern, begins) in [
+            ("/www(/.*)?", "/www"),
+            ("/lib/x\\.db", "/lib/x.db"),
+            ("/lib/x\\.?", "/lib/x"),
+            ("/libs?", "/lib"),
+            ("/libs+", "/libs"),
+            ("/lib\\d", "/lib"),
+            ("/é*", "/"),
+            ("/a|/b", ""),
+            ("/(a|b)", "/"),
+            ("/a(b|c)", "/a"),
+            ("/a[(]|b", ""),
+            ("", ""),
+        ] {
+            assert_eq!(beginning(pattern), begins, "{pattern}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::selinux::policy::{ClassId, Context, Policy};
+use crate::selinux::policy::{ClassId, Context, Policy, TypeId};
 
 /// Names of the kernel's initial SIDs (`initial_sid_to_string.h`), by their numbers.
 pub const INITIAL_SIDS: [&str; 28] = [
@@ -130,7 +130,19 @@ impl Policy {
         let directory = self.class("dir")?;
         self.path(name, b"/", directory).map(|context| (None, context))
     }
+
+    /// Whether files of this type have it by their file system, which keeps no labels: NFS, FAT, or one that is mounted
+    /// with `context=`.
+    #[must_use]
+    pub fn is_of_unlabelled_files(&self, type_: TypeId) -> bool {
+        let mut labels = self.labels.paths.iter().filter(|(name, _)| !PSEUDO.contains(&&***name));
+        labels
+            .any(|(_, paths)| paths.iter().any(|label| &*label.path == b"/" && label.context.type_ == type_))
+    }
 }
+
+/// File systems of which no file is anybody's data, and whose labels files elsewhere may have, too.
+const PSEUDO: [&str; 1] = ["rootfs"];
 
 /// Whether `text` fits `pattern`, in which `?` is any byte and `*` any bytes (`match_wildcard()`, lib/parser.c).
 fn fits(pattern: &[u8], text: &[u8]) -> bool {

@@ -45,10 +45,12 @@ impl Outcome {
         };
         let mut outcome = Self::Unknown;
         for finding in after.findings.iter().filter(is_same) {
-            let best = finding.remedies.first().map(|best| best.kind);
-            match (finding.cause, best) {
+            let best = finding.remedies.first();
+            match (finding.cause, best.map(|best| best.kind)) {
                 (Cause::Allowed, _) | (_, Some(RemedyKind::Nothing)) => outcome = Self::Gone,
                 (_, Some(RemedyKind::Reload)) => {}
+                // A setting takes hold at the next start, and the policy says nothing of it.
+                _ if is_set(before) && best.is_none_or(|best| Some(best) != before.remedies.first()) => {}
                 _ => return Self::Refused(finding.summary.clone()),
             }
         }
@@ -61,14 +63,19 @@ impl Outcome {
     }
 }
 
+/// Whether the best remedy was a setting.
+fn is_set(finding: &Finding) -> bool {
+    finding.remedies.first().is_some_and(|best| best.kind == RemedyKind::Setting)
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gone => f.write_str("checked: it would be allowed now"),
             Self::Refused(why) => write!(f, "it would still be refused: {why}"),
-            Self::Unknown => {
-                f.write_str("whether it would be allowed now could not be checked: try it, or use --wait")
-            }
+            Self::Unknown => f.write_str(
+                "whether it would be allowed now could not be checked: try it, or use --restart or --wait",
+            ),
         }
     }
 }

@@ -5,6 +5,7 @@ use monitor_explain::finding::{Finding, Remedy, RemedyKind};
 use super::{
     step::{Step, Undo},
     tools::{ToolError, Tools},
+    transaction,
 };
 use crate::text::printable;
 
@@ -53,25 +54,42 @@ impl Plan {
         lines.iter().flat_map(|line| [printable(line).to_string(), "\n".to_owned()]).collect()
     }
 
-    /// Does it. What was done before a step that fails is taken back.
-    pub(super) fn apply(&self, tools: &Tools) -> Result<Vec<Undo>, ToolError> {
-        let mut done = Vec::new();
-        for step in &self.steps {
-            match step.apply(tools) {
-                Ok(undo) => done.extend(undo),
-                Err(error) => {
-                    for undo in done.iter().rev() {
-                        // What can't be taken back is said, and the first fault is what matters.
-                        if let Err(other) = undo.run(tools) {
-                            crate::cli::say(format_args!("not taken back: {}: {other}", undo.line()));
-                        }
-                    }
-                    return Err(error);
-                }
+    /// Does what is not done yet. What was done before a step that fails is taken back.
+    fn apply(&self, done: Vec<Option<Undo>>, tools: &Tools) -> Result<Vec<Undo>, ToolError> {
+        let (mut undos, mut failed) = (Vec::new(), None);
+        for (step, done) in self.steps.iter().zip(done) {
+            // What was made together is there, and may have to be taken back.
+            match done {
+                Some(undo) => undos.push(undo),
+                None if failed.is_some() => {}
+                None => match step.apply(tools) {
+                    Ok(undo) => undos.extend(undo),
+                    Err(error) => failed = Some(error),
+                },
             }
         }
-        Ok(done)
+        let Some(error) = failed else { return Ok(undos) };
+        for undo in undos.iter().rev() {
+            // What can't be taken back is said, and the first fault is what matters.
+            if let Err(other) = undo.run(tools) {
+                crate::cli::say(format_args!("not taken back: {}: {other}", undo.line()));
+            }
+        }
+        Err(error)
     }
+}
+
+/// Does what is planned, at once what can be. Gives for each plan what takes it back, or why nothing of it is done.
+pub(super) fn apply(plans: &[&Plan], tools: &Tools) -> Vec<Result<Vec<Undo>, ToolError>> {
+    let steps: Vec<&Step> = plans.iter().flat_map(|plan| &plan.steps).collect();
+    // If what is there can't be seen, each step says so itself.
+    let together = transaction::apply(&steps, tools).unwrap_or_else(|_| steps.iter().map(|_| None).collect());
+    let mut together = together.into_iter();
+    let apply = |plan: &&Plan| {
+        let done = together.by_ref().take(plan.steps.len()).collect();
+        plan.apply(done, tools)
+    };
+    plans.iter().map(apply).collect()
 }
 
 /// The steps of a remedy.

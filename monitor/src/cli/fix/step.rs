@@ -15,12 +15,15 @@ use monitor_explain::{
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::tools::{ToolError, Tools};
+use super::tools::{RUN, ToolError, Tools};
 
-/// Where a module is written for `semodule`: only root can write there.
-const RUN: &str = "/run";
 /// The booleans, each of which says whether it is on.
 const BOOLEANS: &str = "/sys/fs/selinux/booleans";
+
+/// Of so many files, labels are kept to be taken back.
+const LABELS: usize = 10_000;
+/// So many files are given to a tool at once.
+const AT_ONCE: usize = 500;
 
 /// A step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +44,16 @@ pub(super) enum Step {
 pub(super) enum Undo {
     /// A file gets its label back.
     Label { path: String, label: String },
-    /// The file context goes.
-    FileContext { pattern: String },
+    /// The files in a folder get their labels back: of each label, which.
+    Labels { labels: BTreeMap<String, Vec<String>> },
+    /// The file context goes, or has the type that it had.
+    FileContext {
+        pattern: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<String>,
+    },
+    /// The file context comes again.
+    FileContextGone { pattern: String, label_type: String },
     /// Booleans are as they were.
     Booleans { states: BTreeMap<String, bool> },
     /// The port's label goes.
@@ -53,14 +64,42 @@ pub(super) enum Undo {
     File { path: PathBuf, content: Option<String>, left: u64, reload: Vec<Vec<String>> },
 }
 
-/// The source of a module, and its name, which is another for other rules.
-fn module(rules: &[Allow]) -> (String, String) {
-    let mut text = String::new();
-    for rule in rules.iter().flat_map(Allow::cil) {
-        text.push_str(&rule);
-        text.push('\n');
+/// A policy module.
+pub(super) struct Module {
+    /// Its name, which is another for other rules.
+    pub(super) name: String,
+    text: String,
+}
+
+impl Module {
+    pub(super) fn of(rules: &[Allow]) -> Self {
+        let mut text = String::new();
+        for rule in rules.iter().flat_map(Allow::cil) {
+            text.push_str(&rule);
+            text.push('\n');
+        }
+        Self { name: format!("denyd_{:016x}", xxh3_64(text.as_bytes())), text }
     }
-    (format!("denyd_{:016x}", xxh3_64(text.as_bytes())), text)
+
+    fn path(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("{}.cil", self.name))
+    }
+
+    /// Installs modules, all or none.
+    pub(super) fn install(modules: &[&Self], tools: &Tools) -> Result<(), ToolError> {
+        let mut command = vec!["semodule".to_owned()];
+        for module in modules {
+            let path = module.path(tools.scratch());
+            fs::write(&path, &module.text).map_err(|error| file("write", &path, error))?;
+            command.extend(["-i".to_owned(), path.display().to_string()]);
+        }
+        let installed = tools.run(&command);
+        for module in modules {
+            // It is in the store by now, or of no use.
+            let _removed = fs::remove_file(module.path(tools.scratch()));
+        }
+        installed
+    }
 }
 
 impl Step {
@@ -69,10 +108,11 @@ impl Step {
         match self {
             Self::Change(change) => vec![format!("$ {}", change.line())],
             Self::Module(rules) => {
-                let (name, text) = module(rules);
-                let mut lines = vec![format!("+++ {RUN}/{name}.cil")];
-                lines.extend(text.lines().map(|line| format!("+{line}")));
-                lines.push(format!("$ semodule -i {RUN}/{name}.cil"));
+                let module = Module::of(rules);
+                let path = module.path(Path::new(RUN)).display().to_string();
+                let mut lines = vec![format!("+++ {path}")];
+                lines.extend(module.text.lines().map(|line| format!("+{line}")));
+                lines.push(format!("$ semodule -i {path}"));
                 lines
             }
             Self::Edit(edit) => {
@@ -93,17 +133,12 @@ impl Step {
             Self::Change(change) => {
                 let undo = before(change)?;
                 tools.run(&change.command())?;
-                Ok(Some(undo))
+                Ok(Some(undo.of_changed()))
             }
             Self::Module(rules) => {
-                let (name, text) = module(rules);
-                let path = Path::new(RUN).join(format!("{name}.cil"));
-                fs::write(&path, text).map_err(|error| file("write", &path, error))?;
-                let loaded = tools.run(&["semodule".to_owned(), "-i".to_owned(), path.display().to_string()]);
-                // It is in the store by now, or of no use.
-                let _removed = fs::remove_file(&path);
-                loaded?;
-                Ok(Some(Undo::Module { name }))
+                let module = Module::of(rules);
+                Module::install(&[&module], tools)?;
+                Ok(Some(Undo::Module { name: module.name }))
             }
             Self::Edit(edit) => self::edit(edit, tools).map(Some),
             Self::Reload(words) => tools.run(words).map(|()| None),
@@ -111,19 +146,24 @@ impl Step {
     }
 }
 
-fn file(what: &str, path: &Path, error: io::Error) -> ToolError {
+pub(super) fn file(what: &str, path: &Path, error: io::Error) -> ToolError {
     ToolError::File { what: format!("cannot {what} {}", path.display()), error }
 }
 
 /// What takes a change back, as things are now.
-fn before(change: &Change) -> Result<Undo, ToolError> {
+pub(super) fn before(change: &Change) -> Result<Undo, ToolError> {
     Ok(match change {
-        Change::Relabel { path } => {
-            let label =
-                label(Path::new(path)).map_err(|error| file("see the label of", Path::new(path), error))?;
+        Change::Relabel { path, recursive: true, .. } => Undo::Labels { labels: labels(Path::new(path))? },
+        Change::Relabel { path, .. } => {
+            let label = label(Path::new(path)).map_err(|error| unseen(Path::new(path), error))?;
             Undo::Label { path: path.clone(), label }
         }
-        Change::FileContext { pattern, .. } => Undo::FileContext { pattern: pattern.clone() },
+        Change::FileContext { pattern, instead, .. } => {
+            Undo::FileContext { pattern: pattern.clone(), before: instead.clone() }
+        }
+        Change::FileContextGone { pattern, label_type } => {
+            Undo::FileContextGone { pattern: pattern.clone(), label_type: label_type.clone() }
+        }
         Change::Booleans { states } => {
             let now = states.keys().map(|name| {
                 let path = Path::new(BOOLEANS).join(name);
@@ -143,6 +183,34 @@ fn label(path: &Path) -> io::Result<String> {
     label.truncate(length);
     let text = String::from_utf8_lossy(&label);
     Ok(text.trim_end_matches('\0').to_owned())
+}
+
+fn unseen(path: &Path, error: io::Error) -> ToolError {
+    file("see the label of", path, error)
+}
+
+/// The labels of a folder and of all that is in it.
+fn labels(folder: &Path) -> Result<BTreeMap<String, Vec<String>>, ToolError> {
+    let mut labels: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut waiting = vec![folder.to_owned()];
+    let mut count = 0;
+    while let Some(path) = waiting.pop() {
+        count += 1;
+        if count > LABELS {
+            return Err(ToolError::Many(folder.display().to_string()));
+        }
+        let kind = fs::symlink_metadata(&path).map_err(|error| unseen(&path, error))?;
+        if kind.is_dir() {
+            for entry in fs::read_dir(&path).map_err(|error| unseen(&path, error))? {
+                waiting.push(entry.map_err(|error| unseen(&path, error))?.path());
+            }
+        }
+        // What has no label gets none back, and a name that is no text can't be noted.
+        if let (Ok(label), Some(name)) = (label(&path), path.to_str()) {
+            labels.entry(label).or_default().push(name.to_owned());
+        }
+    }
+    Ok(labels)
 }
 
 /// Changes a text file and has it loaded. If it can't be, the file is as before.
@@ -210,11 +278,38 @@ fn replace(path: &Path, text: &str) -> Result<(), ToolError> {
 }
 
 impl Undo {
-    fn commands(&self) -> Vec<Vec<String>> {
-        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+    /// Only what has changed, once it has.
+    fn of_changed(self) -> Self {
+        let Self::Labels { mut labels } = self else { return self };
+        for (before, paths) in &mut labels {
+            paths.retain(|path| label(Path::new(path)).is_ok_and(|now| now != *before));
+        }
+        labels.retain(|_, paths| !paths.is_empty());
+        Self::Labels { labels }
+    }
+
+    pub(super) fn commands(&self) -> Vec<Vec<String>> {
+        let words = |words: &[&str]| -> Vec<String> { words.iter().map(|&word| word.to_owned()).collect() };
         let command: Vec<String> = match self {
             Self::Label { path, label } => words(&["chcon", "-h", label, path]),
-            Self::FileContext { pattern } => words(&["semanage", "fcontext", "-d", pattern]),
+            Self::Labels { labels } => {
+                let chunks = labels
+                    .iter()
+                    .flat_map(|(label, paths)| paths.chunks(AT_ONCE).map(move |chunk| (label, chunk)));
+                let command = |(label, paths): (&String, &[String])| {
+                    let mut command = words(&["chcon", "-h", label]);
+                    command.extend(paths.iter().cloned());
+                    command
+                };
+                return chunks.map(command).collect();
+            }
+            Self::FileContext { pattern, before: None } => words(&["semanage", "fcontext", "-d", pattern]),
+            Self::FileContext { pattern, before: Some(before) } => {
+                words(&["semanage", "fcontext", "-m", "-t", before, pattern])
+            }
+            Self::FileContextGone { pattern, label_type } => {
+                words(&["semanage", "fcontext", "-a", "-t", label_type, pattern])
+            }
             Self::Booleans { states } => {
                 let mut command = words(&["setsebool", "-P"]);
                 command.extend(states.iter().map(|(name, on)| format!("{name}={}", on_off(*on))));
@@ -293,9 +388,9 @@ mod tests {
             permissions: [name.to_owned()].into(),
             ioctls: [].into(),
         };
-        let (read, text) = module(&[allow("read")]);
-        assert_eq!(text, "(allow a_t b_t (file (read)))\n");
-        assert_eq!(module(&[allow("read")]).0, read);
-        assert_ne!(module(&[allow("write")]).0, read);
+        let read = Module::of(&[allow("read")]);
+        assert_eq!(read.text, "(allow a_t b_t (file (read)))\n");
+        assert_eq!(Module::of(&[allow("read")]).name, read.name);
+        assert_ne!(Module::of(&[allow("write")]).name, read.name);
     }
 }

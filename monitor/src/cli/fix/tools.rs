@@ -8,6 +8,8 @@ use std::{
 
 /// Where the tools are.
 const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+/// Where files for tools are written: only root can write there.
+pub(super) const RUN: &str = "/run";
 /// Of what a tool prints, so much is shown.
 const SHOWN: usize = 400;
 
@@ -15,6 +17,8 @@ const SHOWN: usize = 400;
 #[derive(Clone, Debug)]
 pub(super) struct Tools {
     folders: Vec<PathBuf>,
+    /// Where files for them are written.
+    scratch: PathBuf,
 }
 
 /// A tool did not do its work.
@@ -54,6 +58,11 @@ pub(in crate::cli) enum ToolError {
         #[source]
         error: io::Error,
     },
+    /// The labels of a folder are too many to be taken back.
+    #[error(
+        "{0} has more files than labels are kept of, to take it back: change it yourself, by the commands above"
+    )]
+    Many(String),
     /// A file is not as it was.
     #[error("{0} has changed since it was explained: run it again")]
     Changed(String),
@@ -64,6 +73,7 @@ fn package(tool: &str) -> &'static str {
     match tool {
         "semanage" => "policycoreutils-python-utils",
         "apparmor_parser" => "apparmor",
+        "systemctl" => "systemd",
         "chcon" => "coreutils",
         _ => "policycoreutils",
     }
@@ -72,13 +82,18 @@ fn package(tool: &str) -> &'static str {
 impl Tools {
     /// Those of this machine.
     pub(super) fn of_system() -> Self {
-        Self { folders: FOLDERS.iter().map(PathBuf::from).collect() }
+        Self { folders: FOLDERS.iter().map(PathBuf::from).collect(), scratch: RUN.into() }
     }
 
     /// Those of a folder.
     #[cfg(test)]
     pub(super) fn of_folder(folder: &Path) -> Self {
-        Self { folders: vec![folder.to_owned()] }
+        Self { folders: vec![folder.to_owned()], scratch: folder.to_owned() }
+    }
+
+    /// Where files for them are written.
+    pub(super) fn scratch(&self) -> &Path {
+        &self.scratch
     }
 
     fn find(&self, tool: &str) -> Option<PathBuf> {

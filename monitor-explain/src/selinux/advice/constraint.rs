@@ -1,0 +1,85 @@
+//! What a constraint forbids, with a rule or without: users, roles, levels.
+
+use monitor_event::event::Event;
+
+use super::{draft, label, question::Question};
+use crate::{
+    change::Change,
+    finding::{Cause, Draft, Remedy, RemedyKind},
+    place::Place,
+    selinux::{
+        policy::{Attribute, Policy},
+        query::Violation,
+    },
+};
+
+/// Says what differs that would have to be the same, and whether the object has what it should have.
+pub(super) fn judge(
+    event: &Event<'_>,
+    question: &Question<'_>,
+    policy: &Policy,
+    place: &Place,
+    obstacles: &[Violation<'_>],
+) -> Draft {
+    let part = |label: &str, attribute: Attribute| {
+        let mut parts = label.splitn(4, ':');
+        let nth = match attribute {
+            Attribute::User => 0,
+            Attribute::Role => 1,
+            Attribute::Type => 2,
+            Attribute::Level => 3,
+        };
+        parts.nth(nth).unwrap_or("none").to_owned()
+    };
+    let differing: Vec<Attribute> = obstacles.iter().flat_map(Violation::differing).collect();
+    let names: Vec<(&str, Attribute)> = [
+        ("user", Attribute::User),
+        ("role", Attribute::Role),
+        ("level", Attribute::Level),
+        ("type", Attribute::Type),
+    ]
+    .into_iter()
+    .filter(|(_, attribute)| differing.contains(attribute))
+    .collect();
+    let values = |name: &str, attribute| {
+        let (source, target) = (part(question.source, attribute), part(question.target, attribute));
+        format!("{name} {source} on {target}")
+    };
+    let differs: Vec<String> = names
+        .iter()
+        .filter(|(_, attribute)| *attribute != Attribute::Type)
+        .map(|(name, attribute)| values(name, *attribute))
+        .collect();
+    let what = if differs.is_empty() { "the types".to_owned() } else { differs.join(", ") };
+    let mut draft =
+        draft(question, Cause::Constraint, &format!("a constraint forbids it ({what}); no rule helps"));
+    for violation in obstacles {
+        draft = draft.because(format!("constraint: {}", policy.constraint_text(violation.constraint)));
+    }
+    if let Some(wrong) = label::whole(event, question, policy, place) {
+        let (path, context) = (&wrong.place.path, &wrong.context);
+        if wrong.on_disk.as_ref() == Some(context) {
+            return super::corrected(question, format!("{path} has the label {context} by now"));
+        }
+        let text = "give it the label that file contexts have for it, user and level included";
+        return draft
+            .because(format!(
+                "file contexts have {context} for {path} ({}), with which it is allowed",
+                wrong.pattern
+            ))
+            .remedy(Remedy::new(RemedyKind::Relabel, text).change(Change::Relabel {
+                path: path.clone(),
+                recursive: false,
+                whole: true,
+            }));
+    }
+    let is_of_container =
+        question.source_type.starts_with("container") || question.source_type.starts_with("svirt");
+    if is_of_container && differing.contains(&Attribute::Level) {
+        draft = draft.remedy(Remedy::new(
+            RemedyKind::Setting,
+            "the object has the level of another container: mount the volume with :Z (for one container) or :z (for several)",
+        ));
+    }
+    draft
+}

@@ -1,0 +1,115 @@
+//! A program that does not run in the domain that was made for it.
+
+use monitor_event::event::Event;
+
+use super::{draft, folder::File, label, question::Question};
+use crate::{
+    finding::{Cause, Draft, Remedy, RemedyKind},
+    place::Place,
+    selinux::{
+        file_contexts::FileKind,
+        policy::{Context, Policy},
+        query::TransitionKind,
+    },
+    unit,
+};
+
+/// Domains in which a service runs that was not given one of its own.
+const STARTERS: [&str; 3] = ["init_t", "initrc_t", "unconfined_service_t"];
+
+/// What to do where it is not known who set it.
+const OTHER: &str =
+    "have it started without no_new_privs (NoNewPrivileges= of its unit, setpriv, a container's option)";
+
+/// Says whether a transition of domains is what failed.
+pub(super) fn judge(
+    event: &Event<'_>,
+    question: &Question<'_>,
+    policy: &Policy,
+    place: &Place,
+) -> Option<Draft> {
+    if question.class == "process2" {
+        return no_new_privs(event, question, place);
+    }
+    missed(event, question, policy, place)
+}
+
+/// The kernel's record of the same refusal, which has whole contexts and no permission.
+pub(super) fn bounded(from: &str, to: &str) -> Draft {
+    Draft::new(
+        monitor_event::event::Module::Selinux,
+        Cause::Transition,
+        format!("{from} {to}"),
+        format!("{from} may not become {to} with no_new_privs, on a nosuid mount, or in a thread of its own"),
+    )
+    .because("the new type is not bounded by the old one, and the policy does not allow nnp_transition")
+}
+
+/// What forbids a program to get more rights also forbids it another domain, unless the policy says otherwise.
+fn no_new_privs(event: &Event<'_>, question: &Question<'_>, place: &Place) -> Option<Draft> {
+    let asks = |name: &str| question.permissions.contains(&name);
+    let target = question.target_type;
+    if asks("nosuid_transition") {
+        let why = format!("the program is on a nosuid mount, and runs without changing to {target}");
+        let text = "put the program on a file system that is not mounted nosuid, or mount that without it";
+        return Some(draft(question, Cause::Transition, &why).remedy(Remedy::new(RemedyKind::Setting, text)));
+    }
+    if !asks("nnp_transition") {
+        return None;
+    }
+    let why = format!("no_new_privs is set, and the program runs without changing to {target}");
+    let found = draft(question, Cause::Transition, &why);
+    let unit = unit::service(event).and_then(|name| place.unit(&event.host, &name));
+    Some(match unit {
+        Some(unit) if unit.get("NoNewPrivileges") == Some("yes") => found
+            .because(format!("{} has NoNewPrivileges=yes", unit.name))
+            .because("without it, programs with set-user-id that the unit starts get their rights again")
+            .remedy(unit.set("NoNewPrivileges=no")),
+        Some(unit) => found
+            .because(format!("{} does not set NoNewPrivileges= (any more)", unit.name))
+            .remedy(Remedy::new(RemedyKind::Setting, OTHER)),
+        None => found.remedy(Remedy::new(RemedyKind::Setting, OTHER)),
+    })
+}
+
+/// A program that file contexts label as the entry into a domain, and that runs in that of what started it.
+fn missed(event: &Event<'_>, question: &Question<'_>, policy: &Policy, place: &Place) -> Option<Draft> {
+    if !STARTERS.contains(&question.source_type) || event.subject.not_process {
+        return None;
+    }
+    let path = event.process.exe.as_deref().filter(|path| path.starts_with('/'))?;
+    let file = File { path, kind: Some(FileKind::Regular), contexts: place.contexts.as_ref()? };
+    let wanted = file.contexts.find(&file.bytes(), file.kind).ok()??.context?;
+    let domain = domain_of(policy, question, wanted)?;
+    let entry = label::type_of(wanted);
+    let why = format!("{path} should run as {domain}, and does not");
+    let found = draft(question, Cause::Transition, &why)
+        .because(format!("file contexts have {entry} for {path}, by which it would have become {domain}"));
+    let restart = Remedy::new(RemedyKind::Setting, format!("restart it, so that it becomes {domain}"));
+    let found = match label::on_disk(event, place, path) {
+        Some(label) if label::type_of(&label) == entry => {
+            return Some(
+                found
+                    .because(format!("{path} has the label {entry} by now: it was started before, or without a transition (no_new_privs, nosuid, runcon)"))
+                    .remedy(restart),
+            );
+        }
+        Some(label) => found.because(format!("{path} has the label {label} on disk")),
+        None => found.because(format!("which label {path} has on disk by now is not known here")),
+    };
+    let text = format!("put the program's label right, and restart it, so that it becomes {domain}");
+    Some(found.remedy(Remedy::new(RemedyKind::Relabel, text).change(file.itself().relabel())))
+}
+
+/// The domain that a program with this label gets from the subject, or from systemd, if it is another than the subject's.
+fn domain_of<'p>(policy: &'p Policy, question: &Question<'_>, entry: &str) -> Option<&'p str> {
+    let entry = policy.context(entry).ok()?;
+    let process = policy.class("process")?;
+    let source = policy.context(question.source).ok()?;
+    let init = policy.type_("init_t").map(|type_| Context { type_, ..source.clone() });
+    let domain = |from: &Context| {
+        let to = policy.transition(TransitionKind::New, from, &entry, process, None).type_;
+        (to != from.type_ && to != source.type_).then(|| policy.symbols.types.name(to))
+    };
+    domain(&source).or_else(|| init.as_ref().and_then(domain))
+}
