@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use crate::{
     apt::{self, AptError},
+    architecture::Architecture,
     cache::{Cache, CacheError},
     kernel::{Kernel, KernelError},
+    process::ProcessError,
     progress,
     setup::{
         checkers::{Checkers, CheckersError},
@@ -15,7 +17,11 @@ use crate::{
         rust_src::RustSrcError,
         tools::ToolError,
     },
-    vm::full::{self, ImageError},
+    vm::{
+        full::{self, ImageError},
+        initramfs::InitramfsError,
+        programs::Programs,
+    },
 };
 
 pub mod bench;
@@ -45,6 +51,10 @@ const GUEST_PACKAGES: [&str; 13] = [
     "xz-utils",
     "zstd",
 ];
+
+/// What else it takes to build for arm64 elsewhere, and to boot such guests.
+const ARM64_PACKAGES: [&str; 5] =
+    ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "mmdebstrap", "qemu-system-arm", "qemu-user"];
 
 /// What `monitor-explain` is compared with: compilers of policies, what reads them otherwise, and real policies.
 const POLICY_PACKAGES: [&str; 9] = [
@@ -98,6 +108,12 @@ pub enum SetupError {
     /// The image of full guests.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// A program that unpacks others.
+    #[error(transparent)]
+    Unpacker(#[from] InitramfsError),
+    /// It failed.
+    #[error("cannot unpack programs for other machines: {0}")]
+    Unpack(#[from] ProcessError),
     /// The cache.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -130,6 +146,27 @@ pub fn lint(cache: &Cache) -> Result<Checkers, SetupError> {
 /// When a part can't be had.
 pub fn guests(cache: &Cache) -> Result<(), SetupError> {
     packages(cache, &GUEST_PACKAGES)
+}
+
+/// Sets up what building for such machines and booting them takes beside [`build`] and [`guests`], and returns where
+/// tiny guests get programs from.
+///
+/// # Errors
+/// When a part can't be had.
+pub fn machine(architecture: Architecture, cache: &Cache) -> Result<Programs, SetupError> {
+    cross(architecture, cache)?;
+    Programs::ensure(architecture, cache)
+}
+
+/// Sets up what building for such machines takes beside [`build`].
+///
+/// # Errors
+/// When a part can't be had.
+pub fn cross(architecture: Architecture, cache: &Cache) -> Result<(), SetupError> {
+    match architecture {
+        Architecture::Arm64 if !architecture.is_host() => packages(cache, &ARM64_PACKAGES),
+        _ => Ok(()),
+    }
 }
 
 /// Sets up what answers about policies are compared with.
@@ -181,13 +218,14 @@ pub fn full_image(cache: &Cache) -> Result<PathBuf, SetupError> {
     Ok(full::image(cache)?)
 }
 
-/// Fetches the kernels that the tests boot.
+/// Fetches the kernels that the tests boot on such machines.
 ///
 /// # Errors
 /// When one can't be had.
-pub fn kernels(cache: &Cache) -> Result<(), SetupError> {
-    for name in KERNELS {
-        Kernel::resolve(name, cache)?;
+pub fn kernels(architecture: Architecture, cache: &Cache) -> Result<(), SetupError> {
+    // Before 6.4, arm64 has no trampolines on functions.
+    for name in KERNELS.iter().filter(|name| architecture == Architecture::Amd64 || **name != "6.1") {
+        Kernel::resolve(name, architecture, cache)?;
     }
     Ok(())
 }

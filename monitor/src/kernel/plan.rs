@@ -100,10 +100,6 @@ impl<T: Targets> Kernel<T> {
             Hook::Fentry(name) | Hook::Fexit(name) if !self.targets.has_function(name) => {
                 Err(AttachError::NoTarget("such function"))
             }
-            // The programs know how x86-64 passes arguments.
-            Hook::Multi(_) | Hook::Session(_) if !cfg!(target_arch = "x86_64") => {
-                Err(AttachError::NoTarget("probes whose arguments can be read"))
-            }
             Hook::Multi(_) if !self.targets.has_function(MULTI) => {
                 Err(AttachError::NoTarget("probes without breakpoints (Linux 5.18 with CONFIG_FPROBE)"))
             }

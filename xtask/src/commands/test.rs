@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use xtask::{
+    architecture::Architecture,
     cache::Cache,
     process,
     setup::{self, checkers::Checkers, kubernetes::Kubernetes},
@@ -24,6 +25,10 @@ pub(crate) struct Test {
     /// Only this part
     #[arg(long, value_enum)]
     only: Option<Part>,
+    /// The machine that guests emulate; on another than this one, only end-to-end tests run, of the modules that most
+    /// machines have
+    #[arg(long, value_enum, default_value_t)]
+    arch: Architecture,
     /// Only the tests whose names contain this (arguments of the test programs)
     #[arg(last = true, value_name = "FILTER")]
     filter: Vec<OsString>,
@@ -39,16 +44,22 @@ enum Part {
     E2e,
 }
 
+/// What tells the end-to-end tests which machine guests emulate (`tests::machine`).
+const E2E_MACHINE: &str = "DENYD_E2E_ARCH";
+
 impl Test {
     /// Every check and test.
     pub(crate) fn all() -> Self {
-        Self { only: None, filter: Vec::new() }
+        Self { only: None, arch: Architecture::default(), filter: Vec::new() }
     }
 
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         let mut steps = Steps::default();
-        let wants = |part| self.only.is_none_or(|only| only == part);
+        let wants = |part| match self.only {
+            Some(only) => only == part,
+            None => part == Part::E2e || self.arch.is_host(),
+        };
 
         steps.run("set-up", || -> Result<(), setup::SetupError> {
             setup::build(&cache)?;
@@ -63,7 +74,8 @@ impl Test {
                 setup::prometheus::Prometheus::ensure(&cache)?;
             }
             if wants(Part::E2e) {
-                setup::kernels(&cache)?;
+                setup::kernels(self.arch, &cache)?;
+                setup::machine(self.arch, &cache)?;
             }
             Ok(())
         })?;
@@ -85,6 +97,7 @@ impl Test {
         }
         if wants(Part::E2e) {
             let mut e2e = cargo(["test", "--package", "tests", "--test", "e2e", "--"]);
+            e2e.env(E2E_MACHINE, self.arch.debian());
             steps.show("end-to-end tests", e2e.args(&self.filter))?;
         }
         steps.print();
