@@ -12,6 +12,7 @@ use crate::{
     progress,
     setup::{
         checkers::{Checkers, CheckersError},
+        helm::HelmError,
         kubernetes::KubernetesError,
         prometheus::PrometheusError,
         rust_src::RustSrcError,
@@ -26,6 +27,7 @@ use crate::{
 
 pub mod bench;
 pub mod checkers;
+pub mod helm;
 pub mod kubernetes;
 pub mod prometheus;
 pub mod rust_src;
@@ -99,6 +101,9 @@ pub enum SetupError {
     /// What checks Kubernetes objects.
     #[error(transparent)]
     Kubernetes(#[from] KubernetesError),
+    /// What renders the chart.
+    #[error(transparent)]
+    Helm(#[from] HelmError),
     /// Prometheus.
     #[error(transparent)]
     Prometheus(#[from] PrometheusError),
@@ -136,6 +141,7 @@ pub fn build(cache: &Cache) -> Result<(), SetupError> {
 /// When a part can't be had.
 pub fn lint(cache: &Cache) -> Result<Checkers, SetupError> {
     tools::CARGO_DENY.ensure(cache)?;
+    helm::Helm::ensure(cache)?;
     kubernetes::Kubernetes::ensure(cache)?;
     Ok(Checkers::ensure(cache)?)
 }
@@ -182,7 +188,8 @@ pub fn policies(cache: &Cache) -> Result<(), SetupError> {
 /// # Errors
 /// When a part can't be had.
 pub fn packaging(cache: &Cache) -> Result<(), SetupError> {
-    packages(cache, &PACKAGING_PACKAGES)
+    packages(cache, &PACKAGING_PACKAGES)?;
+    Ok(tools::CARGO_CYCLONEDX.ensure(cache)?)
 }
 
 /// Sets up what `cargo xtask package --check` checks packages with.

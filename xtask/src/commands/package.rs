@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use xtask::{
     architecture::Architecture,
     cache::Cache,
-    package::{Compression, binary, check, deb, image, release::Release, rpm, sums},
+    package::{Compression, binary, check, deb, image, release::Release, rpm, sbom, sums},
     progress, setup, workspace,
 };
 
@@ -43,6 +43,8 @@ enum Kind {
     Rpm,
     /// A container image (OCI), for Podman and Docker
     Image,
+    /// What it is built of: a bill of materials, by `CycloneDX`
+    Sbom,
 }
 
 impl Package {
@@ -70,6 +72,7 @@ impl Package {
                 Kind::Deb => deb::build(&denyd, self.arch, &release, Compression::Small, &into),
                 Kind::Rpm => rpm::build(&denyd, self.arch, &release, Compression::Small, &into),
                 Kind::Image => image::build(&denyd, self.arch, &release, &into),
+                Kind::Sbom => sbom::build(self.arch, &release, &into),
             }?;
             match kind {
                 Kind::Deb if self.check => check::deb(&path)?,

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fs,
     process::{Command, ExitCode},
     time::{Duration, Instant},
 };
@@ -12,7 +13,7 @@ use xtask::{
     architecture::Architecture,
     cache::Cache,
     process,
-    setup::{self, checkers::Checkers, kubernetes::Kubernetes},
+    setup::{self, checkers::Checkers, helm::Helm, kubernetes::Kubernetes},
     workspace,
 };
 
@@ -81,9 +82,7 @@ impl Test {
         })?;
         if wants(Part::Lint) {
             lint(&mut steps, &setup::lint(&cache)?)?;
-            let mut objects = Kubernetes::ensure(&cache)?.check();
-            let objects = objects.arg(workspace::root().join("deploy/kubernetes/denyd.yaml"));
-            steps.show("Kubernetes objects", objects)?;
+            kubernetes(&mut steps, &Kubernetes::ensure(&cache)?, &Helm::ensure(&cache)?)?;
         }
         if wants(Part::Unit) {
             let mut unit =
@@ -103,6 +102,34 @@ impl Test {
         steps.print();
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Values of the chart, one set for each rendering: its own, and those that turn on what is off.
+const CHART_VALUES: [&[&str]; 2] = [
+    &[],
+    &[
+        "fleetLabels.cluster=blue",
+        "imagePullSecrets[0].name=registry",
+        "metrics.podMonitor.enabled=true",
+        "nodeSelector.pool=edge",
+        "silent=true",
+        "sources={capability}",
+    ],
+];
+
+/// The objects as they are, and those of the chart.
+fn kubernetes(steps: &mut Steps, objects: &Kubernetes, helm: &Helm) -> anyhow::Result<()> {
+    let deploy = workspace::root().join("deploy");
+    let chart = deploy.join("helm/denyd");
+    steps.show("Kubernetes objects", objects.check().arg(deploy.join("kubernetes/denyd.yaml")))?;
+    steps.show("Helm chart", &mut helm.lint(&chart))?;
+    let folder = tempfile::tempdir()?;
+    for (number, values) in CHART_VALUES.into_iter().enumerate() {
+        let rendered = folder.path().join(format!("{number}.yaml"));
+        fs::write(&rendered, helm.render(&chart, values)?)?;
+        steps.show("objects of the chart", objects.check().arg(rendered))?;
+    }
+    Ok(())
 }
 
 fn lint(steps: &mut Steps, checkers: &Checkers) -> anyhow::Result<()> {

@@ -161,6 +161,10 @@ fn write_audit(f: &mut fmt::Formatter<'_>, audit: &Audit) -> fmt::Result {
 
 fn write_daemon(f: &mut fmt::Formatter<'_>, now: &Snapshot) -> fmt::Result {
     writeln!(f, "denyd:     {}, since {}", printable(&now.version), now.started)?;
+    if !now.names.is_empty() {
+        let ways: Vec<_> = now.names.iter().map(|way| way.name()).collect();
+        writeln!(f, "  names of users and groups: {}", ways.join(", then "))?;
+    }
     for source in &now.sources {
         write!(f, "  {}: ", printable(&source.name))?;
         match &source.account {
