@@ -140,11 +140,19 @@ pub fn load_kernel() -> io::Result<()> {
 /// Asks for access to an I/O port.
 ///
 /// # Errors
-/// As `ioperm`.
+/// As `ioperm`; other machines than x86 have no such call.
 pub fn ask_for_port(port: libc::c_ulong) -> io::Result<()> {
-    // SAFETY: the port is never used.
-    check(unsafe { libc::ioperm(port, 1, 1) })?;
-    Ok(())
+    #[cfg(target_arch = "x86_64")]
+    {
+        // SAFETY: the port is never used.
+        check(unsafe { libc::ioperm(port, 1, 1) })?;
+        Ok(())
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _no_ports = port;
+        Err(io::Error::from_raw_os_error(libc::ENOSYS))
+    }
 }
 
 /// From here on this thread may only read, write and end.

@@ -241,6 +241,7 @@ mod tests {
              audit:     7 records lost since boot\n\
              \n\
              denyd:     1.2.3, since 2026-01-02T03:04:05Z\n  \
+               names of users and groups: /etc/passwd and /etc/group, then systemd-userdbd\n  \
                selinux: 10 seen, 7 emitted, lost 3 (ring_full 3)\n  \
                landlock: not selected\n  \
                lost, of uid 1000 in /user.slice: 3\n  \
