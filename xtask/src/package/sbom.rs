@@ -46,7 +46,7 @@ fn copy_source(into: &Path) -> Result<(), PackageError> {
     let mut git = Command::new("git");
     let files = process::capture(git.args(["ls-files", "-z"]).current_dir(workspace::root()))?;
     let mut tar = Command::new("tar");
-    tar.args(["--create", "--null", "--files-from=-", "--directory"]).arg(workspace::root());
+    tar.args(["--create", "--directory"]).arg(workspace::root()).args(["--null", "--files-from=-"]);
     let archive = process::filter(&mut tar, &files)?;
     process::filter(Command::new("tar").args(["--extract", "--directory"]).arg(into), &archive)?;
     Ok(())
