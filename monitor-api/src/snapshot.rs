@@ -31,11 +31,45 @@ pub struct Snapshot {
     pub programs: Vec<ProgramNow>,
     /// Whether the kernel measures eBPF programs; absent if that can't be read.
     pub bpf_stats_enabled: Option<bool>,
+    /// By which ways names of users and groups are looked up now, in the order in which they are asked; empty if an older
+    /// denyd does not tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<NameWay>,
     /// What enforcement is in force.
     pub posture: Posture,
     /// Denials in the metrics, by module; absent if there are no metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denials: Option<BTreeMap<String, u64>>,
+}
+
+/// A way by which names of users and groups are looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameWay {
+    /// nscd, the cache of the machine's name service.
+    Nscd,
+    /// `/etc/passwd` and `/etc/group`.
+    Files,
+    /// The modules that `/etc/nsswitch.conf` names, in a denyd that was not linked statically.
+    Nsswitch,
+    /// `systemd-userdbd`, which knows the accounts of sssd and LDAP, too.
+    Userdbd,
+    /// systemd itself, which knows the users of units with `DynamicUser=`.
+    DynamicUser,
+}
+
+impl NameWay {
+    /// As people call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nscd => "nscd",
+            Self::Files => "/etc/passwd and /etc/group",
+            Self::Nsswitch => "nsswitch.conf",
+            Self::Userdbd => "systemd-userdbd",
+            Self::DynamicUser => "systemd (DynamicUser=)",
+        }
+    }
 }
 
 /// Clients of the socket at one moment.
@@ -258,6 +292,7 @@ impl Snapshot {
                 skipped: Some(0),
             }],
             bpf_stats_enabled: Some(true),
+            names: vec![NameWay::Files, NameWay::Userdbd],
             posture: Posture::default(),
             denials: None,
         }

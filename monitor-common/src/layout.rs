@@ -94,9 +94,9 @@ layout! {
     file_table_files = Member("fdtable", "fd");
     task_nameidata = Member("task_struct", "nameidata");
     task_pid_links = Member("task_struct", "pid_links");
-    registers_call = Member("pt_regs", "orig_ax");
-    registers_argument0 = Member("pt_regs", "di");
-    registers_argument1 = Member("pt_regs", "si");
+    registers_call = Member("pt_regs", "orig_ax") | Member("pt_regs", "syscallno");
+    registers_argument0 = Member("pt_regs", "di") | Member("pt_regs", "orig_x0");
+    registers_argument1 = Member("pt_regs", "si") | Member("pt_regs", "regs");
     registers_instruction = Member("pt_regs", "ip") | Member("pt_regs", "pc");
     registers_result = Member("pt_regs", "ax") | Member("pt_regs", "regs");
     mm_exe_file = Member("mm_struct", "exe_file");

@@ -100,29 +100,58 @@ macro_rules! by_trampoline {
 
 by_trampoline!(FEntryContext, FExitContext);
 
-/// By the calling convention of x86-64 (System V ABI, 3.2.3): six in registers, the others on the stack, above the return
-/// address. On other machines user space attaches no program that asks.
+/// By the machine's calling convention ([`convention`]): the first in registers, the others on the stack.
 impl Arguments for ProbeContext {
     #[inline(always)]
     fn get(&self, index: u32) -> Result<u64, Fault> {
-        match index {
-            0..4 => argument(self, DI - index),
-            4..6 => argument(self, R8 + 4 - index),
-            _ => read(argument(self, STACK_POINTER)? + u64::from(index - 5) * 8),
+        match convention::register(index) {
+            Ok(word) => argument(self, word),
+            Err(slot) => read(argument(self, convention::STACK_POINTER)? + u64::from(slot) * 8),
         }
     }
 
     #[inline(always)]
     fn word(&self, index: u32) -> u64 {
-        match index {
-            0..4 => argument_word(self, DI - index),
-            4..6 => argument_word(self, R8 + 4 - index),
-            _ => word(argument_word(self, STACK_POINTER).wrapping_add(u64::from(index - 5) * 8)),
+        match convention::register(index) {
+            Ok(register) => argument_word(self, register),
+            Err(slot) => {
+                word(argument_word(self, convention::STACK_POINTER).wrapping_add(u64::from(slot) * 8))
+            }
         }
     }
 }
 
-// Words of `struct pt_regs` (arch/x86/include/asm/ptrace.h): from di they go down to cx, and from r8 to r9.
-const DI: u32 = 14;
-const R8: u32 = 9;
-const STACK_POINTER: u32 = 19;
+/// Where a function's arguments are when it is entered: words of `struct pt_regs`, and of the stack.
+#[cfg(bpf_target_arch = "x86_64")]
+mod convention {
+    // arch/x86/include/asm/ptrace.h: from di they go down to cx, and from r8 to r9.
+    const DI: u32 = 14;
+    const R8: u32 = 9;
+    pub(super) const STACK_POINTER: u32 = 19;
+
+    /// The register that holds an argument, else the word above the stack pointer (System V ABI, 3.2.3): six are in
+    /// registers, and the return address is below the others.
+    #[inline(always)]
+    pub(super) fn register(index: u32) -> Result<u32, u32> {
+        match index {
+            0..4 => Ok(DI - index),
+            4..6 => Ok(R8 + 4 - index),
+            _ => Err(index - 5),
+        }
+    }
+}
+
+/// Where a function's arguments are when it is entered: words of `struct user_pt_regs`, with which `struct pt_regs`
+/// begins, and of the stack.
+#[cfg(bpf_target_arch = "aarch64")]
+mod convention {
+    // arch/arm64/include/uapi/asm/ptrace.h: 31 registers come before it.
+    pub(super) const STACK_POINTER: u32 = 31;
+
+    /// The register that holds an argument, else the word above the stack pointer (AAPCS64, 6.8.2): eight are in
+    /// registers. The return address is in one, too.
+    #[inline(always)]
+    pub(super) fn register(index: u32) -> Result<u32, u32> {
+        if index < 8 { Ok(index) } else { Err(index - 8) }
+    }
+}

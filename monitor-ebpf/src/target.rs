@@ -16,47 +16,95 @@ use crate::{
     task,
 };
 
-/// Calls whose first argument is a process: kill, tkill, ptrace's and scheduling's kin
-/// (`arch/x86/entry/syscalls/syscall_64.tbl`).
-const FIRST: [u64; 22] = [
-    62,  // kill
-    109, // setpgid
-    121, // getpgid
-    124, // getsid
-    129, // rt_sigqueueinfo
-    142, // sched_setparam
-    143, // sched_getparam
-    144, // sched_setscheduler
-    145, // sched_getscheduler
-    148, // sched_rr_get_interval
-    200, // tkill
-    203, // sched_setaffinity
-    204, // sched_getaffinity
-    256, // migrate_pages
-    274, // get_robust_list
-    279, // move_pages
-    302, // prlimit64
-    310, // process_vm_readv
-    311, // process_vm_writev
-    312, // kcmp
-    314, // sched_setattr
-    315, // sched_getattr
-];
+/// Numbers of system calls (`arch/x86/entry/syscalls/syscall_64.tbl`).
+#[cfg(bpf_target_arch = "x86_64")]
+mod calls {
+    /// Calls whose first argument is a process: kill, tkill, ptrace's and scheduling's kin.
+    pub(super) const FIRST: [u64; 22] = [
+        62,  // kill
+        109, // setpgid
+        121, // getpgid
+        124, // getsid
+        129, // rt_sigqueueinfo
+        142, // sched_setparam
+        143, // sched_getparam
+        144, // sched_setscheduler
+        145, // sched_getscheduler
+        148, // sched_rr_get_interval
+        200, // tkill
+        203, // sched_setaffinity
+        204, // sched_getaffinity
+        256, // migrate_pages
+        274, // get_robust_list
+        279, // move_pages
+        302, // prlimit64
+        310, // process_vm_readv
+        311, // process_vm_writev
+        312, // kcmp
+        314, // sched_setattr
+        315, // sched_getattr
+    ];
 
-/// Calls whose second argument is a process.
-const SECOND: [u64; 3] = [
-    101, // ptrace
-    234, // tgkill
-    297, // rt_tgsigqueueinfo
-];
+    /// Calls whose second argument is a process.
+    pub(super) const SECOND: [u64; 3] = [
+        101, // ptrace
+        234, // tgkill
+        297, // rt_tgsigqueueinfo
+    ];
 
-/// Calls whose second argument is a process if the first is this number.
-const SECOND_IF: [(u64, u64); 4] = [
-    (140, 0), // getpriority: PRIO_PROCESS
-    (141, 0), // setpriority
-    (251, 1), // ioprio_set: IOPRIO_WHO_PROCESS
-    (252, 1), // ioprio_get
-];
+    /// Calls whose second argument is a process if the first is this number.
+    pub(super) const SECOND_IF: [(u64, u64); 4] = [
+        (140, 0), // getpriority: PRIO_PROCESS
+        (141, 0), // setpriority
+        (251, 1), // ioprio_set: IOPRIO_WHO_PROCESS
+        (252, 1), // ioprio_get
+    ];
+}
+
+/// Numbers of system calls (`scripts/syscall.tbl`).
+#[cfg(bpf_target_arch = "aarch64")]
+mod calls {
+    /// Calls whose first argument is a process: kill, tkill, ptrace's and scheduling's kin.
+    pub(super) const FIRST: [u64; 22] = [
+        129, // kill
+        154, // setpgid
+        155, // getpgid
+        156, // getsid
+        138, // rt_sigqueueinfo
+        118, // sched_setparam
+        121, // sched_getparam
+        119, // sched_setscheduler
+        120, // sched_getscheduler
+        127, // sched_rr_get_interval
+        130, // tkill
+        122, // sched_setaffinity
+        123, // sched_getaffinity
+        238, // migrate_pages
+        100, // get_robust_list
+        239, // move_pages
+        261, // prlimit64
+        270, // process_vm_readv
+        271, // process_vm_writev
+        272, // kcmp
+        274, // sched_setattr
+        275, // sched_getattr
+    ];
+
+    /// Calls whose second argument is a process.
+    pub(super) const SECOND: [u64; 3] = [
+        117, // ptrace
+        131, // tgkill
+        240, // rt_tgsigqueueinfo
+    ];
+
+    /// Calls whose second argument is a process if the first is this number.
+    pub(super) const SECOND_IF: [(u64, u64); 4] = [
+        (141, 0), // getpriority: PRIO_PROCESS
+        (140, 0), // setpriority
+        (30, 1),  // ioprio_set: IOPRIO_WHO_PROCESS
+        (31, 1),  // ioprio_get
+    ];
+}
 
 /// Levels of the tree that holds a namespace's processes, by number.
 const LEVELS: u32 = 6;
@@ -71,13 +119,13 @@ pub fn of_system_call() -> Address {
     let call = call::number(registers);
     let [first, second] = call::arguments(registers);
     let mut number = 0;
-    for known in FIRST {
+    for known in calls::FIRST {
         number |= u64::from(call == known) * first;
     }
-    for known in SECOND {
+    for known in calls::SECOND {
         number |= u64::from(call == known) * second;
     }
-    for (known, which) in SECOND_IF {
+    for (known, which) in calls::SECOND_IF {
         number |= u64::from(call == known && first & 0xffff_ffff == which) * second;
     }
     let number = number as u32;

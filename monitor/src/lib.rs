@@ -10,6 +10,7 @@ mod fault;
 pub mod fold;
 pub mod guard;
 mod heap;
+mod host;
 pub mod kernel;
 pub mod ledger;
 mod live;

@@ -11,6 +11,7 @@ use monitor_common::SourceId;
 
 use crate::{
     accounting::{Account, Tallies},
+    enrich::accounts,
     kernel::{self, Counters, ProgramCounts, ProgramStats, Report, State},
     output::{Listed, Listing, OutputLoss},
     posture, source,
@@ -69,6 +70,7 @@ impl Live {
             clients: self.clients.as_deref().map(ClientCounts::now),
             programs: programs.into_iter().map(program).collect(),
             bpf_stats_enabled: kernel::measures_programs(),
+            names: accounts::ways(),
             // Reading it again is right even if an earlier reader panicked.
             posture: self.posture.lock().unwrap_or_else(PoisonError::into_inner).read(),
             denials: self.denials.get().map(|read| read()),

@@ -1,8 +1,9 @@
 //! A guest in which a group of cases ran, and what came out of it.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -17,11 +18,15 @@ use tests::{
     audit::Record,
     case::Module,
     kernel_message::Message,
+    machine::Machine,
     report::Report,
 };
 use xtask::{
+    architecture::Architecture,
     cache::Cache,
     kernel::Kernel,
+    package::binary,
+    setup,
     vm::{self, Guest, Policy},
     workspace::{self, Profile},
 };
@@ -172,7 +177,11 @@ impl Setting {
 /// denyd, built once.
 pub(crate) fn denyd() -> Result<&'static str, String> {
     static DENYD: LazyLock<Result<String, String>> = LazyLock::new(|| {
-        let path = workspace::build_denyd(Profile::Dev).map_err(|error| error.to_string())?;
+        let path = if architecture().is_host() {
+            workspace::build_denyd(Profile::Dev).map_err(|error| error.to_string())?
+        } else {
+            build_foreign("monitor", "denyd")?
+        };
         Ok(path.to_string_lossy().into_owned())
     });
     DENYD.as_deref().map_err(Clone::clone)
@@ -210,13 +219,39 @@ pub(crate) fn guest(kernel: &str, module: vm::Module) -> Result<Guest, String> {
 }
 
 fn with_programs(kernel: Kernel, module: vm::Module) -> Result<Guest, String> {
-    let guest = Guest::new(kernel, module).binary(denyd()?).binary(env!("CARGO_BIN_EXE_actor"));
-    Ok(guest.append("log_buf_len=16M"))
+    let guest = Guest::new(kernel, module).append("log_buf_len=16M").binary(denyd()?);
+    if architecture().is_host() {
+        return Ok(guest.binary(env!("CARGO_BIN_EXE_actor")));
+    }
+    let cache = Cache::open().map_err(|error| error.to_string())?;
+    let programs = setup::machine(architecture(), &cache).map_err(|error| error.to_string())?;
+    Ok(guest.programs(programs).binary(actor()?).timeout(FOREIGN_TIMEOUT))
+}
+
+/// How long a guest of another kind of machine may take.
+const FOREIGN_TIMEOUT: Duration = Duration::from_mins(20);
+
+/// The machines that the guests are.
+pub(crate) fn architecture() -> Architecture {
+    match Machine::tested() {
+        Machine::X86_64 => Architecture::Amd64,
+        Machine::Aarch64 => Architecture::Arm64,
+    }
+}
+
+/// The actor for another kind of machine, built once.
+fn actor() -> Result<PathBuf, String> {
+    static ACTOR: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| build_foreign("tests", "actor"));
+    ACTOR.clone()
+}
+
+fn build_foreign(package: &str, name: &str) -> Result<PathBuf, String> {
+    binary::build_foreign(package, name, architecture()).map_err(|error| error.to_string())
 }
 
 fn resolve(kernel: &str) -> Result<Kernel, String> {
     let cache = Cache::open().map_err(|error| error.to_string())?;
-    Kernel::resolve(kernel, &cache).map_err(|error| error.to_string())
+    Kernel::resolve(kernel, architecture(), &cache).map_err(|error| error.to_string())
 }
 
 /// Boots a guest, runs a shell script in it, and returns what it prints.

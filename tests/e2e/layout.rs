@@ -6,7 +6,7 @@ use libtest_mimic::{Failed, Trial};
 use monitor::kernel::{KernelTypes, State, foreseen};
 use monitor_common::layout::{ABSENT, ENTRIES, Layout};
 use object::{Object as _, ObjectSection as _};
-use xtask::{cache::Cache, kernel::Kernel};
+use xtask::{architecture::Architecture, cache::Cache, kernel::Kernel};
 use zerocopy::IntoBytes as _;
 
 /// What has stood at the same place from 5.10 to 7.3.
@@ -137,8 +137,8 @@ fn without(kernel: &str) -> Result<(), Failed> {
 
 /// The BTF in the kernel's image.
 fn btf(kernel: &str) -> Result<Vec<u8>, Failed> {
-    let kernel = Kernel::resolve(kernel, &Cache::open()?)?;
-    let image = fs::read(kernel.elf())?;
+    let kernel = Kernel::resolve(kernel, Architecture::Amd64, &Cache::open()?)?;
+    let image = fs::read(kernel.image())?;
     let image = object::File::parse(&*image)?;
     let section = image.section_by_name(".BTF").ok_or("the kernel has no section .BTF")?;
     Ok(section.data()?.to_vec())

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, error::Error, fs, process::Command};
 
 use libtest_mimic::{Failed, Trial};
 use xtask::{
+    architecture::Architecture,
     cache::Cache,
     package::{Compression, release::Release, rpm},
     process, setup,
@@ -57,7 +58,13 @@ fn said() -> Result<String, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let stripped = folder.path().join("denyd");
     process::capture(Command::new("strip").arg("-o").arg(&stripped).arg(denyd()?))?;
-    let package = rpm::build(&stripped, &Release::of_source()?, Compression::Quick, folder.path())?;
+    let package = rpm::build(
+        &stripped,
+        Architecture::Amd64,
+        &Release::of_source()?,
+        Compression::Quick,
+        folder.path(),
+    )?;
     let script = folder.path().join("in_a_root");
     fs::write(&script, SCRIPT)?;
     let mut in_a_root = Command::new("unshare");

@@ -13,6 +13,7 @@ pub mod confinement;
 pub mod expectation;
 pub mod kernel_message;
 pub mod landlock;
+pub mod machine;
 pub mod operation;
 pub mod refuser;
 pub mod report;

@@ -18,8 +18,6 @@ pub mod action {
     pub const ALLOW: u32 = 0x7fff_0000;
 }
 
-/// `AUDIT_ARCH_X86_64`.
-pub const X86_64: u32 = 0xc000_003e;
 /// `AUDIT_ARCH_I386`.
 pub const I386: u32 = 0x4000_0003;
 

@@ -12,7 +12,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::process::{self, ProcessError};
+use crate::{
+    architecture::Architecture,
+    process::{self, ProcessError},
+};
 
 /// Why a package could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -41,14 +44,23 @@ pub struct Apt {
 }
 
 impl Apt {
-    /// The suite `codename`: through the machine's own configuration if it has it, else through a private
-    /// one, which takes some seconds to fetch the package lists.
+    /// The suite `codename`, for this machine.
+    ///
+    /// # Errors
+    /// As [`Self::suite_for`].
+    pub fn suite(codename: &str) -> Result<Self, AptError> {
+        Self::suite_for(codename, None)
+    }
+
+    /// The suite `codename`, for such machines: through this machine's own configuration if it has it, else through a
+    /// private one, which takes some seconds to fetch the package lists.
     ///
     /// # Errors
     /// When the machine has no Debian archive or that suite can't be fetched from it.
-    pub fn suite(codename: &str) -> Result<Self, AptError> {
+    pub fn suite_for(codename: &str, architecture: Option<Architecture>) -> Result<Self, AptError> {
+        let foreign = architecture.filter(|architecture| !architecture.is_host());
         let targets = targets()?;
-        if targets.iter().any(|target| target.release == codename) {
+        if foreign.is_none() && targets.iter().any(|target| target.release == codename) {
             return Ok(Self { private: None });
         }
         let archive = archive(&targets).ok_or(AptError::NoArchive)?;
@@ -58,7 +70,7 @@ impl Apt {
         fs::create_dir_all(folder.path().join("lists/partial"))?;
         fs::create_dir_all(folder.path().join("cache/archives/partial"))?;
         fs::write(sources.join("suite.sources"), archive.stanza(codename)?)?;
-        fs::write(folder.path().join("apt.conf"), configuration(folder.path()))?;
+        fs::write(folder.path().join("apt.conf"), configuration(folder.path(), foreign))?;
         let apt = Self { private: Some(folder) };
         apt.refresh()?;
         Ok(apt)
@@ -298,8 +310,14 @@ fn signed_by(sources: &str, release: &str) -> Option<String> {
         .or_else(|| sources.lines().filter(|line| names_release(line)).find_map(of_line))
 }
 
-fn configuration(folder: &Path) -> String {
+fn configuration(folder: &Path, foreign: Option<Architecture>) -> String {
     let folder = folder.display();
+    let foreign = foreign.map(|architecture| {
+        let name = architecture.debian();
+        // What is installed here is not for such machines.
+        format!("APT::Architecture \"{name}\";\nAPT::Architectures \"{name}\";\nDir::State::status \"/dev/null\";\n")
+    });
+    let foreign = foreign.unwrap_or_default();
     format!(
         r#"Dir::Etc::sourcelist "/dev/null";
 Dir::Etc::sourceparts "{folder}/sources.list.d";
@@ -308,7 +326,7 @@ Dir::Cache "{folder}/cache";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-"#
+{foreign}"#
     )
 }
 
@@ -372,6 +390,14 @@ Enabled: yes
                        deb file:/archive trixie main\n";
         assert_eq!(signed_by(sources, "bookworm").as_deref(), Some("/k.gpg"));
         assert_eq!(signed_by(sources, "trixie"), None);
+    }
+
+    #[test]
+    fn only_other_machines_packages_are_asked_for_by_architecture() {
+        let own = configuration(Path::new("/f"), None);
+        assert!(own.contains("/f/lists") && !own.contains("Architecture"), "{own}");
+        let foreign = configuration(Path::new("/f"), Some(Architecture::Arm64));
+        assert!(foreign.contains("APT::Architectures \"arm64\";"), "{foreign}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use serde::{Serialize, de::DeserializeOwned};
 use xtask::{
+    architecture::Architecture,
     cache::Cache,
     kernel::Kernel,
     setup::{self, bench::Peers},
@@ -136,7 +137,7 @@ impl Bench {
             apparmor: Some(sources.join("profiles")),
             prepare: None,
         };
-        let kernel = Kernel::resolve(kernel, &self.cache)?;
+        let kernel = Kernel::resolve(kernel, Architecture::default(), &self.cache)?;
         Ok(Guest::new(kernel, module).policy(policy).binary(&self.denyd).binary(&self.actor))
     }
 }

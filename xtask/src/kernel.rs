@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     apt::{self, Apt, AptError},
+    architecture::Architecture,
     cache::{Cache, CacheError},
     kernel::{bzimage::ImageError, certificate::CertificateError},
     progress,
@@ -28,14 +29,15 @@ pub const NEWEST: &str = "7";
 /// The suite with the newest kernels, and a number of versions before them.
 const NEWEST_SUITE: &str = "trixie-backports";
 
-/// The packages of kernels for cloud machines.
-const PACKAGES: &str = "^linux-(binary|image)-[0-9].*-cloud-amd64$";
+/// The suite with Linux 6.12 for arm64, which bookworm has for amd64 alone.
+const TRIXIE: &str = "trixie";
 
 /// A kernel ready to be booted.
 #[derive(Debug, Clone)]
 pub struct Kernel {
     name: String,
-    elf: PathBuf,
+    architecture: Architecture,
+    image: PathBuf,
 }
 
 /// Why there is no such kernel.
@@ -105,74 +107,81 @@ pub enum KernelError {
 }
 
 impl Kernel {
-    /// The kernel called `name`, fetched if the cache has not got it.
+    /// The kernel called `name` for such machines, fetched if the cache has not got it.
     ///
     /// `name` is one of the lines 5.10, 6.1, 6.12 and 7 (the newest 7.x), a version such as 6.19 or
-    /// 7.2.12, or the path of a bzImage or of an uncompressed vmlinux.
+    /// 7.2.12, or the path of a bzImage or of an uncompressed vmlinux
+    /// (of an Image for arm64).
     ///
     /// # Errors
     /// When nothing is known by this name, or it can't be fetched.
-    pub fn resolve(name: &str, cache: &Cache) -> Result<Self, KernelError> {
+    pub fn resolve(name: &str, architecture: Architecture, cache: &Cache) -> Result<Self, KernelError> {
         if name.contains('/') || Path::new(name).is_file() {
-            return Self::from_file(Path::new(name), cache);
+            return Self::from_file(Path::new(name), architecture, cache);
         }
         if !is_version(name) {
             return Err(unknown(name));
         }
-        if let Some(elf) = cached(name, &cache.folder("kernels")?) {
-            return Ok(Self { name: name.to_owned(), elf });
+        if let Some(image) = cached(name, &cache.folder(folder(architecture))?) {
+            return Ok(Self { name: name.to_owned(), architecture, image });
         }
         let _lock = cache.lock()?;
-        if let Some(elf) = cached(name, &cache.folder("kernels")?) {
-            return Ok(Self { name: name.to_owned(), elf });
+        if let Some(image) = cached(name, &cache.folder(folder(architecture))?) {
+            return Ok(Self { name: name.to_owned(), architecture, image });
         }
-        progress::step(format_args!("fetching kernel {name}"), || Self::fetch(name, cache))
+        let debian = architecture.debian();
+        progress::step(format_args!("fetching kernel {name} for {debian}"), || {
+            Self::fetch(name, architecture, cache)
+        })
     }
 
     /// Fetches `name` even if the cache has one, in case that Debian has a newer one.
     ///
     /// # Errors
     /// When it can't be fetched.
-    pub fn fetch(name: &str, cache: &Cache) -> Result<Self, KernelError> {
-        let suite = LINES.iter().find(|(line, _)| *line == name).map_or(NEWEST_SUITE, |(_, suite)| suite);
+    pub fn fetch(name: &str, architecture: Architecture, cache: &Cache) -> Result<Self, KernelError> {
+        let suite = suite(name, architecture);
         let failed = |source| KernelError::Fetch { name: name.to_owned(), source };
-        let apt = Apt::suite(suite).map_err(failed)?;
-        let mut packages = apt.search(PACKAGES).map_err(failed)?;
-        if newest(name, &packages).is_none() {
+        let apt = Apt::suite_for(suite, Some(architecture)).map_err(failed)?;
+        // Those for cloud machines.
+        let pattern = format!("^linux-(binary|image)-[0-9].*-cloud-{}$", architecture.debian());
+        let mut packages = apt.search(&pattern).map_err(failed)?;
+        if newest(name, architecture, &packages).is_none() {
             apt.refresh().map_err(failed)?;
-            packages = apt.search(PACKAGES).map_err(failed)?;
+            packages = apt.search(&pattern).map_err(failed)?;
         }
-        let package = newest(name, &packages).ok_or_else(|| not_in_suite(name, suite, &packages))?;
+        let package = newest(name, architecture, &packages)
+            .ok_or_else(|| not_in_suite(name, architecture, suite, &packages))?;
         let scratch = cache.scratch()?;
         let deb = apt.download(package, scratch.path()).map_err(failed)?;
         apt::unpack(&deb, scratch.path()).map_err(failed)?;
         let image = vmlinuz(scratch.path()).ok_or_else(|| KernelError::NoImage(package.to_owned()))?;
         // The file name has the version of the package, which changes more often than its name.
         let stem = deb.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let kernels = cache.folder("kernels")?;
-        let elf = kernels.join(format!("{stem}.elf"));
-        cache.publish(&unpacked(&image)?, &elf)?;
+        let kernels = cache.folder(folder(architecture))?;
+        let bootable = kernels.join(format!("{stem}.elf"));
+        cache.publish(&unpacked(&image)?, &bootable)?;
         let link = scratch.path().join("link");
         let place = || {
-            symlink(elf.file_name().unwrap_or_default(), &link)?;
+            symlink(bootable.file_name().unwrap_or_default(), &link)?;
             fs::rename(&link, kernels.join(name))
         };
         place().map_err(|source| CacheError::Write { path: kernels.join(name), source })?;
-        Ok(Self { name: name.to_owned(), elf })
+        Ok(Self { name: name.to_owned(), architecture, image: bootable })
     }
 
-    fn from_file(path: &Path, cache: &Cache) -> Result<Self, KernelError> {
+    fn from_file(path: &Path, architecture: Architecture, cache: &Cache) -> Result<Self, KernelError> {
         let name = path.display().to_string();
-        let image = read(path)?;
+        let file = read(path)?;
         let mut hasher = DefaultHasher::new();
-        image.hash(&mut hasher);
-        let elf = cache.folder("kernels")?.join(format!("file-{:016x}.elf", hasher.finish()));
-        if !elf.is_file() {
-            let bytes =
-                bzimage::elf(image).map_err(|source| KernelError::Image { path: path.to_owned(), source })?;
-            cache.publish(&bytes, &elf)?;
+        file.hash(&mut hasher);
+        let image = cache.folder("kernels")?.join(format!("file-{:016x}.elf", hasher.finish()));
+        if !image.is_file() {
+            let bytes = bzimage::bootable(file)
+                .map_err(|source| KernelError::Image { path: path.to_owned(), source })?;
+            cache.publish(&bytes, &image)?;
         }
-        Ok(Self { name, elf })
+        Ok(Self { name, architecture, image })
     }
 
     /// The same kernel, but for the certificate that it trusts: this one, in DER. Its file is put into `folder`.
@@ -180,11 +189,11 @@ impl Kernel {
     /// # Errors
     /// When it has no room for the certificate, or files can't be read or written.
     pub fn trusting(&self, certificate: &[u8], folder: &Path) -> Result<Self, KernelError> {
-        let mut bytes = read(&self.elf)?;
+        let mut bytes = read(&self.image)?;
         certificate::replace(&mut bytes, certificate)?;
-        let elf = folder.join("trusting.elf");
-        fs::write(&elf, bytes).map_err(|source| KernelError::Write { path: elf.clone(), source })?;
-        Ok(Self { name: self.name.clone(), elf })
+        let image = folder.join("trusting.elf");
+        fs::write(&image, bytes).map_err(|source| KernelError::Write { path: image.clone(), source })?;
+        Ok(Self { name: self.name.clone(), architecture: self.architecture, image })
     }
 
     /// What it was asked for as.
@@ -193,10 +202,16 @@ impl Kernel {
         &self.name
     }
 
-    /// The uncompressed kernel.
+    /// The machines that it is for.
     #[must_use]
-    pub fn elf(&self) -> &Path {
-        &self.elf
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    /// The uncompressed kernel: an ELF file, or an Image for arm64.
+    #[must_use]
+    pub fn image(&self) -> &Path {
+        &self.image
     }
 }
 
@@ -205,12 +220,28 @@ fn read(path: &Path) -> Result<Vec<u8>, KernelError> {
 }
 
 fn unpacked(image: &Path) -> Result<Vec<u8>, KernelError> {
-    bzimage::elf(read(image)?).map_err(|source| KernelError::Image { path: image.to_owned(), source })
+    bzimage::bootable(read(image)?).map_err(|source| KernelError::Image { path: image.to_owned(), source })
 }
 
 fn cached(name: &str, kernels: &Path) -> Option<PathBuf> {
-    let elf = kernels.join(fs::read_link(kernels.join(name)).ok()?);
-    elf.is_file().then_some(elf)
+    let image = kernels.join(fs::read_link(kernels.join(name)).ok()?);
+    image.is_file().then_some(image)
+}
+
+/// Where the cache keeps kernels for such machines.
+const fn folder(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::Amd64 => "kernels",
+        Architecture::Arm64 => "kernels-arm64",
+    }
+}
+
+/// The suite that has a kernel.
+fn suite(name: &str, architecture: Architecture) -> &'static str {
+    if (name, architecture) == ("6.12", Architecture::Arm64) {
+        return TRIXIE;
+    }
+    LINES.iter().find(|(line, _)| *line == name).map_or(NEWEST_SUITE, |(_, suite)| suite)
 }
 
 /// The kernel image in an unpacked package: `boot/vmlinuz-*`, or since 7.x `usr/lib/modules/*/vmlinuz`.
@@ -234,8 +265,13 @@ fn unknown(name: &str) -> KernelError {
     KernelError::Unknown { name: name.to_owned(), known: known.join(", ") }
 }
 
-fn not_in_suite(name: &str, suite: &'static str, packages: &[String]) -> KernelError {
-    let mut versions: Vec<_> = packages.iter().filter_map(|package| release(package)).collect();
+fn not_in_suite(
+    name: &str,
+    architecture: Architecture,
+    suite: &'static str,
+    packages: &[String],
+) -> KernelError {
+    let mut versions: Vec<_> = packages.iter().filter_map(|package| release(package, architecture)).collect();
     versions.sort_by_key(|release| numbers(release));
     let mut versions: Vec<_> =
         versions.iter().filter_map(|release| release.split(['+', '-']).next()).collect();
@@ -249,12 +285,12 @@ fn not_in_suite(name: &str, suite: &'static str, packages: &[String]) -> KernelE
 
 /// The package of the newest kernel whose version is `name` or starts with it. From 7.x on (and in
 /// backports since 6.19) `linux-image-*` is empty and the image is in `linux-binary-*`.
-fn newest<'a>(name: &str, packages: &'a [String]) -> Option<&'a str> {
+fn newest<'a>(name: &str, architecture: Architecture, packages: &'a [String]) -> Option<&'a str> {
     let wanted = numbers(name);
     packages
         .iter()
         .filter_map(|package| {
-            Some((numbers(release(package)?), package.starts_with("linux-binary-"), package))
+            Some((numbers(release(package, architecture)?), package.starts_with("linux-binary-"), package))
         })
         .filter(|(version, _, _)| version.starts_with(&wanted))
         .max()
@@ -262,9 +298,10 @@ fn newest<'a>(name: &str, packages: &'a [String]) -> Option<&'a str> {
 }
 
 /// The release of a signed cloud kernel's package: `7.3.4+deb13` of `linux-binary-7.3.4+deb13-cloud-amd64`.
-fn release(package: &str) -> Option<&str> {
+fn release(package: &str, architecture: Architecture) -> Option<&str> {
     let name = package.strip_prefix("linux-binary-").or_else(|| package.strip_prefix("linux-image-"))?;
-    name.strip_suffix("-cloud-amd64")
+    name.strip_suffix(architecture.debian())?
+        .strip_suffix("-cloud-")
         .filter(|release| release.starts_with(|first: char| first.is_ascii_digit()))
 }
 
@@ -294,26 +331,36 @@ mod tests {
 
     #[test]
     fn a_line_means_its_newest_kernel_and_the_package_with_the_image() {
-        assert_eq!(newest("7", &packages()), Some("linux-binary-7.3.4+deb13-cloud-amd64"));
-        assert_eq!(newest("7.2", &packages()), Some("linux-binary-7.2.12+deb13-cloud-amd64"));
-        assert_eq!(newest("7.2.9", &packages()), Some("linux-binary-7.2.9+deb13-cloud-amd64"));
+        assert_eq!(
+            newest("7", Architecture::Amd64, &packages()),
+            Some("linux-binary-7.3.4+deb13-cloud-amd64")
+        );
+        assert_eq!(
+            newest("7.2", Architecture::Amd64, &packages()),
+            Some("linux-binary-7.2.12+deb13-cloud-amd64")
+        );
+        assert_eq!(
+            newest("7.2.9", Architecture::Amd64, &packages()),
+            Some("linux-binary-7.2.9+deb13-cloud-amd64")
+        );
     }
 
     #[test]
     fn a_version_is_no_prefix_of_a_longer_number() {
-        assert_eq!(newest("7.2.1", &packages()), None);
+        assert_eq!(newest("7.2.1", Architecture::Amd64, &packages()), None);
+        assert_eq!(newest("7", Architecture::Arm64, &packages()), None);
         let bookworm = [
             "linux-image-6.12.117+deb12-cloud-amd64",
             "linux-image-6.1.0-56-cloud-amd64",
             "linux-image-6.1.0-9-cloud-amd64",
         ]
         .map(str::to_owned);
-        assert_eq!(newest("6.1", &bookworm), Some("linux-image-6.1.0-56-cloud-amd64"));
+        assert_eq!(newest("6.1", Architecture::Amd64, &bookworm), Some("linux-image-6.1.0-56-cloud-amd64"));
     }
 
     #[test]
     fn what_a_suite_lacks_is_said_with_what_it_has() {
-        let error = not_in_suite("7.9", "trixie-backports", &packages());
+        let error = not_in_suite("7.9", Architecture::Amd64, "trixie-backports", &packages());
         assert_eq!(
             error.to_string(),
             "Debian's suite trixie-backports has no kernel 7.9 for cloud machines; it has 6.19.14, 7.2.9, 7.2.12, 7.3.4"
@@ -325,7 +372,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path()).unwrap();
         for name in ["seven", "6.", "", "7;reboot"] {
-            let error = Kernel::resolve(name, &cache).unwrap_err();
+            let error = Kernel::resolve(name, Architecture::Amd64, &cache).unwrap_err();
             assert!(error.to_string().contains("known: 5.10, 6.1, 6.12, 7"), "{error}");
         }
     }
@@ -336,18 +383,23 @@ mod tests {
         let cache = Cache::at(folder.path().join("cache")).unwrap();
         let path = folder.path().join("vmlinux");
         fs::write(&path, b"\x7fELF and so on").unwrap();
-        let kernel = Kernel::resolve(path.to_str().unwrap(), &cache).unwrap();
-        assert_eq!(fs::read(kernel.elf()).unwrap(), b"\x7fELF and so on");
+        let kernel = Kernel::resolve(path.to_str().unwrap(), Architecture::Amd64, &cache).unwrap();
+        assert_eq!(fs::read(kernel.image()).unwrap(), b"\x7fELF and so on");
         fs::write(&path, "text").unwrap();
-        let error = Kernel::resolve(path.to_str().unwrap(), &cache).unwrap_err();
-        assert!(error.to_string().ends_with("vmlinux: neither a bzImage nor an ELF file"), "{error}");
+        let error = Kernel::resolve(path.to_str().unwrap(), Architecture::Amd64, &cache).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("vmlinux: neither a bzImage, nor an Image for arm64, nor an ELF file"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_missing_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path()).unwrap();
-        let error = Kernel::resolve("/no/such/kernel", &cache).unwrap_err();
+        let error = Kernel::resolve("/no/such/kernel", Architecture::Amd64, &cache).unwrap_err();
         assert!(error.to_string().starts_with("cannot read /no/such/kernel"), "{error}");
     }
 }

@@ -4,6 +4,7 @@
 //! kernel, begin with [`vm::Guest`].
 
 pub mod apt;
+pub mod architecture;
 pub mod cache;
 pub mod kernel;
 pub mod package;

@@ -12,6 +12,7 @@ pub mod licenses;
 pub mod notes;
 pub mod release;
 pub mod rpm;
+pub mod sbom;
 pub mod sums;
 
 use std::{io, path::PathBuf};

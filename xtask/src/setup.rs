@@ -5,21 +5,29 @@ use std::path::PathBuf;
 
 use crate::{
     apt::{self, AptError},
+    architecture::Architecture,
     cache::{Cache, CacheError},
     kernel::{Kernel, KernelError},
+    process::ProcessError,
     progress,
     setup::{
         checkers::{Checkers, CheckersError},
+        helm::HelmError,
         kubernetes::KubernetesError,
         prometheus::PrometheusError,
         rust_src::RustSrcError,
         tools::ToolError,
     },
-    vm::full::{self, ImageError},
+    vm::{
+        full::{self, ImageError},
+        initramfs::InitramfsError,
+        programs::Programs,
+    },
 };
 
 pub mod bench;
 pub mod checkers;
+pub mod helm;
 pub mod kubernetes;
 pub mod prometheus;
 pub mod rust_src;
@@ -45,6 +53,10 @@ const GUEST_PACKAGES: [&str; 13] = [
     "xz-utils",
     "zstd",
 ];
+
+/// What else it takes to build for arm64 elsewhere, and to boot such guests.
+const ARM64_PACKAGES: [&str; 5] =
+    ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "mmdebstrap", "qemu-system-arm", "qemu-user"];
 
 /// What `monitor-explain` is compared with: compilers of policies, what reads them otherwise, and real policies.
 const POLICY_PACKAGES: [&str; 9] = [
@@ -89,6 +101,9 @@ pub enum SetupError {
     /// What checks Kubernetes objects.
     #[error(transparent)]
     Kubernetes(#[from] KubernetesError),
+    /// What renders the chart.
+    #[error(transparent)]
+    Helm(#[from] HelmError),
     /// Prometheus.
     #[error(transparent)]
     Prometheus(#[from] PrometheusError),
@@ -98,6 +113,12 @@ pub enum SetupError {
     /// The image of full guests.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// A program that unpacks others.
+    #[error(transparent)]
+    Unpacker(#[from] InitramfsError),
+    /// It failed.
+    #[error("cannot unpack programs for other machines: {0}")]
+    Unpack(#[from] ProcessError),
     /// The cache.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -120,6 +141,7 @@ pub fn build(cache: &Cache) -> Result<(), SetupError> {
 /// When a part can't be had.
 pub fn lint(cache: &Cache) -> Result<Checkers, SetupError> {
     tools::CARGO_DENY.ensure(cache)?;
+    helm::Helm::ensure(cache)?;
     kubernetes::Kubernetes::ensure(cache)?;
     Ok(Checkers::ensure(cache)?)
 }
@@ -130,6 +152,27 @@ pub fn lint(cache: &Cache) -> Result<Checkers, SetupError> {
 /// When a part can't be had.
 pub fn guests(cache: &Cache) -> Result<(), SetupError> {
     packages(cache, &GUEST_PACKAGES)
+}
+
+/// Sets up what building for such machines and booting them takes beside [`build`] and [`guests`], and returns where
+/// tiny guests get programs from.
+///
+/// # Errors
+/// When a part can't be had.
+pub fn machine(architecture: Architecture, cache: &Cache) -> Result<Programs, SetupError> {
+    cross(architecture, cache)?;
+    Programs::ensure(architecture, cache)
+}
+
+/// Sets up what building for such machines takes beside [`build`].
+///
+/// # Errors
+/// When a part can't be had.
+pub fn cross(architecture: Architecture, cache: &Cache) -> Result<(), SetupError> {
+    match architecture {
+        Architecture::Arm64 if !architecture.is_host() => packages(cache, &ARM64_PACKAGES),
+        _ => Ok(()),
+    }
 }
 
 /// Sets up what answers about policies are compared with.
@@ -145,7 +188,8 @@ pub fn policies(cache: &Cache) -> Result<(), SetupError> {
 /// # Errors
 /// When a part can't be had.
 pub fn packaging(cache: &Cache) -> Result<(), SetupError> {
-    packages(cache, &PACKAGING_PACKAGES)
+    packages(cache, &PACKAGING_PACKAGES)?;
+    Ok(tools::CARGO_CYCLONEDX.ensure(cache)?)
 }
 
 /// Sets up what `cargo xtask package --check` checks packages with.
@@ -181,13 +225,14 @@ pub fn full_image(cache: &Cache) -> Result<PathBuf, SetupError> {
     Ok(full::image(cache)?)
 }
 
-/// Fetches the kernels that the tests boot.
+/// Fetches the kernels that the tests boot on such machines.
 ///
 /// # Errors
 /// When one can't be had.
-pub fn kernels(cache: &Cache) -> Result<(), SetupError> {
-    for name in KERNELS {
-        Kernel::resolve(name, cache)?;
+pub fn kernels(architecture: Architecture, cache: &Cache) -> Result<(), SetupError> {
+    // Before 6.4, arm64 has no trampolines on functions.
+    for name in KERNELS.iter().filter(|name| architecture == Architecture::Amd64 || **name != "6.1") {
+        Kernel::resolve(name, architecture, cache)?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Guests: real kernels with a security module in force, booted in QEMU to run one command.
 //!
 //! ```no_run
-//! use xtask::{cache::Cache, kernel::Kernel, vm::{Guest, Module}};
+//! use xtask::{architecture::Architecture, cache::Cache, kernel::Kernel, vm::{Guest, Module}};
 //!
-//! let kernel = Kernel::resolve("6.12", &Cache::open()?)?;
+//! let kernel = Kernel::resolve("6.12", Architecture::Amd64, &Cache::open()?)?;
 //! let outcome = Guest::new(kernel, Module::Selinux)
 //!     .binary("target/release/denyd")
 //!     .run(["sh", "-c", "runcon system_u:system_r:app_t:s0 cat /var/lib/x/y"], &mut std::io::sink())?;
@@ -26,12 +26,14 @@ use crate::{
     process::last_lines,
     vm::{
         initramfs::{InitramfsError, Tree},
+        programs::Programs,
         qemu::Machine,
     },
 };
 
 pub mod full;
 pub mod initramfs;
+pub mod programs;
 mod qemu;
 pub mod stream;
 mod tiny;
@@ -98,6 +100,7 @@ pub struct Policy {
 pub struct Guest {
     kernel: Kernel,
     module: Module,
+    programs: Programs,
     userland: Userland,
     append: Vec<String>,
     files: Vec<(PathBuf, String)>,
@@ -215,6 +218,7 @@ impl Guest {
         Self {
             kernel,
             module,
+            programs: Programs::default(),
             userland: Userland::default(),
             append: Vec::new(),
             files: Vec::new(),
@@ -225,6 +229,13 @@ impl Guest {
             counts_instructions: false,
             kernel_log: false,
         }
+    }
+
+    /// With programs from here: those of a kernel for another kind of machine (tiny userland only).
+    #[must_use]
+    pub fn programs(mut self, programs: Programs) -> Self {
+        self.programs = programs;
+        self
     }
 
     /// With this userland instead.
@@ -313,7 +324,8 @@ impl Guest {
         let initrd = scratch.path().join("initrd");
         self.write_initrd(&initrd, &token, &command_script(command))?;
         let machine = Machine {
-            kernel: self.kernel.elf().to_owned(),
+            architecture: self.kernel.architecture(),
+            kernel: self.kernel.image().to_owned(),
             initrd,
             disk: match &self.userland {
                 Userland::Tiny => None,
@@ -333,7 +345,7 @@ impl Guest {
         let mut payload = self.payload(token, script)?;
         let tree = match self.userland {
             Userland::Tiny => {
-                let mut tree = tiny::base()?;
+                let mut tree = tiny::base(&self.programs)?;
                 match &self.policy {
                     Some(policy) => tiny::own_policy(&mut tree, policy)?,
                     None => tiny::default_policy(&mut tree)?,
@@ -355,11 +367,13 @@ impl Guest {
     fn payload(&self, token: &str, script: &[u8]) -> Result<Tree, InitramfsError> {
         let mut tree = Tree::default();
         tree.file("etc/xtask/session", 0o644, include_str!("../guest/session"));
+        let (_console, port) = qemu::ports(self.kernel.architecture());
+        tree.file("etc/xtask/port", 0o644, port);
         tree.file("etc/xtask/token", 0o600, token);
         tree.file("etc/xtask/command", 0o755, script);
         for program in &self.binaries {
             let name = program.file_name().unwrap_or_default().to_string_lossy();
-            tree.program(program, &format!("usr/local/bin/{name}"))?;
+            tree.program(&self.programs, program, &format!("usr/local/bin/{name}"))?;
         }
         for (host, path) in &self.files {
             // What is asked for is there, whatever it is called on the host.
@@ -375,9 +389,10 @@ impl Guest {
             Module::None => String::new(),
             module => format!("{module},"),
         };
+        let (console, _port) = qemu::ports(self.kernel.architecture());
         // loglevel: audit records go to the log only, which is faster than the console.
         let mut words = format!(
-            "console=ttyS0 loglevel=4 panic=-1 oops=panic mitigations=off printk.devkmsg=on log_buf_len=4M \
+            "console={console} loglevel=4 panic=-1 oops=panic mitigations=off printk.devkmsg=on log_buf_len=4M \
              lsm=landlock,lockdown,yama,integrity,{module}bpf denyd.module={}",
             self.module
         );
@@ -434,14 +449,14 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::cache::Cache;
+    use crate::{architecture::Architecture, cache::Cache};
 
     fn guest(module: Module) -> Guest {
         let folder = tempfile::tempdir().unwrap();
         let vmlinux = folder.path().join("vmlinux");
         fs::write(&vmlinux, b"\x7fELF").unwrap();
         let cache = Cache::at(folder.path().join("cache")).unwrap();
-        Guest::new(Kernel::resolve(vmlinux.to_str().unwrap(), &cache).unwrap(), module)
+        Guest::new(Kernel::resolve(vmlinux.to_str().unwrap(), Architecture::Amd64, &cache).unwrap(), module)
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::architecture::Architecture;
+
 /// Why a program of the workspace could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -63,6 +65,26 @@ impl Profile {
             Self::Profiling => "profiling",
         }
     }
+}
+
+/// Cargo building programs for such machines, static, without any path of this machine in them.
+///
+/// Where rustup has no standard library for them, it is compiled from its source, which stable rustc does only so.
+pub(crate) fn cargo_for(architecture: Architecture, remapped: &[(PathBuf, &str)]) -> Command {
+    let mut flags = vec!["-C".to_owned(), "target-feature=+crt-static".to_owned()];
+    for (path, name) in remapped {
+        flags.push(format!("--remap-path-prefix={}={name}", path.display()));
+    }
+    let mut command = cargo();
+    // With a target, so that they are not for build scripts too.
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    command.args(["build", "--locked", "--target", architecture.target()]);
+    if !architecture.is_host() {
+        let target = architecture.target().to_uppercase().replace('-', "_");
+        command.env(format!("CARGO_TARGET_{target}_LINKER"), architecture.cross_linker());
+        command.env("RUSTC_BOOTSTRAP", "1").args(["-Z", "build-std=std,panic_abort"]);
+    }
+    command
 }
 
 /// Builds `denyd` as it is shipped, with the C library within, and returns where it is.

@@ -35,7 +35,7 @@ pub(super) struct Adviser {
 
 impl Adviser {
     pub(super) fn new() -> Self {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let host = crate::host::name().to_string_lossy().into_owned();
         Self { place: None, policy: None, known: LruCache::new(KNOWN), host }
     }
 

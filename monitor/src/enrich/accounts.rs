@@ -13,6 +13,8 @@ use nix::{
     unistd::{Gid, Group, Uid, User},
 };
 
+use monitor_api::snapshot::NameWay;
+
 use super::cache::{Answer, Requests};
 use crate::text;
 
@@ -23,6 +25,27 @@ pub enum Id {
     User(u32),
     /// A group, by gid.
     Group(u32),
+}
+
+/// By which ways names are looked up on this machine now, in the order in which they are asked.
+#[must_use]
+pub fn ways() -> Vec<NameWay> {
+    ways_at(Path::new("/"), cfg!(target_feature = "crt-static"))
+}
+
+/// Those of a machine whose root is there, of a program with or without the C library within.
+fn ways_at(root: &Path, is_static: bool) -> Vec<NameWay> {
+    let mut ways = Vec::new();
+    if root.join("run/nscd/socket").exists() {
+        ways.push(NameWay::Nscd);
+    }
+    if !is_static {
+        ways.push(NameWay::Nsswitch);
+    } else if root.join("etc/passwd").exists() {
+        ways.push(NameWay::Files);
+    }
+    ways.extend(userdb::way(&root.join(userdb::FOLDER.trim_start_matches('/'))));
+    ways
 }
 
 /// Starts the thread that asks this machine's name service. It ends when nobody asks any more.
@@ -88,6 +111,25 @@ mod tests {
         assert_eq!(name_service(Id::Group(0)), Ok(Some("root".into())));
         assert_eq!(name_service(Id::User(3_999_999_999)), Ok(None));
         assert_eq!(name_service(Id::Group(3_999_999_999)), Ok(None));
+    }
+
+    #[test]
+    fn the_ways_are_those_that_are_there() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |path: &str| root.path().join(path);
+        assert_eq!(ways_at(root.path(), true), []);
+        std::fs::create_dir_all(path("etc")).unwrap();
+        std::fs::write(path("etc/passwd"), "").unwrap();
+        assert_eq!(ways_at(root.path(), true), [NameWay::Files]);
+        assert_eq!(ways_at(root.path(), false), [NameWay::Nsswitch]);
+        for folder in ["run/nscd", "run/systemd/userdb"] {
+            std::fs::create_dir_all(path(folder)).unwrap();
+        }
+        std::fs::write(path("run/nscd/socket"), "").unwrap();
+        std::fs::write(path("run/systemd/userdb/io.systemd.DynamicUser"), "").unwrap();
+        assert_eq!(ways_at(root.path(), true), [NameWay::Nscd, NameWay::Files, NameWay::DynamicUser]);
+        std::fs::write(path("run/systemd/userdb/io.systemd.Multiplexer"), "").unwrap();
+        assert_eq!(ways_at(root.path(), true), [NameWay::Nscd, NameWay::Files, NameWay::Userdbd]);
     }
 
     #[test]

@@ -108,7 +108,7 @@ pub(super) struct Collector {
 impl Collector {
     /// The collector there: `http://127.0.0.1:4317`.
     pub(super) fn new(endpoint: Endpoint) -> Self {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let host = crate::host::name().to_string_lossy().into_owned();
         let about =
             [("service.name", "denyd"), ("service.version", env!("CARGO_PKG_VERSION")), ("host.name", &host)];
         let attributes = about.map(|(key, value)| attribute(key, string(value.to_owned()))).into();

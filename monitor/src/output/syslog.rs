@@ -77,7 +77,7 @@ pub struct Header {
 impl Header {
     /// The header for this process.
     pub fn new(facility: Facility) -> Self {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let host = crate::host::name().to_string_lossy().into_owned();
         // RFC 5424 has no other characters there.
         let named = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic());
         let id = std::process::id().to_string();

@@ -29,6 +29,8 @@ mod tomoyo;
 mod userspace;
 mod yama;
 
+use std::os::unix::ffi::OsStrExt as _;
+
 use monitor_common::SourceId;
 
 pub use self::attachment::{Attachment, Hook, Program};
@@ -101,12 +103,12 @@ pub static ALL: [Source; SourceId::ALL.len()] = [
 ];
 
 /// Advice for the sources that trace a function of the kernel.
-const TRAMPOLINES: &str = "use a kernel that allows BPF trampolines (fentry/fexit) or kprobes: x86-64 from 5.10 on with \
-     CONFIG_DEBUG_INFO_BTF=y, not booted with lockdown=confidentiality";
+const TRAMPOLINES: &str = "use a kernel that allows BPF trampolines (fentry/fexit) or kprobes: x86-64 from 5.10 on, or \
+     arm64 from 6.4 on, with CONFIG_DEBUG_INFO_BTF=y, not booted with lockdown=confidentiality";
 
 /// Advice for the sources that need a function's return value.
-const FEXIT: &str = "use a kernel that allows BPF trampolines (fexit): x86-64 from 5.10 on with CONFIG_DEBUG_INFO_BTF=y, not \
-     booted with lockdown=confidentiality";
+const FEXIT: &str = "use a kernel that allows BPF trampolines (fexit): x86-64 from 5.10 on, or arm64 from 6.4 on, with \
+     CONFIG_DEBUG_INFO_BTF=y, not booted with lockdown=confidentiality";
 
 /// Whether an entry of the layout is one that all sources use: who asked, and what for.
 #[must_use]
@@ -143,7 +145,7 @@ impl Tables {
     /// Those of this machine; the ones that only the kernel knows are empty.
     #[must_use]
     pub fn from_kernel() -> Self {
-        let host = text::escape(rustix::system::uname().nodename().to_bytes()).into_owned();
+        let host = text::escape(crate::host::name().as_bytes()).into_owned();
         Self {
             host,
             clock: Clock::measure(),

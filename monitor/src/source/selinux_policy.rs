@@ -60,8 +60,6 @@ pub(super) const SOURCE: Source = Source {
             reads: READS,
             caveat: None,
         },
-        // It knows how x86-64 passes arguments.
-        #[cfg(target_arch = "x86_64")]
         Attachment {
             programs: &[
                 Program {

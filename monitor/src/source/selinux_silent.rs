@@ -84,8 +84,6 @@ pub(super) const SOURCE: Source = Source {
             reads: reads!["avc_denied_", "av_decision_"],
             caveat: Some(NO_OBJECT),
         },
-        // It knows how x86-64 passes arguments.
-        #[cfg(target_arch = "x86_64")]
         Attachment {
             programs: &[Program { name: "selinux_silent_kprobe", hook: Hook::Kprobe("avc_denied") }],
             // It doesn't see the result, and finds it out by itself.

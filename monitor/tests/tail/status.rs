@@ -35,6 +35,7 @@ fn snapshot(unattributed: u64) -> Snapshot {
         outputs: Vec::new(),
         programs: Vec::new(),
         bpf_stats_enabled: None,
+        names: Vec::new(),
         posture: Posture::default(),
         denials: None,
     }

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, error::Error, fs, path::Path, process::Command}
 use serde_json::Value;
 use tests::expectation::Expectation;
 use xtask::{
+    architecture::Architecture,
     package::{Compression, deb, release::Release},
     process,
     vm::Module,
@@ -171,7 +172,7 @@ pub(super) fn make_packages(share: &Path) -> Result<(), String> {
         let release = Release::of_source()?;
         let before = Release { version: format!("{}~before", release.version), ..release.clone() };
         for (release, name) in [(before, "denyd-before.deb"), (release, "denyd.deb")] {
-            let package = deb::build(&denyd, &release, Compression::Quick, share)?;
+            let package = deb::build(&denyd, Architecture::Amd64, &release, Compression::Quick, share)?;
             fs::rename(package, share.join(name))?;
         }
         fs::remove_file(denyd)?;

@@ -323,6 +323,7 @@ impl Comparison<'_> {
     fn arch(&mut self, field: &Field) {
         let wanted = match field.bare() {
             "c000003e" => "x86_64",
+            "c00000b7" => "aarch64",
             "40000003" => "i386",
             other => other,
         };

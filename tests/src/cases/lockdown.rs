@@ -6,6 +6,7 @@ use crate::{
     case::{Case, Module, Step},
     confinement::Confinement,
     expectation::Expectation,
+    machine::Machine,
     operation::{process, system},
 };
 
@@ -27,20 +28,13 @@ fn case(name: &'static str, before: Step, reason: &'static str, text: &'static s
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    vec![
+    let mut cases = vec![
         case(
             "lockdown_denied_raw_memory",
             |_| process::name(c"raw-memory"),
             "dev_mem",
             "/dev/mem,kmem,port",
             |_| fs::File::open("/dev/mem").map(drop),
-        ),
-        case(
-            "lockdown_denied_ports",
-            |_| process::name(c"ports"),
-            "ioport",
-            "raw io port access",
-            |_| system::ask_for_port(0x80),
         ),
         case(
             "lockdown_denied_unsigned_module",
@@ -63,7 +57,17 @@ pub(super) fn cases() -> Vec<Case> {
             "debugfs access",
             |_| debugfs(),
         ),
-    ]
+    ];
+    if Machine::tested() == Machine::X86_64 {
+        cases.push(case(
+            "lockdown_denied_ports",
+            |_| process::name(c"ports"),
+            "ioport",
+            "raw io port access",
+            |_| system::ask_for_port(0x80),
+        ));
+    }
+    cases
 }
 
 /// Opens a file of debugfs that may be written.

@@ -4,12 +4,12 @@ use crate::{
     case::{Case, Module},
     confinement::Confinement,
     expectation::Expectation,
+    machine::Machine,
     operation::system,
     scene,
-    seccomp::{Filter, I386, X86_64, action},
+    seccomp::{Filter, I386, action},
 };
 
-const MKDIR: u32 = 83;
 /// Not any call's.
 const NO_CALL: u32 = 9999;
 /// `sync`, which takes no arguments, by the rules of i386.
@@ -24,17 +24,24 @@ fn case(name: &'static str, filter: Filter) -> Case {
         .fails_with(libc::EPERM)
 }
 
-fn mkdir(action: u32) -> Filter {
-    Filter::new(X86_64, MKDIR, action)
+/// A filter for a call of 64-bit programs.
+fn of_machine(call: u32, action: u32) -> Filter {
+    Filter::new(Machine::tested().audit_arch(), call, action)
 }
 
-/// About `mkdir`.
+fn mkdir(action: u32) -> Filter {
+    of_machine(Machine::tested().make_directory().1, action)
+}
+
+/// About making a folder.
 fn on_mkdir(event: Expectation) -> Expectation {
+    let machine = Machine::tested();
+    let (name, number) = machine.make_directory();
     event
-        .action("syscall", ["mkdir"])
-        .field("action.syscall", "mkdir")
-        .field("action.syscall_number", MKDIR)
-        .field("action.syscall_arch", "x86_64")
+        .action("syscall", [name])
+        .field("action.syscall", name)
+        .field("action.syscall_number", number)
+        .field("action.syscall_arch", machine.name())
         .field("object.kind", "none")
         .present("action.instruction_pointer")
 }
@@ -44,7 +51,40 @@ fn refused(name: &'static str) -> Expectation {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    [logged(), unlogged()].concat()
+    let mut cases = [logged(), unlogged()].concat();
+    if Machine::tested() == Machine::X86_64 {
+        cases.extend(of_32_bits());
+    }
+    cases
+}
+
+const NO_LOG: &str = "the filter does not ask for a log";
+
+/// Calls of 32-bit programs, which 64-bit ones can make on x86 alone.
+fn of_32_bits() -> Vec<Case> {
+    vec![
+        case("seccomp_denied_32_bit_call_is_named_by_its_own_rules", mkdir(action::ALLOW))
+            .confined_by(Confinement::Seccomp(Filter::new(I386, I386_SYNC, action::ERRNO | EPERM).logged()))
+            .when(|_| system::call_as_i386(I386_SYNC))
+            .expect(
+                Expectation::denied()
+                    .action("syscall", ["sync"])
+                    .field("action.syscall_arch", "i386")
+                    .field("action.syscall_number", I386_SYNC)
+                    .field("action.errno", libc::EPERM),
+            ),
+        case("seccomp_unlogged_32_bit_call", mkdir(action::ALLOW))
+            .confined_by(Confinement::Seccomp(Filter::new(I386, I386_SYNC, action::ERRNO | EPERM)))
+            .when(|_| system::call_as_i386(I386_SYNC))
+            .expect(
+                Expectation::denied_unlogged()
+                    .action("syscall", ["sync"])
+                    .field("action.syscall_arch", "i386")
+                    .field("action.seccomp_action", "errno")
+                    .field("action.errno", libc::EPERM),
+            )
+            .without_record(NO_LOG),
+    ]
 }
 
 fn logged() -> Vec<Case> {
@@ -91,18 +131,8 @@ fn logged() -> Vec<Case> {
         case("seccomp_logged_call_is_permitted", mkdir(action::LOG)).succeeds().expect(
             on_mkdir(Expectation::permitted()).field("action.seccomp_action", "log").absent("action.errno"),
         ),
-        case("seccomp_denied_32_bit_call_is_named_by_its_own_rules", errno)
-            .confined_by(Confinement::Seccomp(Filter::new(I386, I386_SYNC, action::ERRNO | EPERM).logged()))
-            .when(|_| system::call_as_i386(I386_SYNC))
-            .expect(
-                Expectation::denied()
-                    .action("syscall", ["sync"])
-                    .field("action.syscall_arch", "i386")
-                    .field("action.syscall_number", I386_SYNC)
-                    .field("action.errno", libc::EPERM),
-            ),
         case("seccomp_denied_call_without_a_name", errno)
-            .confined_by(Confinement::Seccomp(Filter::new(X86_64, NO_CALL, action::ERRNO | EPERM).logged()))
+            .confined_by(Confinement::Seccomp(of_machine(NO_CALL, action::ERRNO | EPERM).logged()))
             .when(|_| system::call_number(NO_CALL))
             .expect(
                 Expectation::denied().action("syscall", ["syscall_9999"]).field("action.errno", libc::EPERM),
@@ -111,7 +141,6 @@ fn logged() -> Vec<Case> {
 }
 
 fn unlogged() -> Vec<Case> {
-    const NO_LOG: &str = "the filter does not ask for a log";
     let case = |name, filter| case(name, filter).without_record(NO_LOG);
     let denied = || on_mkdir(Expectation::denied_unlogged());
     vec![
@@ -134,18 +163,8 @@ fn unlogged() -> Vec<Case> {
         case("seccomp_unlogged_answer_of_a_supervisor", mkdir(action::USER_NOTIF).answered(libc::EDOM))
             .fails_with(libc::EDOM)
             .expect(denied().field("action.errno", libc::EDOM).absent("action.seccomp_action")),
-        case("seccomp_unlogged_32_bit_call", mkdir(action::ALLOW))
-            .confined_by(Confinement::Seccomp(Filter::new(I386, I386_SYNC, action::ERRNO | EPERM)))
-            .when(|_| system::call_as_i386(I386_SYNC))
-            .expect(
-                Expectation::denied_unlogged()
-                    .action("syscall", ["sync"])
-                    .field("action.syscall_arch", "i386")
-                    .field("action.seccomp_action", "errno")
-                    .field("action.errno", libc::EPERM),
-            ),
         case("seccomp_unlogged_call_after_a_logged_one_is_one_event", mkdir(action::ERRNO | EPERM))
-            .before(|_| Filter::new(X86_64, NO_CALL, action::LOG).install())
+            .before(|_| of_machine(NO_CALL, action::LOG).install())
             .when(|_| {
                 // This one is logged, and passes; it must not hide the next.
                 let passed = system::call_number(NO_CALL).map_err(|error| error.raw_os_error());

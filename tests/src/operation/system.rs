@@ -140,11 +140,19 @@ pub fn load_kernel() -> io::Result<()> {
 /// Asks for access to an I/O port.
 ///
 /// # Errors
-/// As `ioperm`.
+/// As `ioperm`; other machines than x86 have no such call.
 pub fn ask_for_port(port: libc::c_ulong) -> io::Result<()> {
-    // SAFETY: the port is never used.
-    check(unsafe { libc::ioperm(port, 1, 1) })?;
-    Ok(())
+    #[cfg(target_arch = "x86_64")]
+    {
+        // SAFETY: the port is never used.
+        check(unsafe { libc::ioperm(port, 1, 1) })?;
+        Ok(())
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _no_ports = port;
+        Err(io::Error::from_raw_os_error(libc::ENOSYS))
+    }
 }
 
 /// From here on this thread may only read, write and end.
@@ -167,21 +175,29 @@ pub fn call_number(number: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a system call as 32-bit programs do, without arguments.
+/// Makes a system call as 32-bit programs do on x86, without arguments.
 ///
 /// # Errors
-/// As the call.
-#[cfg(target_arch = "x86_64")]
+/// As the call; other machines have no such call.
 pub fn call_as_i386(number: u32) -> io::Result<()> {
-    let result: i32;
-    // SAFETY: the calls that are made so take no memory; the kernel keeps all registers but these.
-    unsafe {
-        core::arch::asm!(
-            "int 0x80",
-            inlateout("eax") number => result,
-            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
-        );
-    }
+    #[cfg(target_arch = "x86_64")]
+    let result = {
+        let result: i32;
+        // SAFETY: the calls that are made so take no memory; the kernel keeps all registers but these.
+        unsafe {
+            core::arch::asm!(
+                "int 0x80",
+                inlateout("eax") number => result,
+                out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+            );
+        }
+        result
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let result = {
+        let _no_such_call = number;
+        -libc::ENOSYS
+    };
     if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(()) }
 }
 

@@ -8,6 +8,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 use xtask::{
+    architecture::Architecture,
     cache::Cache,
     kernel::{self, Kernel},
     setup, vm,
@@ -40,7 +41,7 @@ impl Demo {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         setup::guests(&cache)?;
-        let kernel = Kernel::resolve(&self.kernel, &cache)?;
+        let kernel = Kernel::resolve(&self.kernel, Architecture::default(), &cache)?;
         setup::build(&cache)?;
         let (module, name) = match self.module {
             Module::Selinux => (vm::Module::Selinux, "selinux"),

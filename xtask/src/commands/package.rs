@@ -5,8 +5,9 @@ use std::{fs, path::PathBuf, process::ExitCode};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use xtask::{
+    architecture::Architecture,
     cache::Cache,
-    package::{Compression, binary, check, deb, image, release::Release, rpm, sums},
+    package::{Compression, binary, check, deb, image, release::Release, rpm, sbom, sums},
     progress, setup, workspace,
 };
 
@@ -18,7 +19,10 @@ pub(crate) struct Package {
     /// Only these; without any, all
     #[arg(value_enum)]
     kinds: Vec<Kind>,
-    /// This program, static and for x86-64, instead of one that is built from the source
+    /// The machines that it is for
+    #[arg(long, value_enum, default_value_t)]
+    arch: Architecture,
+    /// This program, static and for these machines, instead of one that is built from the source
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
     /// Have lintian and rpmlint check the packages
@@ -39,18 +43,21 @@ enum Kind {
     Rpm,
     /// A container image (OCI), for Podman and Docker
     Image,
+    /// What it is built of: a bill of materials, by `CycloneDX`
+    Sbom,
 }
 
 impl Package {
     /// All of them, checked.
     pub(crate) fn all_checked() -> Self {
-        Self { kinds: Vec::new(), program: None, check: true, into: None }
+        Self { kinds: Vec::new(), arch: Architecture::default(), program: None, check: true, into: None }
     }
 
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         setup::build(&cache)?;
         setup::packaging(&cache)?;
+        setup::cross(self.arch, &cache)?;
         if self.check {
             setup::package_checkers(&cache)?;
         }
@@ -58,13 +65,14 @@ impl Package {
         fs::create_dir_all(&into).with_context(|| format!("cannot make {}", into.display()))?;
         let release = Release::of_source()?;
         let kinds = if self.kinds.is_empty() { Kind::value_variants() } else { &self.kinds };
-        let denyd = self.program.map_or_else(|| binary::build(&release), Ok)?;
+        let denyd = self.program.map_or_else(|| binary::build(&release, self.arch), Ok)?;
         for kind in kinds {
             let path = match kind {
-                Kind::Binary => binary::publish(&denyd, &into),
-                Kind::Deb => deb::build(&denyd, &release, Compression::Small, &into),
-                Kind::Rpm => rpm::build(&denyd, &release, Compression::Small, &into),
-                Kind::Image => image::build(&denyd, &release, &into),
+                Kind::Binary => binary::publish(&denyd, self.arch, &into),
+                Kind::Deb => deb::build(&denyd, self.arch, &release, Compression::Small, &into),
+                Kind::Rpm => rpm::build(&denyd, self.arch, &release, Compression::Small, &into),
+                Kind::Image => image::build(&denyd, self.arch, &release, &into),
+                Kind::Sbom => sbom::build(self.arch, &release, &into),
             }?;
             match kind {
                 Kind::Deb if self.check => check::deb(&path)?,

@@ -10,6 +10,7 @@ use anstyle_svg::Term;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use xtask::{
+    architecture::Architecture,
     cache::Cache,
     kernel::{self, Kernel},
     setup, vm,
@@ -42,7 +43,7 @@ impl Pictures {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         setup::guests(&cache)?;
-        let kernel = Kernel::resolve(&self.kernel, &cache)?;
+        let kernel = Kernel::resolve(&self.kernel, Architecture::default(), &cache)?;
         setup::build(&cache)?;
         let denyd = workspace::build_denyd(Profile::Dev)?;
         let folder = workspace::root().join(FOLDER);

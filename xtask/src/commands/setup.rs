@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
-use xtask::{cache::Cache, kernel::Kernel, progress, setup};
+use xtask::{architecture::Architecture, cache::Cache, kernel::Kernel, progress, setup};
 
 /// Sets up what building, testing and guests need on this machine; says nothing when all is there
 ///
@@ -27,11 +27,13 @@ impl Setup {
         if self.refresh {
             let _lock = cache.lock()?;
             for name in setup::KERNELS {
-                progress::step(format_args!("fetching kernel {name}"), || Kernel::fetch(name, &cache))
-                    .context("the kernel in the cache is kept")?;
+                progress::step(format_args!("fetching kernel {name}"), || {
+                    Kernel::fetch(name, Architecture::default(), &cache)
+                })
+                .context("the kernel in the cache is kept")?;
             }
         }
-        setup::kernels(&cache)?;
+        setup::kernels(Architecture::default(), &cache)?;
         setup::prometheus::Prometheus::ensure(&cache)?;
         Ok(ExitCode::SUCCESS)
     }

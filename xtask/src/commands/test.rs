@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fs,
     process::{Command, ExitCode},
     time::{Duration, Instant},
 };
@@ -9,9 +10,10 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use xtask::{
+    architecture::Architecture,
     cache::Cache,
     process,
-    setup::{self, checkers::Checkers, kubernetes::Kubernetes},
+    setup::{self, checkers::Checkers, helm::Helm, kubernetes::Kubernetes},
     workspace,
 };
 
@@ -24,6 +26,10 @@ pub(crate) struct Test {
     /// Only this part
     #[arg(long, value_enum)]
     only: Option<Part>,
+    /// The machine that guests emulate; on another than this one, only end-to-end tests run, of the modules that most
+    /// machines have
+    #[arg(long, value_enum, default_value_t)]
+    arch: Architecture,
     /// Only the tests whose names contain this (arguments of the test programs)
     #[arg(last = true, value_name = "FILTER")]
     filter: Vec<OsString>,
@@ -39,16 +45,22 @@ enum Part {
     E2e,
 }
 
+/// What tells the end-to-end tests which machine guests emulate (`tests::machine`).
+const E2E_MACHINE: &str = "DENYD_E2E_ARCH";
+
 impl Test {
     /// Every check and test.
     pub(crate) fn all() -> Self {
-        Self { only: None, filter: Vec::new() }
+        Self { only: None, arch: Architecture::default(), filter: Vec::new() }
     }
 
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         let mut steps = Steps::default();
-        let wants = |part| self.only.is_none_or(|only| only == part);
+        let wants = |part| match self.only {
+            Some(only) => only == part,
+            None => part == Part::E2e || self.arch.is_host(),
+        };
 
         steps.run("set-up", || -> Result<(), setup::SetupError> {
             setup::build(&cache)?;
@@ -63,15 +75,14 @@ impl Test {
                 setup::prometheus::Prometheus::ensure(&cache)?;
             }
             if wants(Part::E2e) {
-                setup::kernels(&cache)?;
+                setup::kernels(self.arch, &cache)?;
+                setup::machine(self.arch, &cache)?;
             }
             Ok(())
         })?;
         if wants(Part::Lint) {
             lint(&mut steps, &setup::lint(&cache)?)?;
-            let mut objects = Kubernetes::ensure(&cache)?.check();
-            let objects = objects.arg(workspace::root().join("deploy/kubernetes/denyd.yaml"));
-            steps.show("Kubernetes objects", objects)?;
+            kubernetes(&mut steps, &Kubernetes::ensure(&cache)?, &Helm::ensure(&cache)?)?;
         }
         if wants(Part::Unit) {
             let mut unit =
@@ -85,11 +96,40 @@ impl Test {
         }
         if wants(Part::E2e) {
             let mut e2e = cargo(["test", "--package", "tests", "--test", "e2e", "--"]);
+            e2e.env(E2E_MACHINE, self.arch.debian());
             steps.show("end-to-end tests", e2e.args(&self.filter))?;
         }
         steps.print();
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Values of the chart, one set for each rendering: its own, and those that turn on what is off.
+const CHART_VALUES: [&[&str]; 2] = [
+    &[],
+    &[
+        "fleetLabels.cluster=blue",
+        "imagePullSecrets[0].name=registry",
+        "metrics.podMonitor.enabled=true",
+        "nodeSelector.pool=edge",
+        "silent=true",
+        "sources={capability}",
+    ],
+];
+
+/// The objects as they are, and those of the chart.
+fn kubernetes(steps: &mut Steps, objects: &Kubernetes, helm: &Helm) -> anyhow::Result<()> {
+    let deploy = workspace::root().join("deploy");
+    let chart = deploy.join("helm/denyd");
+    steps.show("Kubernetes objects", objects.check().arg(deploy.join("kubernetes/denyd.yaml")))?;
+    steps.show("Helm chart", &mut helm.lint(&chart))?;
+    let folder = tempfile::tempdir()?;
+    for (number, values) in CHART_VALUES.into_iter().enumerate() {
+        let rendered = folder.path().join(format!("{number}.yaml"));
+        fs::write(&rendered, helm.render(&chart, values)?)?;
+        steps.show("objects of the chart", objects.check().arg(rendered))?;
+    }
+    Ok(())
 }
 
 fn lint(steps: &mut Steps, checkers: &Checkers) -> anyhow::Result<()> {

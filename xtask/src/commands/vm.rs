@@ -5,8 +5,10 @@ use std::{ffi::OsString, io, path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::ensure;
 use clap::{Args, ValueEnum};
 use xtask::{
+    architecture::Architecture,
     cache::Cache,
     kernel::{self, Kernel},
+    package::binary,
     setup, vm,
     vm::Guest,
     workspace::{self, Profile},
@@ -23,6 +25,9 @@ pub(crate) struct Vm {
     /// 5.10, 6.1, 6.12, 7 (the newest), another Debian version such as 7.2, or the path of a bzImage or vmlinux
     #[arg(long, default_value = kernel::NEWEST)]
     kernel: String,
+    /// The machine that is emulated; for another than this one, the tiny userland alone
+    #[arg(long, value_enum, default_value_t)]
+    arch: Architecture,
     /// The security module in force beside Landlock
     #[arg(long, value_enum, default_value_t = Module::Selinux)]
     module: Module,
@@ -73,11 +78,17 @@ impl Vm {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         setup::guests(&cache)?;
-        let kernel = Kernel::resolve(&self.kernel, &cache)?;
+        let programs = setup::machine(self.arch, &cache)?;
+        let kernel = Kernel::resolve(&self.kernel, self.arch, &cache)?;
         let mut guest = Guest::new(kernel, self.module.into())
             .timeout(Duration::from_secs(self.timeout))
-            .processors(self.smp);
+            .processors(self.smp)
+            .programs(programs);
         if let Userland::Full = self.userland {
+            ensure!(
+                self.arch.is_host(),
+                "the full userland is made only for machines as this one; use --userland tiny"
+            );
             guest = guest.userland(vm::Userland::Full(setup::full_image(&cache)?));
         }
         if let Some(dir) = self.share {
@@ -88,8 +99,12 @@ impl Vm {
             guest = guest.append(words);
         }
         setup::build(&cache)?;
-        let outcome =
-            guest.binary(workspace::build_denyd(Profile::Release)?).run(&self.command, &mut io::stdout())?;
+        let denyd = if self.arch.is_host() {
+            workspace::build_denyd(Profile::Release)?
+        } else {
+            binary::build_foreign("monitor", "denyd", self.arch)?
+        };
+        let outcome = guest.binary(denyd).run(&self.command, &mut io::stdout())?;
         Ok(ExitCode::from(outcome.status))
     }
 }

@@ -1,12 +1,14 @@
-//! Getting the kernel's ELF file out of a bzImage.
-//!
-//! QEMU boots the ELF directly, which saves the guest from decompressing itself under emulation.
+//! Getting out of a kernel's file what QEMU boots directly: of a bzImage the ELF file within, which saves the guest from
+//! decompressing itself under emulation. Images for arm64 are not compressed.
 
 use std::process::Command;
 
 use crate::process::{self, ProcessError};
 
 const ELF_MAGIC: &[u8] = b"\x7fELF";
+
+/// What is at byte 56 of an Image for arm64 (Documentation/arch/arm64/booting.rst).
+const ARM64_MAGIC: &[u8] = b"ARM\x64";
 
 /// What a compressed payload begins with, and the program that unpacks it.
 const COMPRESSIONS: [(&[u8], &str); 4] = [
@@ -20,7 +22,7 @@ const COMPRESSIONS: [(&[u8], &str); 4] = [
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// It is not a Linux kernel at all.
-    #[error("neither a bzImage nor an ELF file")]
+    #[error("neither a bzImage, nor an Image for arm64, nor an ELF file")]
     NotAKernel,
     /// It is one, but its header is older than boot protocol 2.08 or points outside of the file.
     #[error("the bzImage header does not say where its payload is")]
@@ -33,12 +35,12 @@ pub enum ImageError {
     Unpack(#[from] ProcessError),
 }
 
-/// The ELF file within `image`, which may be one already.
+/// What QEMU boots of `image`: the ELF file within, or an ELF file or Image for arm64 as it is.
 ///
 /// # Errors
 /// When `image` is no kernel, or one that can't be unpacked.
-pub fn elf(image: Vec<u8>) -> Result<Vec<u8>, ImageError> {
-    if image.starts_with(ELF_MAGIC) {
+pub fn bootable(image: Vec<u8>) -> Result<Vec<u8>, ImageError> {
+    if image.starts_with(ELF_MAGIC) || image.get(56..60) == Some(ARM64_MAGIC) {
         return Ok(image);
     }
     let payload = payload(&image)?;
@@ -111,7 +113,7 @@ mod tests {
     #[test]
     fn a_gzip_payload_is_unpacked() {
         let packed = process::filter(Command::new("gzip").arg("-c"), b"\x7fELF...").unwrap();
-        assert_eq!(elf(image(&packed)).unwrap(), b"\x7fELF...");
+        assert_eq!(bootable(image(&packed)).unwrap(), b"\x7fELF...");
     }
 
     #[test]
@@ -119,28 +121,35 @@ mod tests {
         let mut packed =
             process::filter(Command::new("xz").args(["-c", "--check=crc32"]), b"\x7fELF").unwrap();
         packed.extend([4, 0, 0, 0]);
-        assert_eq!(elf(image(&packed)).unwrap(), b"\x7fELF");
+        assert_eq!(bootable(image(&packed)).unwrap(), b"\x7fELF");
     }
 
     #[test]
     fn an_elf_file_is_taken_as_it_is() {
-        assert_eq!(elf(b"\x7fELF...".to_vec()).unwrap(), b"\x7fELF...");
+        assert_eq!(bootable(b"\x7fELF...".to_vec()).unwrap(), b"\x7fELF...");
+    }
+
+    #[test]
+    fn an_image_for_arm64_is_taken_as_it_is() {
+        let mut image = vec![0; 64];
+        image[56..60].copy_from_slice(b"ARM\x64");
+        assert_eq!(bootable(image.clone()).unwrap(), image);
     }
 
     #[test]
     fn other_files_are_refused_with_the_reason() {
-        assert!(matches!(elf(b"text".to_vec()), Err(ImageError::NotAKernel)));
-        assert!(matches!(elf(vec![0; 4096]), Err(ImageError::NotAKernel)));
-        assert!(matches!(elf(image(b"???")), Err(ImageError::UnknownCompression(_))));
+        assert!(matches!(bootable(b"text".to_vec()), Err(ImageError::NotAKernel)));
+        assert!(matches!(bootable(vec![0; 4096]), Err(ImageError::NotAKernel)));
+        assert!(matches!(bootable(image(b"???")), Err(ImageError::UnknownCompression(_))));
         let mut truncated = image(b"kernel");
         truncated.truncate(1024 + 18);
-        assert!(matches!(elf(truncated), Err(ImageError::NoPayload)));
+        assert!(matches!(bootable(truncated), Err(ImageError::NoPayload)));
         let mut old = image(b"kernel");
         old[0x206] = 0x07;
-        assert!(matches!(elf(old), Err(ImageError::NoPayload)));
+        assert!(matches!(bootable(old), Err(ImageError::NoPayload)));
         // A header cut short within its own fields.
         let mut cut = image(b"kernel");
         cut.truncate(0x210);
-        assert!(matches!(elf(cut), Err(ImageError::NoPayload)));
+        assert!(matches!(bootable(cut), Err(ImageError::NoPayload)));
     }
 }

@@ -8,29 +8,28 @@ use std::{
 
 use super::{PackageError, at, release::Release};
 use crate::{
+    architecture::Architecture,
     process,
     workspace::{self, Profile},
 };
-
-/// The target that it is compiled for.
-pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Builds it for a release: no path of this machine is in it.
 ///
 /// # Errors
 /// When it can't be built.
-pub fn build(release: &Release) -> Result<PathBuf, PackageError> {
-    let mut flags = vec!["-C".to_owned(), "target-feature=+crt-static".to_owned()];
-    for (path, name) in places()? {
-        flags.push(format!("--remap-path-prefix={}={name}", path.display()));
-    }
-    let mut cargo = workspace::cargo();
-    // With a target, so that they are not for build scripts too.
-    cargo
-        .env("DENYD_COMMIT", &release.commit)
-        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
-        .args(["build", "--locked", "--target", TARGET]);
+pub fn build(release: &Release, architecture: Architecture) -> Result<PathBuf, PackageError> {
+    let mut cargo = workspace::cargo_for(architecture, &places()?);
+    cargo.env("DENYD_COMMIT", &release.commit);
     Ok(workspace::build("monitor", "denyd", Profile::Release, &mut cargo, &[])?)
+}
+
+/// Builds the program `name` of `package` for other machines than this one, as it is shipped.
+///
+/// # Errors
+/// When it can't be built.
+pub fn build_foreign(package: &str, name: &str, architecture: Architecture) -> Result<PathBuf, PackageError> {
+    let mut cargo = workspace::cargo_for(architecture, &places()?);
+    Ok(workspace::build(package, name, Profile::Release, &mut cargo, &[])?)
 }
 
 /// Where sources are on this machine, each with what is said in its place.
@@ -51,8 +50,8 @@ fn places() -> Result<Vec<(PathBuf, &'static str)>, PackageError> {
 ///
 /// # Errors
 /// When it can't be copied.
-pub fn publish(binary: &Path, into: &Path) -> Result<PathBuf, PackageError> {
-    let path = into.join("denyd-x86_64");
+pub fn publish(binary: &Path, architecture: Architecture, into: &Path) -> Result<PathBuf, PackageError> {
+    let path = into.join(format!("denyd-{}", architecture.machine()));
     fs::copy(binary, &path).map_err(at(&path))?;
     Ok(path)
 }

@@ -13,7 +13,7 @@ use std::{
 use flate2::{Compression, GzBuilder};
 
 use super::{PackageError, at, licenses, release::Release};
-use crate::{process, workspace};
+use crate::{architecture::Architecture, process, workspace};
 
 /// Files of the source tree, and where they are installed.
 const FILES: [(&str, &str); 10] = [
@@ -52,7 +52,7 @@ impl Contents {
     ///
     /// # Errors
     /// When a file can't be read, or the program not be run.
-    pub fn of(denyd: &Path) -> Result<Self, PackageError> {
+    pub fn of(denyd: &Path, architecture: Architecture) -> Result<Self, PackageError> {
         let mut contents = Self::default();
         contents.insert("usr/bin/denyd", 0o755, fs::read(denyd).map_err(at(denyd))?);
         for (source, path) in FILES {
@@ -63,13 +63,16 @@ impl Contents {
             contents.0.entry(path.to_owned()).and_modify(|file| file.is_configuration = true);
         }
         contents.insert_compressed("usr/share/doc/denyd/CHANGELOG.md", &source_file("CHANGELOG.md")?)?;
-        contents.insert_compressed("usr/share/doc/denyd/licenses.txt", licenses::text()?.as_bytes())?;
-        contents.insert_man_pages(denyd)?;
+        contents.insert_compressed(
+            "usr/share/doc/denyd/licenses.txt",
+            licenses::text(architecture)?.as_bytes(),
+        )?;
+        contents.insert_man_pages(denyd, architecture)?;
         for (shell, path) in [
             ("bash", "usr/share/bash-completion/completions/denyd"),
             ("fish", "usr/share/fish/vendor_completions.d/denyd.fish"),
         ] {
-            contents.insert(path, 0o644, completions(denyd, shell)?);
+            contents.insert(path, 0o644, completions(denyd, architecture, shell)?);
         }
         Ok(contents)
     }
@@ -94,9 +97,9 @@ impl Contents {
     }
 
     /// The man pages, as the program itself writes them.
-    fn insert_man_pages(&mut self, denyd: &Path) -> Result<(), PackageError> {
+    fn insert_man_pages(&mut self, denyd: &Path, architecture: Architecture) -> Result<(), PackageError> {
         let scratch = tempfile::tempdir().map_err(at("a temporary folder"))?;
-        process::capture(Command::new(denyd).arg("man").arg(scratch.path()))?;
+        process::capture(architecture.run(denyd)?.arg("man").arg(scratch.path()))?;
         for section in ["man1", "man5"] {
             let folder = scratch.path().join(section);
             for entry in fs::read_dir(&folder).map_err(at(&folder))? {
@@ -170,6 +173,10 @@ pub(super) fn source_file(path: &str) -> Result<Vec<u8>, PackageError> {
 ///
 /// # Errors
 /// When the program can't be run.
-pub(super) fn completions(denyd: &Path, shell: &str) -> Result<Vec<u8>, PackageError> {
-    Ok(process::capture(Command::new(denyd).args(["completions", shell]))?)
+pub(super) fn completions(
+    denyd: &Path,
+    architecture: Architecture,
+    shell: &str,
+) -> Result<Vec<u8>, PackageError> {
+    Ok(process::capture(architecture.run(denyd)?.args(["completions", shell]))?)
 }

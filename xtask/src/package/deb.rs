@@ -11,10 +11,7 @@ use super::{
     contents::{Contents, completions, source_file},
     release::Release,
 };
-use crate::process;
-
-/// Debian's name of the architecture.
-const ARCHITECTURE: &str = "amd64";
+use crate::{architecture::Architecture, process};
 
 /// The scripts that dpkg runs. All may use what `packaging/functions.sh` defines.
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
@@ -25,16 +22,21 @@ const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 /// When a file can't be read or written, or a tool fails.
 pub fn build(
     denyd: &Path,
+    architecture: Architecture,
     release: &Release,
     compression: Compression,
     into: &Path,
 ) -> Result<PathBuf, PackageError> {
-    let mut contents = Contents::of(denyd)?;
-    contents.insert("usr/share/zsh/vendor-completions/_denyd", 0o644, completions(denyd, "zsh")?);
+    let mut contents = Contents::of(denyd, architecture)?;
+    contents.insert(
+        "usr/share/zsh/vendor-completions/_denyd",
+        0o644,
+        completions(denyd, architecture, "zsh")?,
+    );
     contents.insert("usr/share/doc/denyd/copyright", 0o644, source_file("packaging/deb/copyright")?);
     let overrides = source_file("packaging/deb/lintian-overrides")?;
     contents.insert("usr/share/lintian/overrides/denyd", 0o644, overrides);
-    let changelog = filled(&text("packaging/deb/changelog")?, release, 0);
+    let changelog = filled(&text("packaging/deb/changelog")?, architecture, release, 0);
     contents.insert_compressed("usr/share/doc/denyd/changelog", changelog.as_bytes())?;
 
     let scratch = tempfile::tempdir().map_err(at("a temporary folder"))?;
@@ -44,7 +46,11 @@ pub fn build(
     let md5sums = contents.md5sums(&root)?;
     let mut control = Contents::default();
     let size = contents.kib();
-    control.insert("DEBIAN/control", 0o644, filled(&text("packaging/deb/control")?, release, size));
+    control.insert(
+        "DEBIAN/control",
+        0o644,
+        filled(&text("packaging/deb/control")?, architecture, release, size),
+    );
     let configuration = contents.paths().filter(|(_, is_configuration)| *is_configuration);
     let configuration: String = configuration.flat_map(|(path, _)| ["/", path, "\n"]).collect();
     control.insert("DEBIAN/conffiles", 0o644, configuration);
@@ -54,7 +60,7 @@ pub fn build(
     }
     control.write(&root, release)?;
 
-    let path = into.join(format!("denyd_{}_{ARCHITECTURE}.deb", release.version));
+    let path = into.join(format!("denyd_{}_{}.deb", release.version, architecture.debian()));
     let mut dpkg = Command::new("dpkg-deb");
     dpkg.env("SOURCE_DATE_EPOCH", release.time.as_second().to_string());
     dpkg.args(["--root-owner-group", "--threads-max=1"])
@@ -80,9 +86,9 @@ fn text(path: &str) -> Result<String, PackageError> {
 }
 
 /// A file with what it leaves open: the release, and the size in KiB.
-fn filled(text: &str, release: &Release, size: usize) -> String {
+fn filled(text: &str, architecture: Architecture, release: &Release, size: usize) -> String {
     text.replace("@VERSION@", &release.version)
-        .replace("@ARCHITECTURE@", ARCHITECTURE)
+        .replace("@ARCHITECTURE@", architecture.debian())
         .replace("@SIZE@", &size.to_string())
         .replace("@DATE@", &release.time.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string())
 }

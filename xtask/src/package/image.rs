@@ -12,7 +12,7 @@ use flate2::{Compression, GzBuilder};
 use serde_json::{Value, json};
 
 use super::{PackageError, at, contents::Contents, release::Release};
-use crate::process;
+use crate::{architecture::Architecture, process};
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -22,7 +22,12 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 ///
 /// # Errors
 /// When a file can't be read or written, or a tool fails.
-pub fn build(denyd: &Path, release: &Release, into: &Path) -> Result<PathBuf, PackageError> {
+pub fn build(
+    denyd: &Path,
+    architecture: Architecture,
+    release: &Release,
+    into: &Path,
+) -> Result<PathBuf, PackageError> {
     let scratch = tempfile::tempdir().map_err(at("a temporary folder"))?;
     let mut files = Contents::default();
     files.insert("usr/bin/denyd", 0o755, fs::read(denyd).map_err(at(denyd))?);
@@ -35,7 +40,7 @@ pub fn build(denyd: &Path, release: &Release, into: &Path) -> Result<PathBuf, Pa
     let mut layout = Layout::default();
     let config = json!({
         "created": release.time.to_string(),
-        "architecture": "amd64",
+        "architecture": architecture.debian(),
         "os": "linux",
         "config": {
             "Entrypoint": ["/usr/bin/denyd"],
@@ -61,7 +66,7 @@ pub fn build(denyd: &Path, release: &Release, into: &Path) -> Result<PathBuf, Pa
     layout.0.insert("oci-layout", 0o644, json!({ "imageLayoutVersion": "1.0.0" }).to_string());
 
     let image = tar(&layout.0, &scratch.path().join("image"), release)?;
-    let path = into.join(format!("denyd-{}-x86_64.oci.tar", release.version));
+    let path = into.join(format!("denyd-{}-{}.oci.tar", release.version, architecture.machine()));
     fs::write(&path, image).map_err(at(&path))?;
     Ok(path)
 }
@@ -111,9 +116,9 @@ mod tests {
             commit: "abc".to_owned(),
             time: Timestamp::from_second(1_700_000_000).unwrap(),
         };
-        let image = build(&program, &release, folder.path()).unwrap();
+        let image = build(&program, Architecture::Amd64, &release, folder.path()).unwrap();
         let again = tempfile::tempdir().unwrap();
-        let same = build(&program, &release, again.path()).unwrap();
+        let same = build(&program, Architecture::Amd64, &release, again.path()).unwrap();
         assert_eq!(fs::read(&image).unwrap(), fs::read(same).unwrap());
 
         let unpacked = folder.path().join("unpacked");

@@ -10,8 +10,8 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{PackageError, at, binary::TARGET};
-use crate::{process, workspace};
+use super::{PackageError, at};
+use crate::{architecture::Architecture, process, workspace};
 
 /// What is linked that no crate is.
 const BESIDE: &str = "\
@@ -38,10 +38,10 @@ struct Package {
 ///
 /// # Errors
 /// When cargo fails, or a crate's source is not there.
-pub fn text() -> Result<String, PackageError> {
-    let linked = linked()?;
+pub fn text(architecture: Architecture) -> Result<String, PackageError> {
+    let linked = linked(architecture)?;
     let mut metadata = workspace::cargo();
-    metadata.args(["metadata", "--locked", "--format-version=1", "--filter-platform", TARGET]);
+    metadata.args(["metadata", "--locked", "--format-version=1", "--filter-platform", architecture.target()]);
     let wanted = PackageError::Answer { tool: "cargo metadata", wanted: "JSON of packages" };
     let metadata: Metadata = serde_json::from_slice(&process::capture(&mut metadata)?).map_err(|_| wanted)?;
     let mut list = BESIDE.to_owned();
@@ -65,9 +65,18 @@ pub fn text() -> Result<String, PackageError> {
 }
 
 /// The names and versions of the crates that are linked into the program and the eBPF objects.
-fn linked() -> Result<BTreeSet<String>, PackageError> {
+fn linked(architecture: Architecture) -> Result<BTreeSet<String>, PackageError> {
     let mut tree = workspace::cargo();
-    tree.args(["tree", "--locked", "--package", "monitor", "--package", "monitor-ebpf", "--target", TARGET]);
+    tree.args([
+        "tree",
+        "--locked",
+        "--package",
+        "monitor",
+        "--package",
+        "monitor-ebpf",
+        "--target",
+        architecture.target(),
+    ]);
     tree.args(["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"]);
     let tree = process::read(&mut tree)?;
     // `name vVERSION`, and for those of the workspace a path.
@@ -103,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_is_linked_is_named_with_its_licence_and_what_only_tests_use_is_not() {
-        let text = text().unwrap();
+        let text = text(Architecture::Amd64).unwrap();
         let named = |name: &str| text.lines().any(|line| line.starts_with(name));
         // In user space, in the eBPF objects, and under a licence of its own.
         for linked in ["tokio 1.", "aya-ebpf 0.", "btf-rs 2."] {

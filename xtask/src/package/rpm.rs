@@ -11,10 +11,7 @@ use super::{
     contents::{Contents, completions, source_file},
     release::Release,
 };
-use crate::{process, vm::initramfs::host_program};
-
-/// RPM's name of the architecture.
-const ARCHITECTURE: &str = "x86_64";
+use crate::{architecture::Architecture, process, vm::initramfs::host_program};
 
 /// What Debian's rpmbuild is told, so that the same files give the same bytes, and one that Fedora and its kin read.
 const DEFINITIONS: [&str; 6] = [
@@ -33,12 +30,13 @@ const DEFINITIONS: [&str; 6] = [
 /// When a file can't be read or written, or a tool fails.
 pub fn build(
     denyd: &Path,
+    architecture: Architecture,
     release: &Release,
     compression: Compression,
     into: &Path,
 ) -> Result<PathBuf, PackageError> {
-    let mut contents = Contents::of(denyd)?;
-    contents.insert("usr/share/zsh/site-functions/_denyd", 0o644, completions(denyd, "zsh")?);
+    let mut contents = Contents::of(denyd, architecture)?;
+    contents.insert("usr/share/zsh/site-functions/_denyd", 0o644, completions(denyd, architecture, "zsh")?);
     contents.insert("usr/share/doc/denyd/LICENSE-APACHE", 0o644, source_file("LICENSE-APACHE")?);
     let scratch = tempfile::tempdir().map_err(at("a temporary folder"))?;
     let root = scratch.path().join("root");
@@ -50,7 +48,7 @@ pub fn build(
     fs::write(&spec_file, spec).map_err(at(&spec_file))?;
     let mut rpmbuild = Command::new(host_program("rpmbuild")?);
     rpmbuild.env("SOURCE_DATE_EPOCH", release.time.as_second().to_string());
-    rpmbuild.args(["-bb", "--quiet", "--target", ARCHITECTURE]);
+    rpmbuild.args(["-bb", "--quiet", "--target", architecture.machine()]);
     let made = scratch.path().join("made");
     let folders = [
         format!("_topdir {}", scratch.path().join("build").display()),
@@ -67,8 +65,8 @@ pub fn build(
     }
     process::capture(rpmbuild.arg(&spec_file))?;
 
-    let name = format!("denyd-{}-1.{ARCHITECTURE}.rpm", release.version);
-    let (from, path) = (made.join(ARCHITECTURE).join(&name), into.join(&name));
+    let name = format!("denyd-{}-1.{}.rpm", release.version, architecture.machine());
+    let (from, path) = (made.join(architecture.machine()).join(&name), into.join(&name));
     fs::copy(&from, &path).map_err(at(from))?;
     Ok(path)
 }

@@ -9,20 +9,29 @@ use crate::{
 };
 
 /// Links the eBPF object. 0.10 uses rustc's own LLVM; later versions need LLVM's development packages.
-pub const BPF_LINKER: Tool = Tool { name: "bpf-linker", version: "0.10.3" };
+pub const BPF_LINKER: Tool = Tool { name: "bpf-linker", version: "0.10.3", version_arguments: VERSION };
 
 /// Checks licences, sources and versions of the dependencies.
-pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
+pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", version_arguments: VERSION };
+
+/// Lists what a program is built of.
+pub const CARGO_CYCLONEDX: Tool =
+    Tool { name: "cargo-cyclonedx", version: "0.5.9", version_arguments: &["cyclonedx", "--version"] };
 
 /// Makes JSON of audit's records, for auditd: what denyd's cost is compared with.
-pub const LAUREL: Tool = Tool { name: "laurel", version: "0.8.2" };
+pub const LAUREL: Tool = Tool { name: "laurel", version: "0.8.2", version_arguments: VERSION };
 
 /// A program of the package registry, in the one version that is used.
 #[derive(Debug)]
 pub struct Tool {
     name: &'static str,
     version: &'static str,
+    /// What it is asked for its version by.
+    version_arguments: &'static [&'static str],
 }
+
+/// What most programs are asked by.
+const VERSION: &[&str] = &["--version"];
 
 /// Why a tool could not be installed.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +67,7 @@ impl Tool {
         if self.is_installed() {
             return Ok(());
         }
-        let Self { name, version } = *self;
+        let Self { name, version, .. } = *self;
         progress::step(format_args!("building {name} {version} (some minutes)"), || {
             // In the workspace, so that the pinned toolchain builds it.
             let mut install = workspace::cargo();
@@ -70,7 +79,7 @@ impl Tool {
     }
 
     fn is_installed(&self) -> bool {
-        process::read(Command::new(self.name).arg("--version"))
+        process::read(Command::new(self.name).args(self.version_arguments))
             .is_ok_and(|answer| names_version(&answer, self.version))
     }
 }
@@ -87,6 +96,7 @@ mod tests {
     #[test]
     fn only_the_very_version_counts_as_installed() {
         assert!(names_version("bpf-linker 0.10.3\n", "0.10.3"));
+        assert!(names_version("cargo-cyclonedx-cyclonedx 0.5.9\n", "0.5.9"));
         assert!(names_version("0.8.2 (2025-01-01)\n", "0.8.2"));
         assert!(!names_version("bpf-linker 0.10.31\n", "0.10.3"));
         assert!(!names_version("bpf-linker 0.11.0\n", "0.10.3"));

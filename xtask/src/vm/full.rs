@@ -19,6 +19,7 @@ use crate::{
     progress,
     vm::{
         initramfs::{InitramfsError, Tree, host_program},
+        programs::Programs,
         tiny,
     },
 };
@@ -157,12 +158,13 @@ fn build(cache: &Cache, path: &Path) -> Result<(), ImageError> {
 /// # Errors
 /// When a program is missing on this machine.
 pub(super) fn initramfs(payload: Tree) -> Result<Tree, InitramfsError> {
+    let programs = Programs::Host;
     let mut tree = tiny::folders();
     tree.directory("disk", 0o755);
     tree.file("init", 0o755, include_str!("../../guest/full/init"));
-    tiny::busybox(&mut tree)?;
-    tree.program(&host_program("dash")?, "usr/bin/dash")?;
-    tree.program(&host_program("chcon")?, "usr/bin/chcon")?;
+    tiny::busybox(&mut tree, &programs)?;
+    tree.program(&programs, &host_program("dash")?, "usr/bin/dash")?;
+    tree.program(&programs, &host_program("chcon")?, "usr/bin/chcon")?;
     tree.graft("payload", payload);
     Ok(tree)
 }

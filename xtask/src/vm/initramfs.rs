@@ -11,6 +11,7 @@ use std::{
 
 use cpio::newc;
 
+use super::programs::Programs;
 use crate::process::ProcessError;
 
 const DIRECTORY: u32 = 0o040_000;
@@ -116,18 +117,16 @@ impl Tree {
         Ok(())
     }
 
-    /// The program at `host` on this machine, executable at `path`, with the shared libraries it needs.
+    /// The program at `host`, executable at `path`, with the shared libraries it needs of those that are beside these
+    /// programs.
     ///
     /// # Errors
     /// When it, or a library, can't be found.
-    pub fn program(&mut self, host: &Path, path: &str) -> Result<(), InitramfsError> {
+    pub fn program(&mut self, programs: &Programs, host: &Path, path: &str) -> Result<(), InitramfsError> {
         let file = fs::canonicalize(host)
             .map_err(|source| InitramfsError::Read { path: host.to_owned(), source })?;
-        for library in libraries(&file)? {
-            let content = fs::canonicalize(&library)
-                .map_err(|source| InitramfsError::Read { path: library.clone(), source })?;
-            let place = utf8(library.as_os_str(), host)?;
-            self.insert(&place, Node::File { mode: 0o755, content: Content::Host(content) });
+        for (place, library) in programs.libraries(&file)? {
+            self.insert(&place, Node::File { mode: 0o755, content: Content::Host(library) });
         }
         self.insert(path, Node::File { mode: 0o755, content: Content::Host(file) });
         Ok(())
@@ -203,18 +202,24 @@ fn utf8(name: &OsStr, within: &Path) -> Result<String, InitramfsError> {
     name.to_str().map(str::to_owned).ok_or_else(|| InitramfsError::Name(within.join(name)))
 }
 
-/// The shared libraries, and the loader, that `program` needs on this machine.
-fn libraries(program: &Path) -> Result<Vec<PathBuf>, InitramfsError> {
+/// The shared libraries, and the loader, that `program` needs on this machine, by the paths that they are looked for at.
+pub(super) fn libraries(program: &Path) -> Result<BTreeMap<String, PathBuf>, InitramfsError> {
     let output = Command::new("ldd")
         .arg(program)
         .output()
         .map_err(|source| ProcessError::Start { program: "ldd".to_owned(), source })?;
     if !output.status.success() {
         // That is what ldd says of a static program, or of a script.
-        return Ok(Vec::new());
+        return Ok(BTreeMap::new());
     }
-    parse_ldd(&String::from_utf8_lossy(&output.stdout))
-        .map_err(|library| InitramfsError::NoLibrary { program: program.to_owned(), library })
+    let libraries = parse_ldd(&String::from_utf8_lossy(&output.stdout))
+        .map_err(|library| InitramfsError::NoLibrary { program: program.to_owned(), library })?;
+    let file = |path: PathBuf| {
+        let content =
+            fs::canonicalize(&path).map_err(|source| InitramfsError::Read { path: path.clone(), source })?;
+        Ok((utf8(path.as_os_str(), program)?, content))
+    };
+    libraries.into_iter().map(file).collect()
 }
 
 /// The files that ldd lists, or the name of the first library that it did not find.
@@ -333,7 +338,7 @@ mod tests {
     #[test]
     fn a_dynamic_program_brings_its_loader() {
         let mut tree = Tree::default();
-        tree.program(&host_program("ls").unwrap(), "/usr/bin/ls").unwrap();
+        tree.program(&Programs::Host, &host_program("ls").unwrap(), "/usr/bin/ls").unwrap();
         assert!(
             tree.nodes.keys().any(|path| path.starts_with("usr/lib64/ld-linux")),
             "{:?}",

@@ -10,15 +10,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::vm::{
-    Console, Outcome, VmError,
-    initramfs::{InitramfsError, host_program},
-    stream::{Piece, Report, Splitter},
+use crate::{
+    architecture::Architecture,
+    vm::{
+        Console, Outcome, VmError,
+        initramfs::{InitramfsError, host_program},
+        stream::{Piece, Report, Splitter},
+    },
 };
 
 /// What QEMU is to boot, and for how long.
 #[derive(Debug)]
 pub(super) struct Machine {
+    pub architecture: Architecture,
     pub kernel: PathBuf,
     pub initrd: PathBuf,
     /// A file system image, which stays as it is whatever the guest writes.
@@ -70,18 +74,33 @@ impl Machine {
     fn command(&self, console: &Path, errors: &Path) -> Result<Command, VmError> {
         // Whatever happens to this process, no guest is left running.
         let mut command = Command::new(host_program("setpriv")?);
-        command.args(["--pdeathsig", "KILL"]).arg(host_program("qemu-system-x86_64")?);
+        command.args(["--pdeathsig", "KILL"]).arg(host_program(self.architecture.emulator())?);
         // KVM on a virtual machine without nested virtualisation aborts or hangs, so it is never tried.
         // More than one thread crashes guests now and then (text patching races in TCG).
-        command.args(["-accel", "tcg,thread=single", "-M", "pc"]);
-        // The last model without AVX: emulated vector instructions and 5-level page tables only cost time.
-        command.args(["-cpu", "Nehalem", "-smp"]).arg(self.processors.to_string());
+        command.args(["-accel", "tcg,thread=single", "-M"]);
+        match self.architecture {
+            // The last model without AVX: emulated vector instructions and 5-level page tables only cost time.
+            Architecture::Amd64 => command.args(["pc", "-cpu", "Nehalem"]),
+            // One without pointer authentication, which takes most of an emulated guest's time.
+            Architecture::Arm64 => command.args(["virt", "-cpu", "cortex-a72"]),
+        };
+        command.arg("-smp").arg(self.processors.to_string());
         command.arg("-m").arg(format!("{}M", self.memory_mib));
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
         command.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&self.initrd);
         command.arg("-append").arg(&self.command_line);
         command.arg("-serial").arg(format!("file:{}", console.display()));
-        command.args(["-serial", "stdio"]);
+        match self.architecture {
+            Architecture::Amd64 => command.args(["-serial", "stdio"]),
+            Architecture::Arm64 => command.args([
+                "-chardev",
+                "stdio,id=session,signal=off",
+                "-device",
+                "virtio-serial-pci",
+                "-device",
+                "virtconsole,chardev=session",
+            ]),
+        };
         if self.counts_instructions {
             command.args(["-icount", "shift=0,sleep=off"]);
         }
@@ -94,6 +113,14 @@ impl Machine {
         let errors = fs::File::create(errors).map_err(InitramfsError::Write)?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
         Ok(command)
+    }
+}
+
+/// The guest's names of its console and of the port that it reports on: the machine for arm64 has one serial port.
+pub(super) const fn ports(architecture: Architecture) -> (&'static str, &'static str) {
+    match architecture {
+        Architecture::Amd64 => ("ttyS0", "ttyS1"),
+        Architecture::Arm64 => ("ttyAMA0", "hvc0"),
     }
 }
 

@@ -7,10 +7,11 @@ use crate::{
     vm::{
         Policy,
         initramfs::{InitramfsError, Tree, host_program},
+        programs::Programs,
     },
 };
 
-/// Programs of this machine that busybox has none of, or a lesser one.
+/// Programs that busybox has none of, or a lesser one.
 const PROGRAMS: [&str; 10] = [
     "aa-exec",
     "apparmor_parser",
@@ -72,16 +73,16 @@ pub(super) fn folders() -> Tree {
 /// The tree without policy and command.
 ///
 /// # Errors
-/// When a program is missing on this machine.
-pub(super) fn base() -> Result<Tree, InitramfsError> {
+/// When one of these programs is missing.
+pub(super) fn base(programs: &Programs) -> Result<Tree, InitramfsError> {
     let mut tree = folders();
     for (path, content) in FILES {
         tree.file(path, 0o644, content);
     }
     tree.file("init", 0o755, include_str!("../../guest/tiny/init"));
-    busybox(&mut tree)?;
+    busybox(&mut tree, programs)?;
     for name in PROGRAMS {
-        tree.program(&host_program(name)?, &format!("usr/bin/{name}"))?;
+        tree.program(programs, &programs.find(name)?, &format!("usr/bin/{name}"))?;
     }
     Ok(tree)
 }
@@ -89,16 +90,16 @@ pub(super) fn base() -> Result<Tree, InitramfsError> {
 /// Adds busybox under the names of all of its applets, and the shell.
 ///
 /// # Errors
-/// When it is missing on this machine.
-pub(super) fn busybox(tree: &mut Tree) -> Result<(), InitramfsError> {
-    let program = host_program("busybox")?;
-    let applets = process::read(Command::new(&program).arg("--list"))?;
+/// When it is missing.
+pub(super) fn busybox(tree: &mut Tree, programs: &Programs) -> Result<(), InitramfsError> {
+    // It has the same applets on all machines.
+    let applets = process::read(Command::new(host_program("busybox")?).arg("--list"))?;
     for applet in applets.lines().collect::<BTreeSet<_>>() {
         tree.symlink(&format!("usr/bin/{applet}"), "busybox");
     }
     // Busybox's own shell runs its applets instead of the programs on PATH.
     tree.symlink("usr/bin/sh", "dash");
-    tree.program(&program, "usr/bin/busybox")
+    tree.program(programs, &programs.find("busybox")?, "usr/bin/busybox")
 }
 
 /// Adds the policy that a guest has unless it is given another.

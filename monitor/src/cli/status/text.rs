@@ -161,6 +161,10 @@ fn write_audit(f: &mut fmt::Formatter<'_>, audit: &Audit) -> fmt::Result {
 
 fn write_daemon(f: &mut fmt::Formatter<'_>, now: &Snapshot) -> fmt::Result {
     writeln!(f, "denyd:     {}, since {}", printable(&now.version), now.started)?;
+    if !now.names.is_empty() {
+        let ways: Vec<_> = now.names.iter().map(|way| way.name()).collect();
+        writeln!(f, "  names of users and groups: {}", ways.join(", then "))?;
+    }
     for source in &now.sources {
         write!(f, "  {}: ", printable(&source.name))?;
         match &source.account {
@@ -237,6 +241,7 @@ mod tests {
              audit:     7 records lost since boot\n\
              \n\
              denyd:     1.2.3, since 2026-01-02T03:04:05Z\n  \
+               names of users and groups: /etc/passwd and /etc/group, then systemd-userdbd\n  \
                selinux: 10 seen, 7 emitted, lost 3 (ring_full 3)\n  \
                landlock: not selected\n  \
                lost, of uid 1000 in /user.slice: 3\n  \

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use monitor_api::snapshot::NameWay;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -20,7 +21,8 @@ use super::Id;
 pub(super) const FOLDER: &str = "/run/systemd/userdb";
 
 /// Whom to ask: the first that is there.
-const SERVICES: [&str; 2] = ["io.systemd.Multiplexer", "io.systemd.DynamicUser"];
+const SERVICES: [(&str, NameWay); 2] =
+    [("io.systemd.Multiplexer", NameWay::Userdbd), ("io.systemd.DynamicUser", NameWay::DynamicUser)];
 
 /// An answer that is longer is none.
 const ANSWER_LIMIT: u64 = 1 << 20;
@@ -75,13 +77,18 @@ struct Record {
     group_name: Option<String>,
 }
 
+/// Who is asked of those that have sockets in `folder`, if any.
+pub(super) fn way(folder: &Path) -> Option<NameWay> {
+    SERVICES.into_iter().find(|(service, _)| folder.join(service).exists()).map(|(_, way)| way)
+}
+
 /// The name of an account, by the services that have sockets in `folder`. None if they, or there are none, don't know it.
 ///
 /// # Errors
 ///
 /// If a service is there and can't be asked, or its answer can't be used.
 pub(super) fn name(folder: &Path, id: Id) -> Result<Option<String>, UserdbError> {
-    for service in SERVICES {
+    for (service, _way) in SERVICES {
         let failed = |error| UserdbError::Io { service, error };
         match UnixStream::connect(folder.join(service)) {
             Ok(stream) => return ask(stream, service, id),

@@ -69,7 +69,7 @@ const COMMON: Source = Source {
     about: "",
     attachments: &[],
     cost: None,
-    advice: "use a kernel that allows BPF trampolines (fexit): x86-64 from 5.10 on with CONFIG_DEBUG_INFO_BTF=y and \
+    advice: "use a kernel that allows BPF trampolines (fexit), with CONFIG_DEBUG_INFO_BTF=y and \
              CONFIG_AUDIT=y, not booted with lockdown=confidentiality",
     advice_if_refused: super::TRAMPOLINES,
     decode: decode_selinux,
