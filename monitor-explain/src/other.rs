@@ -7,11 +7,12 @@ mod syscall_groups;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use monitor_event::event::{Event, Module};
 
 use crate::{
+    denials::Seen,
     finding::{Cause, Draft, Remedy, RemedyKind},
     place::Place,
     unit::{self, Unit},
@@ -20,6 +21,8 @@ use crate::{
 /// Where the process of a denial runs.
 struct Context<'e> {
     event: &'e Event<'e>,
+    /// When it was refused the last time.
+    last: Option<SystemTime>,
     /// What its unit sets, if that could be asked.
     unit: Option<Arc<Unit>>,
 }
@@ -35,12 +38,30 @@ impl Context<'_> {
             None => Remedy::new(RemedyKind::Setting, format!("in a systemd unit: {setting}")),
         }
     }
+
+    /// What is said where the unit forbids nothing of it by now, and was changed since the denial.
+    fn allowed(&self, unit: &Unit, draft: Draft) -> Result<Draft, Draft> {
+        let Some((changed, file)) = self.last.and_then(|last| unit.changed_since(last)) else {
+            return Err(draft);
+        };
+        let mut draft = draft.because(format!("{file} was changed after the denial"));
+        draft.key.push_str("\0changed");
+        draft.finding.cause = Cause::Allowed;
+        draft.finding.summary = format!("{}: by now {} does not forbid it", draft.finding.summary, unit.name);
+        let remedy = if unit.started().is_some_and(|started| started < changed) {
+            Remedy::new(RemedyKind::Restart, format!("start {} again: it runs as it was before", unit.name))
+                .run(format!("systemctl restart {}", shell_words::quote(&unit.name)))
+        } else {
+            Remedy::new(RemedyKind::Nothing, "nothing: the unit was changed after the denial")
+        };
+        Ok(draft.remedy(remedy))
+    }
 }
 
 /// Says why a denial was, and what to do.
-pub(crate) fn judge(event: &Event<'_>, place: &Place) -> Draft {
+pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let unit = unit::service(event).and_then(|name| place.unit(&event.host, &name));
-    let context = Context { event, unit };
+    let context = Context { event, last: seen.last.map(SystemTime::from), unit };
     match event.module {
         Module::Landlock => landlock(event),
         Module::Seccomp => seccomp::judge(event, &context),

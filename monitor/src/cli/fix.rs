@@ -7,7 +7,7 @@ mod state;
 mod step;
 mod tools;
 
-use std::{path::PathBuf, time::Duration};
+use std::{cmp::Reverse, collections::BTreeSet, path::PathBuf, time::Duration};
 
 use clap::Args;
 use jiff::{Timestamp, tz::TimeZone};
@@ -19,6 +19,7 @@ use self::{
     check::{Outcome, Watch},
     plan::Plan,
     state::{Applied, State},
+    step::{Step, Undo},
     tools::Tools,
 };
 use super::{explain::Input, failure::Failure, print};
@@ -31,11 +32,12 @@ Examples:
   denyd fix --dry-run                        only show what would be done
   denyd fix --only 1,3                       findings 1 and 3 of `denyd explain` with the same options
   denyd fix --yes --wait 1min                apply without asking, and watch for a minute whether it is refused again
+  denyd fix --restart --unit app             start the service again, too, if its settings were changed
   denyd fix audit.log                        what a log of this machine has
   denyd fix --undo                           take the last change back
 
 Nothing is applied unless you say so, by an answer or by --yes. --yes leaves out what is dangerous: for that, you must be \
-asked. Changes are made by the system's own tools: restorecon, semanage, setsebool, semodule, apparmor_parser.
+asked. Changes are made by the system's own tools: restorecon, semanage, setsebool, semodule, apparmor_parser, systemctl.
 
 Exit status:
   0  all that was agreed to is applied, or nothing was to be done
@@ -65,6 +67,10 @@ pub(super) struct Fix {
     /// Time to watch, after a change, whether the same is refused again.
     #[arg(long, value_name = "TIME", value_parser = config::parse_fold_window)]
     wait: Option<Duration>,
+
+    /// Start services again whose settings were changed.
+    #[arg(long, conflicts_with = "dry_run")]
+    restart: bool,
 
     /// Take the last change back.
     #[arg(long, conflicts_with_all = ["only", "wait", "file"])]
@@ -103,7 +109,8 @@ impl Fix {
             }
             let plan = Plan::of(finding, &place.host);
             print(&plan.text(number, finding))?;
-            if plan.steps.is_empty() || self.dry_run {
+            let waits = !self.restart && plan.steps.iter().all(|step| matches!(step, Step::Restart(_)));
+            if waits || self.dry_run {
                 continue;
             }
             match asker.ask("Apply it?", plan.is_dangerous)? {
@@ -115,12 +122,20 @@ impl Fix {
         if agreed.is_empty() {
             return Ok(());
         }
+        // A change of a file moves the lines behind it, so the last ones are changed first.
+        agreed.sort_by_key(|(_, _, plan)| Reverse(plan.line()));
         let watch = self.wait.map(|wait| Watch::start(self.input.listen(), wait)).transpose()?;
         let mut state = State::open(&self.state)?;
         let mut failed = false;
+        let mut units = BTreeSet::new();
         for (number, finding, plan) in &agreed {
             match plan.apply(&tools) {
                 Ok(undo) => {
+                    units.extend(plan.steps.iter().filter_map(Step::unit));
+                    if undo.is_empty() {
+                        say_line(&format!("{number}. applied"))?;
+                        continue;
+                    }
                     let summary = finding.summary.clone();
                     state.push(Applied { time: Timestamp::now(), summary, undo })?;
                     say_line(&format!("{number}. applied; `denyd fix --undo` takes it back"))?;
@@ -131,6 +146,7 @@ impl Fix {
                 }
             }
         }
+        failed |= self.restart(&units, &tools)?;
         // It is checked with what is in force by now.
         let mut now = self.input.place()?;
         now.unnamed_here = true;
@@ -170,7 +186,16 @@ impl Fix {
             undo.run(tools)?;
         }
         state.pop()?;
-        say_line("taken back")
+        say_line("taken back")?;
+        let failed = self.restart(&undo.iter().filter_map(Undo::unit).collect(), tools)?;
+        if failed { Err(Failure::NotFixed) } else { Ok(()) }
+    }
+
+    /// Starts units again, or says that it is to be done. Gives whether one did not start.
+    fn restart(&self, units: &BTreeSet<&str>, tools: &Tools) -> Result<bool, Failure> {
+        let (lines, failed) = step::restart(units, self.restart, tools);
+        lines.iter().try_for_each(|line| say_line(line))?;
+        Ok(failed)
     }
 }
 

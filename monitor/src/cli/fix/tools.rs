@@ -64,6 +64,7 @@ fn package(tool: &str) -> &'static str {
     match tool {
         "semanage" => "policycoreutils-python-utils",
         "apparmor_parser" => "apparmor",
+        "systemctl" => "systemd",
         "chcon" => "coreutils",
         _ => "policycoreutils",
     }
