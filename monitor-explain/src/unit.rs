@@ -18,7 +18,7 @@ use crate::finding::{Edit, Remedy, RemedyKind};
 const PROPERTIES: &str = "LoadState,User,SystemCallFilter,SystemCallArchitectures,RestrictNamespaces,RestrictAddressFamilies,\
     MemoryDenyWriteExecute,RestrictRealtime,RestrictSUIDSGID,LockPersonality,ProtectKernelModules,ProtectKernelLogs,\
     ProtectClock,ProtectHostname,ProtectKernelTunables,PrivateDevices,CapabilityBoundingSet,AmbientCapabilities,\
-    NoNewPrivileges,RestrictFileSystems,DynamicUser,PrivateUsers,FragmentPath,DropInPaths,MainPID,\
+    NoNewPrivileges,RestrictFileSystems,DynamicUser,PrivateUsers,ActiveState,FragmentPath,DropInPaths,MainPID,\
     ExecMainStartTimestampMonotonic";
 
 /// How much systemd may answer, in bytes.

@@ -145,6 +145,12 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
         if let Some(property) = protecting.first() {
             remedy = remedy.note(format!("{property}= does more than that: `man systemd.exec` says what"));
         }
+        if unit.get("ActiveState") == Some("failed") {
+            draft = draft.because(format!("{} has failed", unit.name));
+        } else {
+            remedy = remedy
+                .warn(format!("{} has not failed without it: look first whether it is needed", unit.name));
+        }
         return draft.remedy(remedy);
     }
     if unit.get("PrivateUsers") == Some("yes") {

@@ -11,6 +11,7 @@ use std::{cmp::Reverse, collections::BTreeSet, path::PathBuf, time::Duration};
 
 use clap::Args;
 use jiff::{Timestamp, tz::TimeZone};
+use monitor_event::event::Module;
 use monitor_explain::report::Report;
 
 pub(super) use self::tools::ToolError;
@@ -157,8 +158,8 @@ impl Fix {
             say_line(&format!("{number}. {outcome}"))?;
         }
         let plans: Vec<_> = agreed.iter().map(|(_, _, plan)| plan).collect();
-        for line in check::opened(&place, &now, &plans) {
-            say_line(&line)?;
+        if agreed.iter().any(|(_, finding, _)| finding.module == Module::Selinux) {
+            check::opened(&place, &now, &plans).iter().try_for_each(|line| say_line(line))?;
         }
         if let Some(watch) = watch {
             let findings: Vec<_> = agreed.iter().map(|(_, finding, _)| *finding).collect();
