@@ -39,22 +39,26 @@ impl Context<'_> {
         }
     }
 
-    /// What is said where the unit forbids nothing of it by now, and was changed since the denial.
+    /// What is said where the unit forbids nothing of it by now, and was changed since the denial, or since its process was
+    /// started.
     fn allowed(&self, unit: &Unit, draft: Draft) -> Result<Draft, Draft> {
-        let Some((changed, file)) = self.last.and_then(|last| unit.changed_since(last)) else {
+        let Some((changed, file)) = unit.changed() else { return Err(draft) };
+        let runs_as_before = unit.started().is_some_and(|started| started < changed);
+        let (when, remedy) = if runs_as_before {
+            let text = format!("start {} again: it runs as it was before", unit.name);
+            let restart = format!("systemctl restart {}", shell_words::quote(&unit.name));
+            ("it was started", Remedy::new(RemedyKind::Restart, text).run(restart))
+        } else if self.last.is_some_and(|last| last < changed) {
+            let text = "nothing: the unit was changed after the denial";
+            ("the denial", Remedy::new(RemedyKind::Nothing, text))
+        } else {
             return Err(draft);
         };
-        let mut draft = draft.because(format!("{file} was changed after the denial"));
+        let mut draft = draft.because(format!("{file} was changed after {when}")).remedy(remedy);
         draft.key.push_str("\0changed");
         draft.finding.cause = Cause::Allowed;
-        draft.finding.summary = format!("{}: by now {} does not forbid it", draft.finding.summary, unit.name);
-        let remedy = if unit.started().is_some_and(|started| started < changed) {
-            Remedy::new(RemedyKind::Restart, format!("start {} again: it runs as it was before", unit.name))
-                .run(format!("systemctl restart {}", shell_words::quote(&unit.name)))
-        } else {
-            Remedy::new(RemedyKind::Nothing, "nothing: the unit was changed after the denial")
-        };
-        Ok(draft.remedy(remedy))
+        draft.finding.summary.push_str(&format!("; by now {} does not forbid it", unit.name));
+        Ok(draft)
     }
 }
 

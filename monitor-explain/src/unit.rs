@@ -114,12 +114,11 @@ impl Unit {
         !is_dynamic && self.get("User").is_none_or(|user| matches!(user, "root" | "0"))
     }
 
-    /// The newest of its files, if that is newer than a time.
-    pub(crate) fn changed_since(&self, time: SystemTime) -> Option<(SystemTime, &str)> {
+    /// The newest of its files, and when that was changed.
+    pub(crate) fn changed(&self) -> Option<(SystemTime, &str)> {
         let files = ["FragmentPath", "DropInPaths"].into_iter().filter_map(|property| self.get(property));
         let files = files.flat_map(str::split_whitespace);
-        let changed = files.filter_map(|file| Some((fs::metadata(file).ok()?.modified().ok()?, file)));
-        changed.max().filter(|(changed, _)| *changed > time)
+        files.filter_map(|file| Some((fs::metadata(file).ok()?.modified().ok()?, file))).max()
     }
 
     /// When its process was started, if it has one.

@@ -3,7 +3,10 @@
 use monitor_event::event::Event;
 
 use super::{Context, draft};
-use crate::finding::{Cause, Draft, Remedy, RemedyKind};
+use crate::{
+    finding::{Cause, Draft, Remedy, RemedyKind},
+    unit::Unit,
+};
 
 /// What usually needs a capability.
 const NEEDED: &[(&str, &str)] = &[
@@ -118,12 +121,13 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
     };
     let lower = upper.to_lowercase();
     let has = |list: &str| list.split_whitespace().any(|item| item == lower);
-    let is_bounded = unit.leaves_out("CapabilityBoundingSet", &lower);
+    let is_missing = unit.leaves_out("CapabilityBoundingSet", &lower);
     let protecting: Vec<&str> = PROTECTING
         .iter()
         .filter(|(property, taken)| taken.contains(&name) && unit.get(property) == Some("yes"))
         .map(|(property, _)| *property)
         .collect();
+    let is_bounded = is_missing && (protecting.is_empty() || is_bounded_besides(unit));
     if is_bounded {
         draft = draft.because(format!("CapabilityBoundingSet= of {} leaves it out", unit.name));
     }
@@ -168,6 +172,16 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
             unit.name
         )),
     }
+}
+
+/// Whether the bounding set lacks more than other settings take away. A set that the unit itself does not have must not be
+/// named: it would be all that the unit gets.
+fn is_bounded_besides(unit: &Unit) -> bool {
+    let is_taken = |name: &str| {
+        PROTECTING.iter().any(|(property, taken)| taken.contains(&name) && unit.get(property) == Some("yes"))
+    };
+    let is_missing = |name: &str| unit.leaves_out("CapabilityBoundingSet", &format!("cap_{name}"));
+    NEEDED.iter().any(|(name, _)| is_missing(name) && !is_taken(name))
 }
 
 fn container(upper: &str) -> Remedy {

@@ -132,6 +132,18 @@ fn what_takes_a_capability_away_besides_is_named() {
     };
     let shown = "LoadState=loaded\nActiveState=failed\nProtectClock=yes\nPrivateUsers=yes\nCapabilityBoundingSet=cap_sys_time cap_chown\n";
     assert_eq!(added(&capability("sys_time", shown)), ["ProtectClock=no"]);
+    let all: Vec<String> = (0..)
+        .map_while(monitor_event::names::capability::known)
+        .filter(|name| !matches!(*name, "mknod" | "sys_rawio"))
+        .map(|name| format!("cap_{name}"))
+        .collect();
+    let only = format!("LoadState=loaded\nPrivateDevices=yes\nCapabilityBoundingSet={}\n", all.join(" "));
+    assert_eq!(added(&capability("mknod", &only)), ["PrivateDevices=no"], "the unit has no set of its own");
+    let bounded = only.replace(" cap_kill ", " ");
+    assert_eq!(
+        added(&capability("mknod", &bounded)),
+        ["CapabilityBoundingSet=CAP_MKNOD", "PrivateDevices=no"]
+    );
     let private = capability("chown", shown);
     assert_eq!(added(&private), ["PrivateUsers=no"]);
     assert!(!private.remedies[0].warnings.is_empty(), "{private:#?}");

@@ -111,7 +111,7 @@ impl Fix {
             let plan = Plan::of(finding, &place.host);
             print(&plan.text(number, finding))?;
             let waits = !self.restart && plan.steps.iter().all(|step| matches!(step, Step::Restart(_)));
-            if waits || self.dry_run {
+            if plan.steps.is_empty() || waits || self.dry_run {
                 continue;
             }
             match asker.ask("Apply it?", plan.is_dangerous)? {
