@@ -4,6 +4,7 @@
 mod abstraction;
 mod answer;
 mod cause;
+mod edit;
 mod entry;
 mod glob;
 pub(crate) mod library;
@@ -13,16 +14,25 @@ pub mod rule;
 mod source;
 mod syntax;
 mod tunables;
+mod widen;
+
+use std::path::PathBuf;
 
 use monitor_event::event::Event;
 
 pub(crate) use self::{cause::judge, remedy::finish};
+
+/// What refuses: a profile of a namespace, by its rules or by the lack of one.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusing {
+    pub(crate) namespace: String,
+    pub(crate) label: String,
+    /// The rule that denies: its file and its first line. None if no rule allows.
+    pub(crate) deny: Option<(PathBuf, usize)>,
+}
 
 /// The rule that would allow a denial, with the variables that profiles usually have.
 pub(crate) fn usual_rule(event: &Event<'_>) -> Option<Box<str>> {
     let request = request::request(event)?;
     Some(tunables::apply(rule::rule(&request, "ix"), &request, None).to_string().into())
 }
-
-/// Stands between a profile and its namespace in a draft.
-const SEPARATOR: char = '\0';

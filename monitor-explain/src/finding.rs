@@ -7,7 +7,7 @@ use monitor_event::event::{Event, Fingerprint, Module};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    apparmor::{self, request::Request},
+    apparmor::{self, Refusing, request::Request},
     change::Change,
     denials::{NAMES, Seen},
     place::Place,
@@ -127,9 +127,12 @@ pub struct Remedy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Edit"))]
     pub edit: Option<Edit>,
-    /// What is dangerous about it, and what it opens besides.
+    /// What is dangerous about it: `denyd fix --yes` then leaves it to be asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What it opens besides, and what was chosen, where neither is dangerous.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// A change of a text file: lines that go, and lines that come in their place.
@@ -150,6 +153,10 @@ pub struct Edit {
     pub add: Vec<String>,
     /// The command that puts the file in force.
     pub reload: String,
+    /// The unit whose processes are as before until it is started again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub restart: Option<String>,
 }
 
 /// The kinds of remedies, in the order in which they are considered.
@@ -173,6 +180,8 @@ pub enum RemedyKind {
     Setting,
     /// Load a profile again: what is on disk has changed since.
     Reload,
+    /// Start a unit again: what it may do has changed since.
+    Restart,
     /// Change the rules of a profile.
     Rules,
     /// Add a policy module.
@@ -190,6 +199,7 @@ impl Remedy {
             rules: Vec::new(),
             edit: None,
             warnings: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -202,6 +212,11 @@ impl Remedy {
     pub(crate) fn change(mut self, change: Change) -> Self {
         self.commands.push(change.line());
         self.changes.push(change);
+        self
+    }
+
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
         self
     }
 
@@ -222,10 +237,10 @@ pub(crate) struct Draft {
     pub(crate) finding: Finding,
     /// SELinux: what was asked for, whose permissions stand in the summary for [`ASKED`].
     pub(crate) asked: Option<Allow>,
-    /// AppArmor: what a profile's rules do not allow.
+    /// AppArmor: what a profile refuses.
     pub(crate) requests: BTreeSet<Request>,
-    /// AppArmor's profile.
-    pub(crate) profile: Option<String>,
+    /// AppArmor: of which profile that is said, and what.
+    pub(crate) profile: Option<Refusing>,
 }
 
 impl Draft {
@@ -296,6 +311,7 @@ impl Draft {
                     append(&mut own.commands, remedy.commands);
                     append(&mut own.changes, remedy.changes);
                     join(&mut own.warnings, remedy.warnings);
+                    join(&mut own.notes, remedy.notes);
                     for allow in remedy.allows {
                         if !own.allows.iter_mut().any(|known| known.join(&allow)) {
                             own.allows.push(allow);
@@ -314,8 +330,8 @@ impl Draft {
 
     /// Says what follows from all that joined.
     pub(crate) fn finish(mut self, place: &Place) -> Finding {
-        if let Some(profile) = self.profile.take() {
-            apparmor::finish(&mut self.finding, &profile, &self.requests, place);
+        if let Some(refusing) = self.profile.take() {
+            apparmor::finish(&mut self.finding, &refusing, &self.requests, place);
         }
         if let Some(asked) = &self.asked {
             self.finding.summary = self.finding.summary.replace(ASKED, &asked.permissions_text());

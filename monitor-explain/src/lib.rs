@@ -45,7 +45,7 @@ fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let mut draft = match event.module {
         Module::Selinux => selinux::advice::judge(event, seen, place),
         Module::Apparmor => apparmor::judge(event, seen, place),
-        _ => other::judge(event, place),
+        _ => other::judge(event, seen, place),
     };
     draft.add(event, seen);
     draft

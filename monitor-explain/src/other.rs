@@ -7,11 +7,12 @@ mod syscall_groups;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use monitor_event::event::{Event, Module};
 
 use crate::{
+    denials::Seen,
     finding::{Cause, Draft, Remedy, RemedyKind},
     place::Place,
     unit::{self, Unit},
@@ -20,6 +21,8 @@ use crate::{
 /// Where the process of a denial runs.
 struct Context<'e> {
     event: &'e Event<'e>,
+    /// When it was refused the last time.
+    last: Option<SystemTime>,
     /// What its unit sets, if that could be asked.
     unit: Option<Arc<Unit>>,
 }
@@ -35,12 +38,34 @@ impl Context<'_> {
             None => Remedy::new(RemedyKind::Setting, format!("in a systemd unit: {setting}")),
         }
     }
+
+    /// What is said where the unit forbids nothing of it by now, and was changed since the denial, or since its process was
+    /// started.
+    fn allowed(&self, unit: &Unit, draft: Draft) -> Result<Draft, Draft> {
+        let Some((changed, file)) = unit.changed() else { return Err(draft) };
+        let runs_as_before = unit.started().is_some_and(|started| started < changed);
+        let (when, remedy) = if runs_as_before {
+            let text = format!("start {} again: it runs as it was before", unit.name);
+            let restart = format!("systemctl restart {}", shell_words::quote(&unit.name));
+            ("it was started", Remedy::new(RemedyKind::Restart, text).run(restart))
+        } else if self.last.is_some_and(|last| last < changed) {
+            let text = "nothing: the unit was changed after the denial";
+            ("the denial", Remedy::new(RemedyKind::Nothing, text))
+        } else {
+            return Err(draft);
+        };
+        let mut draft = draft.because(format!("{file} was changed after {when}")).remedy(remedy);
+        draft.key.push_str("\0changed");
+        draft.finding.cause = Cause::Allowed;
+        draft.finding.summary.push_str(&format!("; by now {} does not forbid it", unit.name));
+        Ok(draft)
+    }
 }
 
 /// Says why a denial was, and what to do.
-pub(crate) fn judge(event: &Event<'_>, place: &Place) -> Draft {
+pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let unit = unit::service(event).and_then(|name| place.unit(&event.host, &name));
-    let context = Context { event, unit };
+    let context = Context { event, last: seen.last.map(SystemTime::from), unit };
     match event.module {
         Module::Landlock => landlock(event),
         Module::Seccomp => seccomp::judge(event, &context),

@@ -2,10 +2,12 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fs,
     io::Read as _,
     path::Path,
     process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
 };
 
 use monitor_event::{event::Event, text};
@@ -16,7 +18,8 @@ use crate::finding::{Edit, Remedy, RemedyKind};
 const PROPERTIES: &str = "LoadState,User,SystemCallFilter,SystemCallArchitectures,RestrictNamespaces,RestrictAddressFamilies,\
     MemoryDenyWriteExecute,RestrictRealtime,RestrictSUIDSGID,LockPersonality,ProtectKernelModules,ProtectKernelLogs,\
     ProtectClock,ProtectHostname,ProtectKernelTunables,PrivateDevices,CapabilityBoundingSet,AmbientCapabilities,\
-    NoNewPrivileges,RestrictFileSystems";
+    NoNewPrivileges,RestrictFileSystems,DynamicUser,PrivateUsers,ActiveState,FragmentPath,DropInPaths,MainPID,\
+    ExecMainStartTimestampMonotonic";
 
 /// How much systemd may answer, in bytes.
 const ANSWER: u64 = 1 << 20;
@@ -105,6 +108,28 @@ impl Unit {
         has == forbids
     }
 
+    /// Whether its processes have what only root has.
+    pub(crate) fn is_root(&self) -> bool {
+        let is_dynamic = self.get("DynamicUser") == Some("yes");
+        !is_dynamic && self.get("User").is_none_or(|user| matches!(user, "root" | "0"))
+    }
+
+    /// The newest of its files, and when that was changed.
+    pub(crate) fn changed(&self) -> Option<(SystemTime, &str)> {
+        let files = ["FragmentPath", "DropInPaths"].into_iter().filter_map(|property| self.get(property));
+        let files = files.flat_map(str::split_whitespace);
+        files.filter_map(|file| Some((fs::metadata(file).ok()?.modified().ok()?, file))).max()
+    }
+
+    /// When its process was started, if it has one.
+    pub(crate) fn started(&self) -> Option<SystemTime> {
+        self.get("MainPID").filter(|pid| *pid != "0")?;
+        let started = self.get("ExecMainStartTimestampMonotonic")?.parse().ok()?;
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let age = Duration::try_from(now).ok()?.checked_sub(Duration::from_micros(started))?;
+        SystemTime::now().checked_sub(age)
+    }
+
     /// The remedy that a directive is put into a file beside the unit's.
     pub(crate) fn set(&self, directive: &str) -> Remedy {
         let (folder, name) = (format!("/etc/systemd/system/{}.d", self.name), shell_words::quote(&self.name));
@@ -113,13 +138,16 @@ impl Unit {
             line: None,
             remove: Vec::new(),
             add: std::iter::once("[Service]").chain(directive.lines()).map(str::to_owned).collect(),
-            reload: format!("systemctl daemon-reload && systemctl restart {name}"),
+            reload: "systemctl daemon-reload".to_owned(),
+            restart: Some(self.name.clone()),
         };
         let lines: Vec<_> = edit.add.iter().map(|line| shell_words::quote(line)).collect();
-        let mut remedy = Remedy::new(RemedyKind::Setting, format!("set {directive} for {}", self.name))
+        let text = format!("set {} for {}", directive.replace('\n', " and "), self.name);
+        let mut remedy = Remedy::new(RemedyKind::Setting, text)
             .run(format!("mkdir -p {}", shell_words::quote(&folder)))
             .run(format!("printf '%s\\n' {} >>{}", lines.join(" "), shell_words::quote(&edit.file)))
-            .run(edit.reload.clone());
+            .run(edit.reload.clone())
+            .run(format!("systemctl restart {name}"));
         remedy.edit = Some(edit);
         remedy
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     answer,
     library::{Abstraction, Known, Library},
-    request::{Kind, Request},
+    request::{Key, Kind, Request},
 };
 
 /// How many rules that nobody asked for are worth one that was.
@@ -15,6 +15,9 @@ const ASKED: usize = 256;
 /// How many abstractions are proposed together.
 const TOGETHER: usize = 4;
 
+/// What only one use needs, and the abstraction for that, however large.
+const SIGNS: [(&str, &str); 1] = [("/etc/nsswitch.conf", "abstractions/nameservice")];
+
 /// An abstraction that fits.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -23,6 +26,8 @@ pub(super) struct Found {
     pub(super) covered: BTreeSet<Request>,
     /// How many rules it has besides.
     pub(super) more: usize,
+    /// Whether it allows what only the use that it is made for needs.
+    is_signed: bool,
 }
 
 /// The abstractions that together allow the most of what was refused, each at least two of it: what a program does that needs
@@ -51,12 +56,13 @@ fn smallest(fitting: &[Found], left: &BTreeSet<Request>, least: usize) -> Option
         .iter()
         .enumerate()
         .map(|(at, found)| (at, gains(found), found))
-        .filter(|(_, gain, found)| *gain >= least && found.more <= WORTH * gain)
+        .filter(|(_, gain, found)| *gain >= least && (found.is_signed || found.more <= WORTH * gain))
         .collect();
     let several = |gain: usize| gain >= 2;
     let best = worth.into_iter().min_by(|(_, gain, one), (_, other_gain, other)| {
         let cost = (one.more * other_gain).cmp(&(other.more * gain));
-        let first = several(*other_gain).cmp(&several(*gain)).then(cost);
+        let first = several(*other_gain).cmp(&several(*gain));
+        let first = first.then(other.is_signed.cmp(&one.is_signed)).then(cost);
         first.then(other_gain.cmp(gain)).then_with(|| one.name.cmp(&other.name))
     });
     best.map(|(at, ..)| at)
@@ -65,9 +71,7 @@ fn smallest(fitting: &[Found], left: &BTreeSet<Request>, least: usize) -> Option
 fn fit(abstraction: &Abstraction, requests: &BTreeSet<Request>) -> Option<Found> {
     let mut covered = BTreeSet::new();
     let mut used = BTreeSet::new();
-    // A capability by itself says nothing of what a program does, nor does a family of sockets.
-    let telling = |request: &&Request| !matches!(request.kind, Kind::Capability | Kind::Network);
-    for request in requests.iter().filter(telling).take(ASKED) {
+    for request in requests.iter().filter(|request| is_telling(request)).take(ASKED) {
         let answer = answer::ask(&abstraction.entries, request);
         // One that is about half of the file system is no abstraction of what this program does.
         let names_it = answer.allowing.iter().any(|entry| entry.is_specific());
@@ -79,6 +83,16 @@ fn fit(abstraction: &Abstraction, requests: &BTreeSet<Request>) -> Option<Found>
     if covered.is_empty() {
         return None;
     }
+    let signed = SIGNS.iter().find(|(_, name)| *name == abstraction.name).map(|(path, _)| *path);
+    let is_signed = signed.is_some() && covered.iter().any(|request| request.get(Key::Path) == signed);
     let more = abstraction.entries.iter().filter(|entry| !entry.deny && !used.contains(&entry.at)).count();
-    Some(Found { name: abstraction.name.clone(), covered, more })
+    Some(Found { name: abstraction.name.clone(), covered, more, is_signed })
+}
+
+/// Whether a request says something of what a program does: a capability by itself does not, nor does a family of sockets, and
+/// what it reads of itself in `/proc` is what every program may.
+fn is_telling(request: &Request) -> bool {
+    let path = request.get(Key::Path).unwrap_or_default();
+    let is_general = path == "/" || path.starts_with("/proc/") && !path.starts_with("/proc/sys/");
+    !matches!(request.kind, Kind::Capability | Kind::Network) && !is_general
 }

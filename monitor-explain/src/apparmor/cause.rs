@@ -1,16 +1,18 @@
 //! Why a profile refused.
 
-use std::time::SystemTime;
+use std::{path::PathBuf, time::SystemTime};
 
 use monitor_event::event::{Event, Module, Verdict};
 
 use super::{
-    SEPARATOR,
+    Refusing,
     answer::{self, Answer},
+    edit,
     entry::Entry,
     library::{self, Known},
     remedy, request,
     request::Request,
+    source::Include,
 };
 use crate::{
     denials::Seen,
@@ -35,6 +37,10 @@ pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     }
     if info.contains("profile transition not found") {
         return case.without_target();
+    }
+    // What `strerror` says of ENOENT, when dbus-daemon asks the kernel.
+    if event.action.class.as_deref() == Some("dbus") && info == "No such file or directory" {
+        return case.without_profile();
     }
     if label == "unprivileged_userns" {
         return case.draft(Cause::Profile, "a program without a profile made a user namespace").remedy(Remedy::new(
@@ -71,14 +77,13 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// What says which finding it belongs to.
-    fn profile_key(&self) -> String {
-        format!("{}{SEPARATOR}{}", self.namespace, self.label)
+    fn refusing(&self, deny: Option<(PathBuf, usize)>) -> Refusing {
+        Refusing { namespace: self.namespace.to_owned(), label: self.label.to_owned(), deny }
     }
 
     fn draft(&self, cause: Cause, why: &str) -> Draft {
         let verb = if self.event.verdict == Some(Verdict::Permitted) { "would refuse" } else { "refuses" };
-        let key = format!("{} {why} {verb}", self.profile_key());
+        let key = format!("{}\0{} {why} {verb}", self.namespace, self.label);
         Draft::new(Module::Apparmor, cause, key, format!("the profile {} {verb}: {why}", self.label))
     }
 
@@ -100,7 +105,7 @@ impl<'a> Case<'a> {
         if let Some(known) = self.library().and_then(|library| library.profile(self.label)) {
             let at = known.profile().at.line;
             draft = draft.because(format!("the profile is in {}:{at}", known.file().display()));
-            remedy = remedy::connected(&known, remedy);
+            remedy = edit::connected(&known, remedy);
         }
         draft.because(format!("the kernel says: {info}")).remedy(remedy)
     }
@@ -121,6 +126,41 @@ impl<'a> Case<'a> {
         ))
     }
 
+    /// dbus-daemon asked about a profile that the kernel does not have: that of one of the two.
+    fn without_profile(&self) -> Draft {
+        let peer = self.event.object.label.as_deref();
+        let label = if self.label == "unconfined" { peer.unwrap_or(self.label) } else { self.label };
+        let case = Case { label, ..*self };
+        let mut draft = case.draft(
+            Cause::Profile,
+            "it is not loaded any more, and dbus-daemon refuses what AppArmor has no answer for",
+        );
+        draft = draft.because("dbus-daemon asked AppArmor, and was told: No such file or directory");
+        let Some(known) = case.library().and_then(|library| library.profile(label)) else {
+            return draft.because(remedy::nowhere(label)).remedy(Remedy::new(
+                RemedyKind::Setting,
+                format!(
+                    "load the profile {label} again, or restart what ran under it, which is then unconfined"
+                ),
+            ));
+        };
+        let at = format!("{}:{}", known.file().display(), known.profile().at.line);
+        draft = draft.because(format!("the profile is in {at}"));
+        if case.is_loaded_since() {
+            draft.key.push_str(" and loaded");
+            draft.finding.cause = Cause::Allowed;
+            return draft.remedy(Remedy::new(RemedyKind::Nothing, "nothing: it was loaded after the denial"));
+        }
+        draft
+            .remedy(Remedy::new(RemedyKind::Reload, "load the profile again").run(edit::reload(known.file())))
+    }
+
+    /// Whether the profile was loaded after the last of the denials.
+    fn is_loaded_since(&self) -> bool {
+        let loaded = self.place.here.then(|| library::loaded(self.label)).flatten();
+        loaded.zip(self.seen.last).is_some_and(|(loaded, last)| SystemTime::from(last) < loaded)
+    }
+
     fn of_rules(&self) -> Draft {
         let Some(request) = request::request(self.event) else {
             let class = self.event.action.class.as_deref().unwrap_or("unknown");
@@ -132,7 +172,7 @@ impl<'a> Case<'a> {
         if let Some(known) = self.library().and_then(|library| library.profile(self.label)) {
             let answer = answer::ask(&known.profile().entries, &request);
             if let Some(deny) = answer.denying.first() {
-                return self.denied(&known, deny, &answer, &request);
+                return self.denied(&known, deny, request);
             }
             if answer.is_allowed() {
                 return self.allowed(&known, &answer);
@@ -148,19 +188,22 @@ impl<'a> Case<'a> {
         }
         let mut draft = self.draft(Cause::Profile, "its rules do not allow what is below");
         draft.requests.insert(request);
-        draft.profile = Some(self.profile_key());
+        draft.profile = Some(self.refusing(None));
         draft
     }
 
     /// A deny rule is the cause.
-    fn denied(&self, known: &Known, deny: &Entry, answer: &Answer<'_>, request: &Request) -> Draft {
+    fn denied(&self, known: &Known, deny: &Entry, request: Request) -> Draft {
         let position = known.position(deny);
         let why = format!("`{}` in {position} says so, whatever other rules allow", deny.text);
         let mut draft = self.draft(Cause::Deny, &why);
         if !self.event.silent && !deny.audit {
             draft = draft.because("a deny rule without `audit` is not logged: the rule is newer than the denial, or the profile is loaded with other rules");
         }
-        if deny.at.file != known.profile().at.file {
+        let file = &known.source.files[deny.at.file];
+        let is_local = |include: &Include| include.written.starts_with("local/") && include.path == *file;
+        let is_own = deny.at.file == known.profile().at.file || known.profile().includes.iter().any(is_local);
+        if !is_own {
             let via = deny.via.map_or_else(String::new, |line| {
                 format!(", which {}:{line} includes", known.file().display())
             });
@@ -171,9 +214,11 @@ impl<'a> Case<'a> {
                     position.rsplit_once(':').map_or("it", |(file, _)| file)
                 ),
             );
-            return draft.remedy(warn(remedy));
+            return draft.remedy(edit::warn(remedy));
         }
-        draft.remedy(warn(remedy::without(known, deny, answer, request, self.library())))
+        draft.requests.insert(request);
+        draft.profile = Some(self.refusing(Some((file.clone(), deny.at.line))));
+        draft
     }
 
     /// The rules that are on disk allow it.
@@ -196,13 +241,13 @@ impl<'a> Case<'a> {
                     RemedyKind::Reload,
                     "load the profile again, and look whether it is refused still",
                 )
-                .run(remedy::reload(file)),
+                .run(edit::reload(file)),
             ),
             _ => (
                 Cause::Allowed,
                 "its file allows it, and what is loaded does not",
                 Remedy::new(RemedyKind::Reload, "load the profile again: the rule is there already")
-                    .run(remedy::reload(file)),
+                    .run(edit::reload(file)),
             ),
         };
         let mut draft = self.draft(cause, why).remedy(remedy);
@@ -211,8 +256,4 @@ impl<'a> Case<'a> {
         }
         draft
     }
-}
-
-fn warn(remedy: Remedy) -> Remedy {
-    remedy.warn("somebody wrote this rule to have it refused: find out why first")
 }

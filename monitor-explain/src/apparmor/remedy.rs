@@ -1,61 +1,56 @@
 //! The change of a profile that ends denials.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    SEPARATOR, abstraction,
-    answer::{self, Answer},
+    Refusing, abstraction, answer,
+    edit::{change, warn, without},
     entry::{Entry, Match},
     library::{Known, Library},
     request::{Kind, Request},
     rule::{self, Rule},
     tunables,
+    widen::{self, Paths},
 };
-use crate::{
-    finding::{Edit, Finding, Remedy, RemedyKind},
-    other::capability::POWERFUL,
-    place::Place,
-};
+use crate::{finding::Finding, other::capability::POWERFUL, place::Place};
 
 /// How many lines of the profile are shown that are nearly it.
 const NEAR: usize = 4;
 
-/// What loads a profile again.
-pub(super) fn reload(file: &Path) -> String {
-    format!("apparmor_parser -r {}", shell_words::quote(&file.to_string_lossy()))
+/// Rules, and what they stand for besides.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    pub(super) rules: Vec<Rule>,
+    pub(super) notes: Vec<String>,
 }
 
 /// The rules for requests; those about the same path are one.
-pub(super) fn rules(
-    requests: &BTreeSet<Request>,
-    known: Option<&Known>,
-    library: Option<&Library>,
-) -> Vec<Rule> {
+pub(super) fn rules(requests: &BTreeSet<Request>, known: Option<&Known>, library: Option<&Library>) -> Rules {
+    let variables = known.map(|known| &known.source.variables).or(library.map(Library::variables));
     let mut files: BTreeMap<Request, Request> = BTreeMap::new();
     let mut rest = BTreeSet::new();
     for request in requests {
         if request.kind != Kind::File {
-            let variables = known.map(|known| &known.source.variables).or(library.map(Library::variables));
-            rest.insert(tunables::apply(rule::rule(request, ""), request, variables));
+            rest.insert(rule::rule(request, ""));
             continue;
         }
         let key = Request { access: BTreeSet::new(), ..request.clone() };
         let joined = files.entry(key).or_insert_with(|| request.clone());
         joined.access.extend(request.access.iter().cloned());
     }
-    let mut paths: BTreeMap<(bool, String), Request> = BTreeMap::new();
+    let mut paths = Paths::new();
     let mut modes: BTreeMap<(bool, String), &str> = BTreeMap::new();
+    let mut globs: BTreeMap<String, usize> = BTreeMap::new();
     for request in files.into_values() {
-        let variables = known.map(|known| &known.source.variables).or(library.map(Library::variables));
         let Rule::File { owner, path, .. } = tunables::apply(rule::rule(&request, ""), &request, variables)
         else {
             continue;
         };
-        let key = (owner, path);
+        let glob = if request.executes().is_some() { None } else { widen::of_one(&path) };
+        if let Some(glob) = &glob {
+            *globs.entry(glob.clone()).or_default() += 1;
+        }
+        let key = (owner, glob.unwrap_or(path));
         if let Some(program) = request.executes() {
             modes.insert(key.clone(), mode(program, known, library));
         }
@@ -66,17 +61,23 @@ pub(super) fn rules(
             }
         }
     }
-    let files = paths.into_iter().map(|((owner, path), mut request)| {
-        if request.access.contains("w") {
-            request.access.remove("a");
-        }
+    for request in paths.values_mut().filter(|request| request.access.contains("w")) {
+        request.access.remove("a");
+    }
+    let (paths, joined) = widen::join(paths);
+    globs.extend(joined);
+    let files = paths.into_iter().map(|((owner, path), request)| {
         let mode = modes.get(&(owner, path.clone())).copied().unwrap_or("ix");
         match rule::rule(&request, mode) {
             Rule::File { letters, .. } => Rule::File { owner, path, letters },
             other @ Rule::Other(_) => other,
         }
     });
-    files.chain(rest).collect()
+    let notes = globs.iter().map(|(glob, count)| match count {
+        1 => format!("{glob}: the name is another each time, so all names like it are allowed"),
+        count => format!("{glob} stands for {count} that were refused, and for all other names like these"),
+    });
+    Rules { notes: notes.collect(), rules: files.chain(rest).collect() }
 }
 
 /// Under which profile a program is to run: its own if there is one, else a child that is made for it, else the same.
@@ -94,12 +95,24 @@ fn mode(program: &str, known: Option<&Known>, library: Option<&Library>) -> &'st
 }
 
 /// Says what to add to a profile, where, and how to load it.
-pub(crate) fn finish(finding: &mut Finding, key: &str, requests: &BTreeSet<Request>, place: &Place) {
-    let (namespace, label) = key.split_once(SEPARATOR).unwrap_or(("", key));
+pub(crate) fn finish(
+    finding: &mut Finding,
+    refusing: &Refusing,
+    requests: &BTreeSet<Request>,
+    place: &Place,
+) {
+    let Refusing { namespace, label, deny } = refusing;
     let host = finding.hosts.first().map(String::as_str).unwrap_or_default();
     let library = place.library(host).filter(|_| namespace.is_empty());
     let known = library.and_then(|library| library.profile(label));
     let known = known.as_deref();
+    if let (Some(known), Some((file, line))) = (known, deny) {
+        let is_it = |entry: &&Entry| (entry.at.line, &known.source.files[entry.at.file]) == (*line, file);
+        if let Some(deny) = known.profile().entries.iter().filter(|entry| entry.deny).find(is_it) {
+            finding.remedies.push(warn(without(known, deny, requests, library)));
+        }
+        return;
+    }
     if !namespace.is_empty() {
         finding
             .evidence
@@ -120,11 +133,11 @@ pub(crate) fn finish(finding: &mut Finding, key: &str, requests: &BTreeSet<Reque
         let is_covered = |request: &&Request| found.iter().any(|found| found.covered.contains(*request));
         let left: BTreeSet<Request> =
             requests.iter().filter(|request| !is_covered(request)).cloned().collect();
-        let rules = rules(&left, known, library);
+        let Rules { rules, notes } = rules(&left, known, library);
         let mut lines: Vec<String> = found.iter().map(|found| format!("include <{}>", found.name)).collect();
         lines.extend(rules.iter().map(Rule::to_string));
         let mut remedy = change(known, lines);
-        remedy.warnings = found
+        remedy.notes = found
             .iter()
             .map(|found| {
                 let (covered, all) = (found.covered.len(), requests.len());
@@ -133,11 +146,12 @@ pub(crate) fn finish(finding: &mut Finding, key: &str, requests: &BTreeSet<Reque
                     found.name, found.more
                 )
             })
+            .chain(notes)
             .collect();
-        remedy.warnings.extend(rules.iter().filter_map(warning));
+        remedy.warnings = rules.iter().filter_map(warning).collect();
         if rules.iter().any(|rule| matches!(rule, Rule::File { letters, .. } if letters.ends_with("ix"))) {
             let choice = "ix runs the program under this profile, Px under its own; choose by what it is";
-            remedy.warnings.push(choice.to_owned());
+            remedy.notes.push(choice.to_owned());
         }
         remedy
     };
@@ -188,7 +202,7 @@ fn absence(finding: &mut Finding, known: &Known, requests: &BTreeSet<Request>) {
 }
 
 /// Why a profile is in no file here.
-fn nowhere(label: &str) -> String {
+pub(super) fn nowhere(label: &str) -> String {
     let outer = label.split("//").next().unwrap_or(label);
     let by = [
         (
@@ -211,131 +225,6 @@ fn nowhere(label: &str) -> String {
         Some((_, by)) => format!("the profile {outer} is in no file here: {by}"),
         None => format!("no file of this machine's /etc/apparmor.d was found that has the profile {outer}"),
     }
-}
-
-/// The remedy that these lines are added.
-fn change(known: Option<&Known>, lines: Vec<String>) -> Remedy {
-    let mut remedy = Remedy::new(RemedyKind::Rules, "");
-    remedy.rules = lines;
-    let Some(known) = known else {
-        "add the rules to the profile, and load it again with apparmor_parser -r FILE"
-            .clone_into(&mut remedy.text);
-        return remedy;
-    };
-    let profile = known.profile();
-    let local = profile
-        .includes
-        .iter()
-        .find(|include| include.written.starts_with("local/") && !include.path.is_dir());
-    let edit = match local {
-        Some(local) => Edit {
-            file: local.path.to_string_lossy().into_owned(),
-            line: None,
-            remove: Vec::new(),
-            add: remedy.rules.clone(),
-            reload: reload(known.file()),
-        },
-        None => Edit {
-            file: known.file().to_string_lossy().into_owned(),
-            line: Some(profile.at.end),
-            remove: Vec::new(),
-            add: remedy.rules.iter().map(|rule| format!("  {rule}")).collect(),
-            reload: reload(known.file()),
-        },
-    };
-    let inside = if local.is_some() { "" } else { ", before the closing brace of the profile" };
-    remedy.text = format!("add the rules to {}{inside}, and load the profile again", edit.file);
-    remedy.commands = commands(&edit);
-    remedy.edit = Some(edit);
-    remedy
-}
-
-/// The remedy that a deny rule of the profile's own file goes.
-pub(super) fn without(
-    known: &Known,
-    deny: &Entry,
-    answer: &Answer<'_>,
-    request: &Request,
-    library: Option<&Library>,
-) -> Remedy {
-    let mut remedy = Remedy::new(
-        RemedyKind::Rules,
-        format!("if it is needed: take the rule out of {}, or narrow it", known.position(deny)),
-    );
-    let file = &known.source.files[deny.at.file];
-    let text = fs::read_to_string(file).unwrap_or_default();
-    let lines: Vec<String> =
-        text.lines().skip(deny.at.line - 1).take(deny.at.end + 1 - deny.at.line).map(str::to_owned).collect();
-    if !answer.is_allowed() {
-        let rules = rules(&BTreeSet::from([request.clone()]), Some(known), library);
-        remedy.rules = rules.iter().map(Rule::to_string).collect();
-        remedy.text.push_str("; no other rule allows it, so put this one in its place");
-    }
-    let edit = Edit {
-        file: file.to_string_lossy().into_owned(),
-        line: Some(deny.at.line),
-        remove: lines,
-        add: remedy.rules.iter().map(|rule| format!("  {rule}")).collect(),
-        reload: reload(known.file()),
-    };
-    remedy.commands = commands(&edit);
-    remedy.edit = Some(edit);
-    remedy
-}
-
-/// The remedy that a profile gets the flag `attach_disconnected`.
-pub(super) fn connected(known: &Known, remedy: Remedy) -> Remedy {
-    const FLAG: &str = "attach_disconnected";
-    let profile = known.profile();
-    if profile.flags.iter().any(|flag| flag == FLAG) {
-        let text = "load the profile again: its file has flags=(attach_disconnected) by now";
-        return Remedy::new(RemedyKind::Reload, text).run(reload(known.file()));
-    }
-    let text = fs::read_to_string(known.file()).unwrap_or_default();
-    let header = text.lines().nth(profile.at.line - 1).unwrap_or_default();
-    let changed = match header.split_once("flags=(") {
-        Some((before, after)) => format!("{before}flags=({FLAG}, {after}"),
-        None => match header.rsplit_once('{') {
-            Some((before, after)) => {
-                format!("{}flags=({FLAG}) {{{after}", before.trim_end().to_owned() + " ")
-            }
-            None => return remedy,
-        },
-    };
-    let edit = Edit {
-        file: known.file().to_string_lossy().into_owned(),
-        line: Some(profile.at.line),
-        remove: vec![header.to_owned()],
-        add: vec![changed],
-        reload: reload(known.file()),
-    };
-    Remedy { commands: commands(&edit), edit: Some(edit), ..remedy }
-}
-
-/// The commands that make an edit.
-fn commands(edit: &Edit) -> Vec<String> {
-    let file = shell_words::quote(&edit.file);
-    let mut commands = Vec::new();
-    match edit.line {
-        None => {
-            let lines: Vec<_> = edit.add.iter().map(|line| shell_words::quote(line)).collect();
-            commands.push(format!("printf '%s\\n' {} >>{file}", lines.join(" ")));
-        }
-        Some(line) => {
-            let mut script = Vec::new();
-            // What is inserted at a line comes before what happens to it.
-            for added in &edit.add {
-                let text = format!("{line}i\\{}", added.replace('\\', r"\\"));
-                script.push(format!("-e {}", shell_words::quote(&text)));
-            }
-            if let Some(last) = edit.remove.len().checked_sub(1) {
-                script.push(format!("-e {line},{}d", line + last));
-            }
-            commands.push(format!("sed -i {} {file}", script.join(" ")));
-        }
-    }
-    commands.push(edit.reload.clone());
-    commands
 }
 
 /// What is dangerous about a rule.

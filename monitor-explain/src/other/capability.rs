@@ -3,7 +3,10 @@
 use monitor_event::event::Event;
 
 use super::{Context, draft};
-use crate::finding::{Cause, Draft, Remedy, RemedyKind};
+use crate::{
+    finding::{Cause, Draft, Remedy, RemedyKind},
+    unit::Unit,
+};
 
 /// What usually needs a capability.
 const NEEDED: &[(&str, &str)] = &[
@@ -59,6 +62,14 @@ const NEEDED: &[(&str, &str)] = &[
     ("checkpoint_restore", "checkpoints of processes"),
 ];
 
+/// Settings of a unit that take capabilities away, and which.
+const PROTECTING: &[(&str, &[&str])] = &[
+    ("ProtectClock", &["sys_time", "wake_alarm"]),
+    ("ProtectKernelModules", &["sys_module"]),
+    ("ProtectKernelLogs", &["syslog"]),
+    ("PrivateDevices", &["mknod", "sys_rawio"]),
+];
+
 /// Each is much of what root may do.
 pub(crate) const POWERFUL: [&str; 10] = [
     "sys_admin",
@@ -109,45 +120,68 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
         return draft.remedy(warned(container(&upper)));
     };
     let lower = upper.to_lowercase();
-    let is_bounded = unit.leaves_out("CapabilityBoundingSet", &lower);
+    let has = |list: &str| list.split_whitespace().any(|item| item == lower);
+    let is_missing = unit.leaves_out("CapabilityBoundingSet", &lower);
+    let protecting: Vec<&str> = PROTECTING
+        .iter()
+        .filter(|(property, taken)| taken.contains(&name) && unit.get(property) == Some("yes"))
+        .map(|(property, _)| *property)
+        .collect();
+    let is_bounded = is_missing && (protecting.is_empty() || is_bounded_besides(unit));
     if is_bounded {
         draft = draft.because(format!("CapabilityBoundingSet= of {} leaves it out", unit.name));
     }
-    let is_root = unit.get("User").is_none_or(|user| matches!(user, "root" | "0"));
-    let has_ambient =
-        unit.get("AmbientCapabilities").is_some_and(|list| list.split_whitespace().any(|item| item == lower));
-    let remedy = match (is_bounded, is_root || has_ambient) {
-        (true, true) => unit.set(&format!("CapabilityBoundingSet={upper}")),
-        (true, false) => {
-            draft = draft.because(format!(
-                "{} runs as {}, who has no capabilities",
-                unit.name,
-                unit.get("User").unwrap_or_default()
-            ));
-            Remedy {
-                text: format!(
-                    "set AmbientCapabilities={upper} and CapabilityBoundingSet={upper} for {}",
-                    unit.name
-                ),
-                ..unit.set(&format!("AmbientCapabilities={upper}\nCapabilityBoundingSet={upper}"))
-            }
+    for property in &protecting {
+        draft = draft.because(format!("{} sets {property}=yes, which takes {name} away", unit.name));
+    }
+    let mut directives = Vec::new();
+    if !unit.is_root() && !unit.get("AmbientCapabilities").is_some_and(has) {
+        let user = unit.get("User").unwrap_or("a user of its own");
+        draft = draft.because(format!("{} runs as {user}, who has no capabilities", unit.name));
+        directives.push(format!("AmbientCapabilities={upper}"));
+    }
+    if is_bounded {
+        directives.push(format!("CapabilityBoundingSet={upper}"));
+    }
+    directives.extend(protecting.iter().map(|property| format!("{property}=no")));
+    if !directives.is_empty() {
+        let mut remedy = warned(unit.set(&directives.join("\n")));
+        if let Some(property) = protecting.first() {
+            remedy = remedy.note(format!("{property}= does more than that: `man systemd.exec` says what"));
         }
-        (false, false) => {
-            draft = draft.because(format!(
-                "{} runs as {}, who has no capabilities",
-                unit.name,
-                unit.get("User").unwrap_or_default()
-            ));
-            unit.set(&format!("AmbientCapabilities={upper}"))
+        if unit.get("ActiveState") == Some("failed") {
+            draft = draft.because(format!("{} has failed", unit.name));
+        } else {
+            remedy = remedy
+                .warn(format!("{} has not failed without it: look first whether it is needed", unit.name));
         }
-        (false, true) => {
-            return draft.because(format!(
-                "{} leaves it in: the process gave it up itself, or it was wanted in a user name space that is not its own",
+        return draft.remedy(remedy);
+    }
+    if unit.get("PrivateUsers") == Some("yes") {
+        return draft
+            .because(format!(
+                "{} sets PrivateUsers=yes: it has capabilities for its own name spaces only",
                 unit.name
-            ));
-        }
+            ))
+            .remedy(unit.set("PrivateUsers=no").warn("root of the unit is then root of the machine"));
+    }
+    match context.allowed(unit, draft) {
+        Ok(allowed) => allowed,
+        Err(draft) => draft.because(format!(
+            "{} leaves it in: the process gave it up itself, or it was wanted in a user name space that is not its own",
+            unit.name
+        )),
+    }
+}
+
+/// Whether the bounding set lacks more than other settings take away. A set that the unit itself does not have must not be
+/// named: it would be all that the unit gets.
+fn is_bounded_besides(unit: &Unit) -> bool {
+    let is_taken = |name: &str| {
+        PROTECTING.iter().any(|(property, taken)| taken.contains(&name) && unit.get(property) == Some("yes"))
     };
-    draft.remedy(warned(remedy))
+    let is_missing = |name: &str| unit.leaves_out("CapabilityBoundingSet", &format!("cap_{name}"));
+    NEEDED.iter().any(|(name, _)| is_missing(name) && !is_taken(name))
 }
 
 fn container(upper: &str) -> Remedy {

@@ -121,12 +121,18 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
         Some((property, _)) => draft
             .because(format!("{} sets {property}={}", unit.name, unit.get(property).unwrap_or_default()))
             .remedy(warned(unit.set(&format!("{property}=no")))),
-        None => draft
-            .because(format!("nothing that {} sets forbids it: the filter is the program's own", unit.name))
-            .remedy(Remedy::new(
-                RemedyKind::Setting,
-                "only the program can allow itself more: look in its options or configuration",
-            )),
+        None => match context.allowed(unit, draft) {
+            Ok(allowed) => allowed,
+            Err(draft) => draft
+                .because(format!(
+                    "nothing that {} sets forbids it: the filter is the program's own",
+                    unit.name
+                ))
+                .remedy(Remedy::new(
+                    RemedyKind::Setting,
+                    "only the program can allow itself more: look in its options or configuration",
+                )),
+        },
     }
 }
 

@@ -119,6 +119,60 @@ fn capabilities_are_given_as_the_unit_needs_it() {
     assert_eq!(capability("chown", &shown("User=")).remedies, [], "root has it");
     let danger = capability("sys_admin", SHOWN);
     assert!(!danger.remedies[0].warnings.is_empty(), "{danger:#?}");
+    assert!(!capability("sys_time", SHOWN).remedies[0].warnings.is_empty(), "it runs without it");
+    let failed = format!("{SHOWN}ActiveState=failed\n");
+    assert_eq!(capability("sys_time", &failed).remedies[0].warnings, [""; 0]);
+}
+
+#[test]
+fn what_takes_a_capability_away_besides_is_named() {
+    let capability = |name: &str, shown: &str| {
+        let object = json!({"kind": "capability", "capability": name});
+        finding("capability", "here", json!({"class": "capability"}), object, json!({}), &place(shown))
+    };
+    let shown = "LoadState=loaded\nActiveState=failed\nProtectClock=yes\nPrivateUsers=yes\nCapabilityBoundingSet=cap_sys_time cap_chown\n";
+    assert_eq!(added(&capability("sys_time", shown)), ["ProtectClock=no"]);
+    let all: Vec<String> = (0..)
+        .map_while(monitor_event::names::capability::known)
+        .filter(|name| !matches!(*name, "mknod" | "sys_rawio"))
+        .map(|name| format!("cap_{name}"))
+        .collect();
+    let only = format!("LoadState=loaded\nPrivateDevices=yes\nCapabilityBoundingSet={}\n", all.join(" "));
+    assert_eq!(added(&capability("mknod", &only)), ["PrivateDevices=no"], "the unit has no set of its own");
+    let bounded = only.replace(" cap_kill ", " ");
+    assert_eq!(
+        added(&capability("mknod", &bounded)),
+        ["CapabilityBoundingSet=CAP_MKNOD", "PrivateDevices=no"]
+    );
+    let private = capability("chown", shown);
+    assert_eq!(added(&private), ["PrivateUsers=no"]);
+    assert!(!private.remedies[0].warnings.is_empty(), "{private:#?}");
+    let dynamic = "LoadState=loaded\nDynamicUser=yes\nCapabilityBoundingSet=cap_chown\n";
+    assert_eq!(added(&capability("chown", dynamic)), ["AmbientCapabilities=CAP_CHOWN"]);
+}
+
+#[test]
+fn a_unit_that_was_changed_since_is_not_to_be_changed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("denyd.conf");
+    std::fs::write(&file, "[Service]\nSystemCallFilter=acct\n").unwrap();
+    // It was just now, and the denial before.
+    let shown = format!(
+        "LoadState=loaded\nSystemCallFilter=acct\nCapabilityBoundingSet=cap_chown\nDropInPaths={}\n",
+        file.display()
+    );
+    let object = json!({"kind": "capability", "capability": "chown"});
+    let capable =
+        finding("capability", "here", json!({"class": "capability"}), object, json!({}), &place(&shown));
+    for found in [call("acct", &place(&shown)), capable] {
+        assert_eq!(found.cause, Cause::Allowed, "{found:#?}");
+        assert_eq!(found.remedies[0].kind, RemedyKind::Nothing);
+    }
+    // The process is the one that was refused.
+    let running = format!("{shown}MainPID=7\nExecMainStartTimestampMonotonic=1\n");
+    let found = call("acct", &place(&running));
+    assert_eq!(found.remedies[0].kind, RemedyKind::Restart, "{found:#?}");
+    assert_eq!(found.remedies[0].commands, ["systemctl restart app.service"]);
 }
 
 #[test]

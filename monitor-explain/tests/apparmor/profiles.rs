@@ -157,7 +157,7 @@ fn the_smallest_abstraction_that_fits_comes_first() -> io::Result<()> {
     let finding = one(&lines, &place);
     assert_eq!(edit(&finding).add, ["include <abstractions/names>", "/srv/x r,"]);
     assert_eq!(
-        finding.remedies[0].warnings,
+        finding.remedies[0].notes,
         ["abstractions/names allows 2 of the 3 that were refused, and 2 rules more"]
     );
     assert_eq!(finding.remedies[1].rules.len(), 3);

@@ -9,10 +9,11 @@ mod step;
 mod tools;
 mod transaction;
 
-use std::{path::PathBuf, time::Duration};
+use std::{cmp::Reverse, collections::BTreeSet, path::PathBuf, time::Duration};
 
 use clap::Args;
 use jiff::{Timestamp, tz::TimeZone};
+use monitor_event::event::Module;
 use monitor_explain::{finding::Finding, report::Report};
 
 pub(super) use self::tools::ToolError;
@@ -21,6 +22,7 @@ use self::{
     check::{Outcome, Watch},
     plan::Plan,
     state::{Applied, State},
+    step::{Step, Undo},
     tools::Tools,
 };
 use super::{explain::Input, failure::Failure, print};
@@ -44,7 +46,7 @@ Examples:
   denyd fix --undo                           take the last change back
 
 Nothing is applied unless you say so, by an answer or by --yes. --yes leaves out what is dangerous: for that, you must be \
-asked. Changes are made by the system's own tools: restorecon, semanage, setsebool, semodule, apparmor_parser. \
+asked. Changes are made by the system's own tools: restorecon, semanage, setsebool, semodule, apparmor_parser, systemctl. \
 What one run applies, --undo takes back together.
 
 Exit status:
@@ -77,13 +79,13 @@ pub(super) struct Fix {
     #[arg(long, value_name = "TIME", value_parser = config::parse_fold_window)]
     wait: Option<Duration>,
 
-    /// Restart the services that were refused, once the changes are made, so that they try again. Watches for 5 seconds, or as
-    /// long as --wait says.
-    #[arg(long)]
+    /// Restart the services that were refused or whose settings were changed, once the changes are made, so that they try again.
+    /// Watches for 5 seconds, or as long as --wait says.
+    #[arg(long, conflicts_with = "dry_run")]
     restart: bool,
 
     /// Take back what was last applied.
-    #[arg(long, conflicts_with_all = ["only", "wait", "restart", "file"])]
+    #[arg(long, conflicts_with_all = ["only", "wait", "file"])]
     undo: bool,
 
     /// Folder in which it is noted what was changed.
@@ -119,7 +121,8 @@ impl Fix {
             }
             let plan = Plan::of(finding, &place.host);
             print(&plan.text(number, finding))?;
-            if plan.steps.is_empty() || self.dry_run {
+            let waits = !self.restart && plan.steps.iter().all(|step| matches!(step, Step::Restart(_)));
+            if plan.steps.is_empty() || waits || self.dry_run {
                 continue;
             }
             match asker.ask("Apply it?", plan.is_dangerous)? {
@@ -131,9 +134,16 @@ impl Fix {
         if agreed.is_empty() {
             return Ok(());
         }
+        // A change of a file moves the lines behind it, so the last ones are changed first.
+        agreed.sort_by_key(|(_, _, plan)| Reverse(plan.line()));
         let wait = self.wait.or(self.restart.then_some(AFTER_RESTART));
         let watch = wait.map(|wait| Watch::start(self.input.listen(), wait)).transpose()?;
-        let mut failed = !self.apply(&agreed, &tools)?;
+        let (all, mut units) = self.apply(&agreed, &tools)?;
+        let mut failed = !all;
+        if self.restart {
+            units.extend(agreed.iter().flat_map(|(_, finding, _)| &finding.units).map(String::as_str));
+        }
+        failed |= !restart::units(&units, self.restart, &tools)?;
         // It is checked with what is in force by now.
         let mut now = self.input.place()?;
         now.unnamed_here = true;
@@ -144,11 +154,8 @@ impl Fix {
             say_line(&format!("{number}. {outcome}"))?;
         }
         let plans: Vec<_> = agreed.iter().map(|(_, _, plan)| plan).collect();
-        for line in check::opened(&place, &now, &plans) {
-            say_line(&line)?;
-        }
-        if self.restart {
-            failed |= !restart::services(&agreed, &tools)?;
+        if agreed.iter().any(|(_, finding, _)| finding.module == Module::Selinux) {
+            check::opened(&place, &now, &plans).iter().try_for_each(|line| say_line(line))?;
         }
         if let Some(watch) = watch {
             let findings: Vec<_> = agreed.iter().map(|(_, finding, _)| *finding).collect();
@@ -159,14 +166,25 @@ impl Fix {
         if failed { Err(Failure::NotFixed) } else { Ok(()) }
     }
 
-    /// Applies what was agreed to, and notes what takes it back. Gives whether all was applied.
-    fn apply(&self, agreed: &[Agreed<'_>], tools: &Tools) -> Result<bool, Failure> {
+    /// Applies what was agreed to, and notes what takes it back. Gives whether all was applied, and the units that have
+    /// nothing of it until they are restarted.
+    fn apply<'a>(
+        &self,
+        agreed: &'a [Agreed<'_>],
+        tools: &Tools,
+    ) -> Result<(bool, BTreeSet<&'a str>), Failure> {
         let mut state = State::open(&self.state)?;
         let plans: Vec<_> = agreed.iter().map(|(_, _, plan)| plan).collect();
         let (mut summaries, mut undos, mut all) = (Vec::new(), Vec::new(), true);
-        for ((number, finding, _), applied) in agreed.iter().zip(plan::apply(&plans, tools)) {
+        let mut units = BTreeSet::new();
+        for ((number, finding, plan), applied) in agreed.iter().zip(plan::apply(&plans, tools)) {
             match applied {
                 Ok(undo) => {
+                    units.extend(plan.steps.iter().filter_map(Step::unit));
+                    if undo.is_empty() {
+                        say_line(&format!("{number}. applied"))?;
+                        continue;
+                    }
                     summaries.push(finding.summary.clone());
                     undos.extend(undo);
                     say_line(&format!("{number}. applied; `denyd fix --undo` takes it back"))?;
@@ -181,7 +199,7 @@ impl Fix {
             let summary = summaries.join("; ");
             state.push(Applied { time: Timestamp::now(), summary, undo: undos })?;
         }
-        Ok(all)
+        Ok((all, units))
     }
 
     /// Takes back what was last applied.
@@ -196,9 +214,12 @@ impl Fix {
         if self.dry_run || asker.ask("Take it back?", false)? != Answer::Yes {
             return Ok(());
         }
-        transaction::take_back(&last.undo, tools)?;
+        let undo = last.undo.clone();
+        transaction::take_back(&undo, tools)?;
         state.pop()?;
-        say_line("taken back")
+        say_line("taken back")?;
+        let units = undo.iter().filter_map(Undo::unit).collect();
+        if restart::units(&units, self.restart, tools)? { Ok(()) } else { Err(Failure::NotFixed) }
     }
 }
 

@@ -10,7 +10,7 @@ use xtask::vm::Module;
 use super::{Seen, Step};
 
 /// Makes a D-Bus connection, and a call over it once `/run/go` is read.
-const CALLER: &str = include_str!("caller.py");
+pub(super) const CALLER: &str = include_str!("caller.py");
 
 pub(super) const STEPS: [Step; 3] = [
     Step {
@@ -106,7 +106,8 @@ pub(super) const STEPS: [Step; 3] = [
             cat /run/connected
             apparmor_parser --remove /run/profile
             : >/run/go
-            wait $!
+            if wait $!; then exit 1; fi
+            rm /run/connected /run/go
         ",
         files: &[("caller.py", CALLER)],
         check: |seen| {

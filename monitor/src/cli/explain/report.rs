@@ -64,6 +64,9 @@ fn remedy(text: &mut String, word: &str, remedy: &Remedy) {
     for warning in &remedy.warnings {
         line(text, "        ! ", warning);
     }
+    for note in &remedy.notes {
+        line(text, "        * ", note);
+    }
 }
 
 /// How often, when, by whom, on what.
@@ -116,6 +119,9 @@ pub(super) fn commands(findings: &[Finding]) -> String {
         }
         for warning in &best.warnings {
             line(&mut text, "# ! ", warning);
+        }
+        for note in &best.notes {
+            line(&mut text, "# * ", note);
         }
         for command in &best.commands {
             line(&mut text, "", command);
@@ -192,6 +198,9 @@ pub(super) fn rules(findings: &[Finding]) -> String {
         line(&mut text, "# ", &remedy.text);
         for warning in &remedy.warnings {
             line(&mut text, "# ! ", warning);
+        }
+        for note in &remedy.notes {
+            line(&mut text, "# * ", note);
         }
         for rule in &remedy.rules {
             line(&mut text, "", rule);

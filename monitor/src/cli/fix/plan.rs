@@ -43,6 +43,7 @@ impl Plan {
         let is_dangerous = !is_choice && !best.warnings.is_empty();
         let mut notes = vec![best.text.clone()];
         notes.extend(best.warnings.iter().map(|warning| format!("! {warning}")));
+        notes.extend(best.notes.iter().map(|note| format!("* {note}")));
         Self { steps, notes, is_dangerous }
     }
 
@@ -52,6 +53,15 @@ impl Plan {
         lines.extend(self.notes.iter().map(|note| format!("   {note}")));
         lines.extend(self.steps.iter().flat_map(Step::lines).map(|line| format!("     {line}")));
         lines.iter().flat_map(|line| [printable(line).to_string(), "\n".to_owned()]).collect()
+    }
+
+    /// The line from which on it changes a file: a change moves the lines behind it.
+    pub(super) fn line(&self) -> Option<usize> {
+        let line = |step: &Step| match step {
+            Step::Edit(edit) => edit.line,
+            _ => None,
+        };
+        self.steps.iter().find_map(line)
     }
 
     /// Does what is not done yet. What was done before a step that fails is taken back.
@@ -105,6 +115,10 @@ fn steps(remedy: &Remedy) -> Vec<Step> {
         RemedyKind::Reload => {
             let words = |line: &String| shell_words::split(line).ok();
             remedy.commands.iter().filter_map(words).map(Step::Reload).collect()
+        }
+        RemedyKind::Restart => {
+            let unit = |line: &String| shell_words::split(line).ok()?.pop();
+            remedy.commands.iter().filter_map(unit).map(Step::Restart).collect()
         }
         _ => Vec::new(),
     }

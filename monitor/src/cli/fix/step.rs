@@ -36,6 +36,8 @@ pub(super) enum Step {
     Edit(Edit),
     /// Something is loaded again.
     Reload(Vec<String>),
+    /// A unit is to be started again: nothing else is to be done.
+    Restart(String),
 }
 
 /// What takes a step back.
@@ -61,7 +63,14 @@ pub(super) enum Undo {
     /// The module goes.
     Module { name: String },
     /// A file is as it was, or goes if it was not there; if it is not as it was left, it stays.
-    File { path: PathBuf, content: Option<String>, left: u64, reload: Vec<Vec<String>> },
+    File {
+        path: PathBuf,
+        content: Option<String>,
+        left: u64,
+        reload: Vec<Vec<String>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        restart: Option<String>,
+    },
 }
 
 /// A policy module.
@@ -124,6 +133,16 @@ impl Step {
                 lines
             }
             Self::Reload(words) => vec![format!("$ {}", shell_words::join(words))],
+            Self::Restart(_) => Vec::new(),
+        }
+    }
+
+    /// The unit whose processes have nothing of it until it is started again.
+    pub(super) fn unit(&self) -> Option<&str> {
+        match self {
+            Self::Edit(edit) => edit.restart.as_deref(),
+            Self::Restart(unit) => Some(unit),
+            _ => None,
         }
     }
 
@@ -142,6 +161,7 @@ impl Step {
             }
             Self::Edit(edit) => self::edit(edit, tools).map(Some),
             Self::Reload(words) => tools.run(words).map(|()| None),
+            Self::Restart(_) => Ok(None),
         }
     }
 }
@@ -224,8 +244,13 @@ fn edit(edit: &Edit, tools: &Tools) -> Result<Undo, ToolError> {
     let text = edited(edit, content.as_deref().unwrap_or_default())
         .ok_or_else(|| ToolError::Changed(edit.file.clone()))?;
     let reload = commands(&edit.reload);
-    let undo =
-        Undo::File { path: path.clone(), content, left: xxh3_64(text.as_bytes()), reload: reload.clone() };
+    let undo = Undo::File {
+        path: path.clone(),
+        content,
+        left: xxh3_64(text.as_bytes()),
+        reload: reload.clone(),
+        restart: edit.restart.clone(),
+    };
     replace(&path, &text)?;
     if let Err(error) = run_all(&reload, tools) {
         undo.restore_file()?;
@@ -324,6 +349,14 @@ impl Undo {
         vec![command]
     }
 
+    /// The unit whose processes are as they were only when it is started again.
+    pub(super) fn unit(&self) -> Option<&str> {
+        match self {
+            Self::File { restart, .. } => restart.as_deref(),
+            _ => None,
+        }
+    }
+
     /// It as a line.
     pub(super) fn line(&self) -> String {
         let commands: Vec<_> = self.commands().iter().map(shell_words::join).collect();
@@ -364,7 +397,14 @@ mod tests {
 
     fn lines(line: Option<usize>, remove: &[&str], add: &[&str]) -> Edit {
         let owned = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect();
-        Edit { file: "/f".to_owned(), line, remove: owned(remove), add: owned(add), reload: String::new() }
+        Edit {
+            file: "/f".to_owned(),
+            line,
+            remove: owned(remove),
+            add: owned(add),
+            reload: String::new(),
+            restart: None,
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn tool(folder: &Path, name: &str, does: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn apply(plan: &Plan, tools: &Tools) -> Result<Vec<step::Undo>, ToolError> {
+fn apply(plan: &Plan, tools: &Tools) -> Result<Vec<Undo>, ToolError> {
     plan::apply(&[plan], tools).remove(0)
 }
 
@@ -116,9 +116,9 @@ fn a_folder_gets_the_labels_back_that_it_had() {
     let undo = apply(&plan, &Tools::of_folder(folder.path())).unwrap();
     assert_eq!(noted(folder.path()), ["restorecon", "-v", "-R", site.to_str().unwrap()]);
     // Nothing has changed, so that nothing is to be taken back.
-    assert_eq!(undo, [step::Undo::Labels { labels: [].into() }]);
+    assert_eq!(undo, [Undo::Labels { labels: [].into() }]);
     let labels = [("a:b:c_t:s0".to_owned(), vec!["/x".to_owned(), "/y z".to_owned()])].into();
-    assert_eq!(step::Undo::Labels { labels }.line(), "chcon -h a:b:c_t:s0 /x '/y z'");
+    assert_eq!(Undo::Labels { labels }.line(), "chcon -h a:b:c_t:s0 /x '/y z'");
 }
 
 #[test]
