@@ -26,7 +26,6 @@
 
 mod apparmor_explain;
 mod apparmor_policy;
-mod broken_selinux;
 mod distribution;
 mod installed;
 mod posture;
@@ -83,7 +82,6 @@ fn steps() -> impl Iterator<Item = Step> {
         .chain(selinux_policy::STEPS)
         .chain(apparmor_policy::STEPS)
         .chain(apparmor_explain::STEPS)
-        .chain(broken_selinux::STEPS)
         .chain(installed::STEPS)
 }
 
