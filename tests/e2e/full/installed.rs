@@ -373,7 +373,7 @@ impl Seen<'_> {
     }
 
     /// Whether nothing was refused by denyd's domain or profile, and nobody was refused what belongs to it.
-    pub(super) fn refused_nothing(&self) -> Result<(), String> {
+    fn refused_nothing(&self) -> Result<(), String> {
         let concerns_denyd = |event: &&Value| {
             let labels = [&event["subject"]["label"], &event["object"]["label"]];
             labels

@@ -68,9 +68,6 @@ const MODULE: &str = include_str!("../../../systemd/selinux/denyd.cil");
 /// Lets it be started by hand.
 const BY_HAND_MODULE: &str = include_str!("../../guest/full/by-hand.cil");
 
-/// What breaks services for the tests.
-const BROKEN_MODULE: &str = include_str!("../../guest/full/broken.cil");
-
 /// The size of the file system; the image file has holes where nothing is written.
 const SIZE: &str = "3G";
 
@@ -121,7 +118,7 @@ pub fn image(cache: &Cache) -> Result<PathBuf, ImageError> {
 /// A number that changes with whatever the image is made of.
 fn recipe() -> u64 {
     let mut hasher = DefaultHasher::new();
-    (PACKAGES, CUSTOMIZE, UNIT, MODULE, BY_HAND_MODULE, BROKEN_MODULE, SIZE).hash(&mut hasher);
+    (PACKAGES, CUSTOMIZE, UNIT, MODULE, BY_HAND_MODULE, SIZE).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -139,7 +136,6 @@ fn build(cache: &Cache, path: &Path) -> Result<(), ImageError> {
     fs::write(root.join("etc/systemd/system/xtask.service"), UNIT)?;
     fs::write(root.join("denyd.cil"), MODULE)?;
     fs::write(root.join("by-hand.cil"), BY_HAND_MODULE)?;
-    fs::write(root.join("broken.cil"), BROKEN_MODULE)?;
     process::capture(Command::new("sh").args(["-c", CUSTOMIZE, "customize"]).arg(&root))?;
     let contexts = root.join("etc/selinux/default/contexts/files/file_contexts");
     let mut setfiles = Command::new(host_program("setfiles")?);
