@@ -27,12 +27,10 @@ const PROFILES: [(&str, &str); 14] = [
 ];
 
 /// For each service, the line that must be among those that the remedy which comes first puts beside the unit.
-const UNITS: [(&str, &str); 9] = [
+const UNITS: [(&str, &str); 7] = [
     ("filter", "SystemCallFilter=fchownat"),
     ("namespaces", "RestrictNamespaces=no"),
     ("realtime", "RestrictRealtime=no"),
-    ("suid", "RestrictSUIDSGID=no"),
-    ("personality", "LockPersonality=no"),
     ("bounding", "CapabilityBoundingSet=CAP_CHOWN"),
     ("ambient", "AmbientCapabilities=CAP_SYS_NICE"),
     ("devices", "PrivateDevices=no"),
