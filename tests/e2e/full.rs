@@ -24,9 +24,9 @@
 //! 3. A package that it needs goes into `PACKAGES` in `xtask/src/vm/full.rs`.
 //! 4. Run it: `cargo xtask test --only e2e -- full-selinux/setenforce`.
 
+mod apparmor_explain;
 mod apparmor_policy;
 mod distribution;
-mod fixed;
 mod installed;
 mod posture;
 mod selinux_policy;
@@ -81,7 +81,7 @@ fn steps() -> impl Iterator<Item = Step> {
         .chain(posture::steps())
         .chain(selinux_policy::STEPS)
         .chain(apparmor_policy::STEPS)
-        .chain(fixed::STEPS)
+        .chain(apparmor_explain::STEPS)
         .chain(installed::STEPS)
 }
 
