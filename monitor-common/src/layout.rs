@@ -88,6 +88,7 @@ layout! {
     audit_context_serial = Member("audit_context", "serial") | Member("audit_context", "stamp.serial");
     thread_info_flags = Member("task_struct", "thread_info.flags");
     thread_info_status = Member("task_struct", "thread_info.status");
+    thread_info_preempt_count = Member("task_struct", "thread_info.preempt_count");
     task_files = Member("task_struct", "files");
     files_table = Member("files_struct", "fdt");
     file_table_size = Member("fdtable", "max_fds");

@@ -35,9 +35,9 @@ fn looked_up(record: &mut Record) {
     }
 }
 
-// System calls (`arch/x86/entry/syscalls/syscall_64.tbl`).
-const EXECVE: u64 = 59;
-const EXECVEAT: u64 = 322;
+// System calls (`arch/x86/entry/syscalls/syscall_64.tbl`, `scripts/syscall.tbl`).
+const EXECVE: u64 = if cfg!(bpf_target_arch = "aarch64") { 221 } else { 59 };
+const EXECVEAT: u64 = if cfg!(bpf_target_arch = "aarch64") { 281 } else { 322 };
 
 /// Fills the object from the file that the running system call executes by a descriptor, if it does.
 #[inline(never)]

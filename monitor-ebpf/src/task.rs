@@ -35,20 +35,25 @@ pub fn describe(record: &mut Record) {
     namespaces(record, task, leader);
     // SAFETY: the helper has no preconditions.
     record.head().time = unsafe { generated::bpf_ktime_get_boot_ns() };
-    interrupted(record);
+    interrupted(record, task);
     borrowed(record, task);
 }
 
 /// Notes that the running task was interrupted by what is being refused, where the kernel shows that.
 #[inline(always)]
-fn interrupted(record: &mut Record) {
-    if setting!(per_cpu_offset) == 0 || setting!(preempt_count) == 0 {
+fn interrupted(record: &mut Record, task: Address) {
+    // Where the task has no count of its own, as on x86, the CPU has.
+    let count = if known!(thread_info_preempt_count) {
+        follow(task, layout!(thread_info_preempt_count))
+    } else if setting!(per_cpu_offset) != 0 && setting!(preempt_count) != 0 {
+        // SAFETY: the helper has no preconditions.
+        let cpu = unsafe { generated::bpf_get_smp_processor_id() };
+        let base = word(setting!(per_cpu_offset) + u64::from(cpu) * 8);
+        word(base.wrapping_add(setting!(preempt_count)))
+    } else {
         return;
-    }
-    // SAFETY: the helper has no preconditions.
-    let cpu = unsafe { generated::bpf_get_smp_processor_id() };
-    let base = word(setting!(per_cpu_offset) + u64::from(cpu) * 8);
-    let serves = (word(base.wrapping_add(setting!(preempt_count))) >> SOFTIRQ_BIT) & 1;
+    };
+    let serves = (count >> SOFTIRQ_BIT) & 1;
     record.set((Flags::IN_INTERRUPT | Flags::NOT_SUBJECT).when(serves));
 }
 

@@ -34,6 +34,7 @@ const ABSENCES: [(&str, &[&str]); 3] = [
     (
         "6.1",
         &[
+            "thread_info_preempt_count",
             "apparmor_class",
             "mnt_namespace_is_anonymous",
             "silent_",
@@ -52,6 +53,7 @@ const ABSENCES: [(&str, &[&str]); 3] = [
     (
         "6.12",
         &[
+            "thread_info_preempt_count",
             "mnt_namespace_is_anonymous",
             "silent_mount_check",
             "landlock_request_",
@@ -65,7 +67,7 @@ const ABSENCES: [(&str, &[&str]); 3] = [
             "avdc",
         ],
     ),
-    ("7", &["landlock_request_layer_masks_size", "mnt_namespace_sequence"]),
+    ("7", &["thread_info_preempt_count", "landlock_request_layer_masks_size", "mnt_namespace_sequence"]),
 ];
 
 /// What can't be watched on each kernel.

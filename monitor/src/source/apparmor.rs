@@ -26,8 +26,9 @@ const ALLOWED: u32 = 1;
 /// Errors that complain mode hides from the caller (`complain_error`).
 const HIDDEN_BY_COMPLAIN_MODE: [u32; 2] = [1, 13];
 
-/// System calls of POSIX message queues: `mq_open` and `mq_unlink` (`arch/x86/entry/syscalls/syscall_64.tbl`).
-const CALLS_OF_QUEUES: [u16; 2] = [240, 241];
+/// System calls of POSIX message queues: `mq_open` and `mq_unlink` (`arch/x86/entry/syscalls/syscall_64.tbl`,
+/// `scripts/syscall.tbl`).
+const CALLS_OF_QUEUES: [u16; 2] = if cfg!(target_arch = "aarch64") { [180, 181] } else { [240, 241] };
 
 /// What there is to know of it before it is attached.
 pub(super) const SOURCE: Source = Source {
