@@ -7,7 +7,7 @@ mod syscall_groups;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::SystemTime};
+use std::{ops::ControlFlow, sync::Arc, time::SystemTime};
 
 use monitor_event::event::{Event, Module};
 
@@ -41,8 +41,8 @@ impl Context<'_> {
 
     /// What is said where the unit forbids nothing of it by now, and was changed since the denial, or since its process was
     /// started.
-    fn allowed(&self, unit: &Unit, draft: Draft) -> Result<Draft, Draft> {
-        let Some((changed, file)) = unit.changed() else { return Err(draft) };
+    fn allowed(&self, unit: &Unit, draft: Draft) -> ControlFlow<Draft, Draft> {
+        let Some((changed, file)) = unit.changed() else { return ControlFlow::Continue(draft) };
         let runs_as_before = unit.started().is_some_and(|started| started < changed);
         let (when, remedy) = if runs_as_before {
             let text = format!("start {} again: it runs as it was before", unit.name);
@@ -52,13 +52,15 @@ impl Context<'_> {
             let text = "nothing: the unit was changed after the denial";
             ("the denial", Remedy::new(RemedyKind::Nothing, text))
         } else {
-            return Err(draft);
+            return ControlFlow::Continue(draft);
         };
         let mut draft = draft.because(format!("{file} was changed after {when}")).remedy(remedy);
         draft.key.push_str("\0changed");
         draft.finding.cause = Cause::Allowed;
-        draft.finding.summary.push_str(&format!("; by now {} does not forbid it", unit.name));
-        Ok(draft)
+        draft.finding.summary += "; by now ";
+        draft.finding.summary += &unit.name;
+        draft.finding.summary += " does not forbid it";
+        ControlFlow::Break(draft)
     }
 }
 

@@ -1,5 +1,7 @@
 //! A capability that a process does not have.
 
+use std::ops::ControlFlow;
+
 use monitor_event::event::Event;
 
 use super::{Context, draft};
@@ -166,8 +168,8 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
             .remedy(unit.set("PrivateUsers=no").warn("root of the unit is then root of the machine"));
     }
     match context.allowed(unit, draft) {
-        Ok(allowed) => allowed,
-        Err(draft) => draft.because(format!(
+        ControlFlow::Break(allowed) => allowed,
+        ControlFlow::Continue(draft) => draft.because(format!(
             "{} leaves it in: the process gave it up itself, or it was wanted in a user name space that is not its own",
             unit.name
         )),

@@ -1,5 +1,7 @@
 //! Whose filter refused a system call, and what lets it through.
 
+use std::ops::ControlFlow;
+
 use monitor_event::event::Event;
 
 use super::{Context, draft, syscall_groups};
@@ -122,8 +124,8 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
             .because(format!("{} sets {property}={}", unit.name, unit.get(property).unwrap_or_default()))
             .remedy(warned(unit.set(&format!("{property}=no")))),
         None => match context.allowed(unit, draft) {
-            Ok(allowed) => allowed,
-            Err(draft) => draft
+            ControlFlow::Break(allowed) => allowed,
+            ControlFlow::Continue(draft) => draft
                 .because(format!(
                     "nothing that {} sets forbids it: the filter is the program's own",
                     unit.name
