@@ -180,7 +180,8 @@ fn lines_that_make_no_sense_are_named() -> Result<(), Failure> {
     let problems: Vec<(usize, &str)> = contexts.problems.iter().map(|one| (one.line, one.problem)).collect();
     assert_eq!(problems, [(3, "the label is missing"), (4, "there is no such kind of files")]);
     assert_eq!(contexts.broken().map(|one| one.line).collect::<Vec<_>>(), [5]);
-    assert!(contexts.find(b"/x", None).is_err(), "the pattern that can't be understood may match");
+    assert!(contexts.find(b"/c/x", None).is_err(), "the pattern that can't be understood may match");
+    assert!(contexts.find(b"/x", None)?.is_none(), "whatever the pattern means, it begins otherwise");
     assert!(contexts.find(b"/d", None)?.is_some());
     assert!(FileContexts::read(&folder.path().join("none")).is_err());
     Ok(())
