@@ -81,11 +81,18 @@ const FAULTS: Flood = Flood {
     told: Told::Faults,
 };
 
+const FAULTS_FOLDED: Flood = Flood {
+    name: "of_which_some_are_lost_on_request_with_folding",
+    options: "--fold-window 10ms --inject ring-full=5",
+    extent: "--processes 4 --users 4 --each 250",
+    told: Told::Faults,
+};
+
 /// Of modules that are refused a lot on servers.
 static MANY: [Flood; 5] = [FAST, FAST_BY_PROCESS, SERVER, SILENT, SHARES];
 
 /// Of modules that are read in the same way.
-static FEW: [Flood; 3] = [FAST, FAST_BY_PROCESS, FAULTS];
+static FEW: [Flood; 4] = [FAST, FAST_BY_PROCESS, FAULTS, FAULTS_FOLDED];
 
 /// Floods of what one module refuses.
 struct Refuser {
@@ -178,7 +185,14 @@ fn judge(output: &str, flood: &Flood, source: &str) -> Result<(), String> {
         Told::Each => format!("seen {all}, emitted {all}, lost 0"),
         Told::Folded => format!("seen {all}, emitted {single}, folded {}, lost 0", all - single),
         Told::Shares => format!("seen {all}, emitted {single}, lost {0} (share {0})", all - single),
-        Told::Faults => format!("seen {all}, emitted {single}, lost {0} (ring_full {0})", all - single),
+        Told::Faults => {
+            let repeats: u64 = events.iter().filter_map(|event| event["count"].as_u64()).sum();
+            let folded = if repeats == 0 { String::new() } else { format!("folded {repeats}, ") };
+            format!(
+                "seen {all}, emitted {single}, {folded}lost {0} (ring_full {0})",
+                all.saturating_sub(single + repeats)
+            )
+        }
     };
     if account != expected {
         return Err(format!("it says `{account}`, and not `{expected}`:\n{said}"));
