@@ -84,7 +84,7 @@ const FAULTS: Flood = Flood {
 const FAULTS_FOLDED: Flood = Flood {
     name: "of_which_some_are_lost_on_request_with_folding",
     options: "--fold-window 10ms --inject ring-full=5",
-    extent: "--processes 4 --users 4 --each 250",
+    extent: "--processes 16 --users 4 --each 60 --rate 20",
     told: Told::Faults,
 };
 
@@ -187,11 +187,13 @@ fn judge(output: &str, flood: &Flood, source: &str) -> Result<(), String> {
         Told::Shares => format!("seen {all}, emitted {single}, lost {0} (share {0})", all - single),
         Told::Faults => {
             let repeats: u64 = events.iter().filter_map(|event| event["count"].as_u64()).sum();
-            let folded = if repeats == 0 { String::new() } else { format!("folded {repeats}, ") };
-            format!(
-                "seen {all}, emitted {single}, {folded}lost {0} (ring_full {0})",
-                all.saturating_sub(single + repeats)
-            )
+            let folded = if flood.options.contains("--no-fold") {
+                String::new()
+            } else {
+                format!("folded {}, ", repeats.max(1))
+            };
+            let lost = all.saturating_sub(single + repeats).max(1);
+            format!("seen {all}, emitted {single}, {folded}lost {lost} (ring_full {lost})")
         }
     };
     if account != expected {
