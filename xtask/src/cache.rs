@@ -3,10 +3,13 @@
 use std::{
     env,
     ffi::OsString,
+    fmt::Display,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
+
+use crate::progress;
 
 /// The cache folder: `$DENYD_CACHE`, else `$XDG_CACHE_HOME/denyd`, else `~/.cache/denyd`.
 ///
@@ -82,6 +85,26 @@ impl Cache {
             Ok(file)
         };
         open().map_err(|source| CacheError::Write { path: path.clone(), source })
+    }
+
+    /// Does `make`, and says `what` that is, unless `is_there`: while others are held off, who may have done the same.
+    ///
+    /// # Errors
+    /// Whatever `make` fails with, or when the lock file can't be created.
+    pub fn once<T, E: From<CacheError>>(
+        &self,
+        is_there: impl Fn() -> bool,
+        what: impl Display,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(), E> {
+        if is_there() {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        if is_there() {
+            return Ok(());
+        }
+        progress::step(what, make).map(drop)
     }
 
     /// Writes `bytes` to `path` in the cache so that no reader ever sees half of them.

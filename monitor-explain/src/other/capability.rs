@@ -124,11 +124,7 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
     let lower = upper.to_lowercase();
     let has = |list: &str| list.split_whitespace().any(|item| item == lower);
     let is_missing = unit.leaves_out("CapabilityBoundingSet", &lower);
-    let protecting: Vec<&str> = PROTECTING
-        .iter()
-        .filter(|(property, taken)| taken.contains(&name) && unit.get(property) == Some("yes"))
-        .map(|(property, _)| *property)
-        .collect();
+    let protecting: Vec<&str> = protecting(unit, name).collect();
     let is_bounded = is_missing && (protecting.is_empty() || is_bounded_besides(unit));
     if is_bounded {
         draft = draft.because(format!("CapabilityBoundingSet= of {} leaves it out", unit.name));
@@ -176,14 +172,19 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
     }
 }
 
+/// The settings of a unit that take a capability away.
+fn protecting(unit: &Unit, name: &str) -> impl Iterator<Item = &'static str> {
+    PROTECTING
+        .iter()
+        .filter(move |(property, taken)| taken.contains(&name) && unit.get(property) == Some("yes"))
+        .map(|(property, _)| *property)
+}
+
 /// Whether the bounding set lacks more than other settings take away. A set that the unit itself does not have must not be
 /// named: it would be all that the unit gets.
 fn is_bounded_besides(unit: &Unit) -> bool {
-    let is_taken = |name: &str| {
-        PROTECTING.iter().any(|(property, taken)| taken.contains(&name) && unit.get(property) == Some("yes"))
-    };
     let is_missing = |name: &str| unit.leaves_out("CapabilityBoundingSet", &format!("cap_{name}"));
-    NEEDED.iter().any(|(name, _)| is_missing(name) && !is_taken(name))
+    NEEDED.iter().any(|(name, _)| is_missing(name) && protecting(unit, name).next().is_none())
 }
 
 fn container(upper: &str) -> Remedy {

@@ -157,7 +157,7 @@ type Numbers<'a> = (&'a Context, &'a Context, ClassId);
 
 /// The policy allows the permissions; the ioctl may be refused all the same.
 fn allowed(question: &Question<'_>, policy: &Policy, (source, target, class): Numbers<'_>) -> Draft {
-    let Some(ioctl) = question.ioctl.filter(|_| question.permissions.contains(&"ioctl")) else {
+    let Some(ioctl) = question.ioctl.filter(|_| question.asks("ioctl")) else {
         return nothing(question);
     };
     let decision = policy.decide_extended(source, target, class, Operation::Ioctl(ioctl));
@@ -245,9 +245,7 @@ fn no_rule(
 ) -> Draft {
     let mut module = bounded(policy, source, modular(question));
     // Without extended permissions, the rule would allow every ioctl.
-    if let Some(ioctl) =
-        question.ioctl.filter(|_| policy.version >= 30 && question.permissions.contains(&"ioctl"))
-    {
+    if let Some(ioctl) = question.ioctl.filter(|_| policy.version >= 30 && question.asks("ioctl")) {
         for allow in &mut module.allows {
             allow.ioctls.insert(ioctl);
         }

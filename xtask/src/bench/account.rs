@@ -7,6 +7,11 @@ use anyhow::Context as _;
 /// The numbers of one account, by their names: `seen`, `emitted`, `folded`, `lost`, and the reasons of a loss.
 pub(super) type Account = BTreeMap<String, u64>;
 
+/// A number of an account; 0 if it has none of this name.
+pub(super) fn number(account: &Account, name: &str) -> u64 {
+    account.get(name).copied().unwrap_or(0)
+}
+
 /// The account of `source` among the lines that denyd said.
 pub(super) fn of(source: &str, said: &[String]) -> anyhow::Result<Account> {
     let start = format!("denyd: {source}: ");

@@ -9,6 +9,7 @@ use super::{
     Bench, Printed,
     account::{self, Account},
     run::Run,
+    script::WATCH,
 };
 
 /// What the soak showed.
@@ -43,8 +44,8 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Soak> {
         "actor flood {SOURCE} --processes {PROCESSES} --users {PROCESSES} --each {each} --rate {RATE}"
     );
     let script = format!(
-        "{START}\nfor round in $(seq {rounds}); do {flood} >/dev/null; ask; tell; done\nkill -TERM $pid; wait $pid; \
-         sed 's/^/said /' <&3"
+        "{WATCH}\n{FUNCTIONS}\nwatch /dev/null --no-fold --source {SOURCE}\n\
+         for round in $(seq {rounds}); do {flood} >/dev/null; ask; tell; done\nunwatch >account; sed 's/^/said /' account"
     );
     let what = format!("a soak of {rounds} rounds on {}", kernel::NEWEST);
     let time = Duration::from_secs(u64::from(rounds * SECONDS * 4 + 180));
@@ -67,15 +68,11 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Soak> {
 }
 
 /// denyd tells each denial, keeps them in its history, and is asked for them and for its status in each round.
-const START: &str = r#"
+const FUNCTIONS: &str = r#"
 set -e
-cd /run
-mkfifo said
-denyd run --no-pin --no-fold --source selinux >/dev/null 2>said & pid=$!
-exec 3<said; while read -r line <&3; do case $line in *watching*) break;; esac; done
 ask() { denyd tail --last 100 >/dev/null; denyd status >/dev/null; denyd explain --last 100 >/dev/null; }
 tell() {
     read -r up _ </proc/uptime
-    echo "round ${up%.*}${up#*.} $(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' /proc/$pid/status)"
+    echo "round ${up%.*}${up#*.} $(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' /proc/$watcher/status)"
 }
 "#;

@@ -255,7 +255,7 @@ impl Plan {
 
 /// What is not as it should be.
 fn faults(account: &Account, tally: &Tally, expected: &BTreeMap<u32, u64>, folds: bool) -> Vec<String> {
-    let number = |name: &str| account.get(name).copied().unwrap_or(0);
+    let number = |name: &str| account::number(account, name);
     let all: u64 = expected.values().sum();
     let mut faults = Vec::new();
     let mut check = |what: &str, is: u64, should_be: u64| {

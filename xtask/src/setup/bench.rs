@@ -5,7 +5,6 @@ use std::{env, fs, path::PathBuf};
 use crate::{
     apt::{self, Apt},
     cache::{Cache, CacheError},
-    progress,
     setup::{SetupError, packages, tools},
 };
 
@@ -34,12 +33,7 @@ pub(super) fn ensure(cache: &Cache) -> Result<Peers, SetupError> {
     packages(cache, &PACKAGES)?;
     tools::LAUREL.ensure(cache)?;
     let folder = cache.folder("peers")?.join("auditd");
-    if !folder.is_dir() {
-        let _lock = cache.lock()?;
-        if !folder.is_dir() {
-            progress::step("fetching auditd", || fetch(cache, &folder))?;
-        }
-    }
+    cache.once(|| folder.is_dir(), "fetching auditd", || fetch(cache, &folder))?;
     Ok(Peers {
         auditd: folder.join("sbin/auditd"),
         auditctl: folder.join("sbin/auditctl"),

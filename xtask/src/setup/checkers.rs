@@ -10,7 +10,6 @@ use crate::{
     apt::{self, AptError},
     cache::{Cache, CacheError},
     process::{self, ProcessError},
-    progress,
 };
 
 /// The packages, and the program that each brings.
@@ -63,14 +62,8 @@ impl Checkers {
         let folder = cache.folder("checkers")?.join(versions);
         let missing =
             |folder: &Path| PACKAGES.into_iter().find(|(_, program)| !folder.join(program).is_file());
-        if missing(&folder).is_some() {
-            let _lock = cache.lock()?;
-            if missing(&folder).is_some() {
-                progress::step(format_args!("fetching typos, taplo, rumdl and cargo-shear"), || {
-                    Self::fetch(cache, &folder)
-                })?;
-            }
-        }
+        let fetch = || Self::fetch(cache, &folder);
+        cache.once(|| missing(&folder).is_none(), "fetching typos, taplo, rumdl and cargo-shear", fetch)?;
         match missing(&folder) {
             None => Ok(Self { folder }),
             Some((package, program)) => Err(CheckersError::NoProgram { package, program }),

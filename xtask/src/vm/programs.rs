@@ -19,7 +19,7 @@ use crate::{
     apt::Apt,
     architecture::Architecture,
     cache::{Cache, CacheError},
-    process, progress,
+    process,
     setup::SetupError,
 };
 
@@ -49,14 +49,8 @@ impl Programs {
         let (release, stanza) = Apt::machine_source()?;
         let name = format!("{release}-{}-{}", architecture.debian(), PACKAGES.join("+"));
         let root = cache.folder("programs")?.join(name);
-        if root.is_dir() {
-            return Ok(Self::Root(root));
-        }
-        let _lock = cache.lock()?;
-        if !root.is_dir() {
-            let unpack = || unpack(architecture, &release, &stanza, cache, &root);
-            progress::step(format_args!("unpacking programs for {}", architecture.debian()), unpack)?;
-        }
+        let what = format!("unpacking programs for {}", architecture.debian());
+        cache.once(|| root.is_dir(), what, || unpack(architecture, &release, &stanza, cache, &root))?;
         Ok(Self::Root(root))
     }
 

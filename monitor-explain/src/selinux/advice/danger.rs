@@ -63,7 +63,7 @@ const DANGEROUS: &[(&str, &str, &str, &str)] = &[
 /// What is to be said before this is allowed.
 pub(super) fn warnings(question: &Question<'_>) -> Vec<String> {
     let is = |pattern: &str, value: &str| pattern == "*" || pattern == value;
-    let permitted = |pattern: &str| pattern == "*" || question.permissions.contains(&pattern);
+    let permitted = |pattern: &str| pattern == "*" || question.asks(pattern);
     let class = question.class.trim_end_matches("_userns");
     DANGEROUS
         .iter()
@@ -96,27 +96,29 @@ pub(super) fn refusal(
     syscall: Option<&str>,
     policy: Option<&Policy>,
 ) -> Option<Refusal> {
-    let asks = |name: &str| question.permissions.contains(&name);
     let (source, target) = (question.source_type, question.target_type);
     let attack =
         |why: &str, evidence: String| Some(Refusal { cause: Cause::Attack, why: why.to_owned(), evidence });
     if !is_confined(source) {
         return None;
     }
-    if question.class == "file" && target == "shell_exec_t" && (asks("execute") || asks("execute_no_trans")) {
+    if question.class == "file"
+        && target == "shell_exec_t"
+        && (question.asks("execute") || question.asks("execute_no_trans"))
+    {
         return attack(
             "a confined service that starts a shell is what an intruder does first",
             format!("{source} asked to execute a file with the label {target}"),
         );
     }
-    if question.class == "file" && target == "shadow_t" && (asks("read") || asks("open")) {
+    if question.class == "file" && target == "shadow_t" && (question.asks("read") || question.asks("open")) {
         return attack(
             "only programs that check passwords read their hashes, and these have a domain that may",
             format!("{source} asked to read a file with the label {target}"),
         );
     }
-    if (question.class == "capability" && asks("sys_module"))
-        || (question.class == "system" && asks("module_load"))
+    if (question.class == "capability" && question.asks("sys_module"))
+        || (question.class == "system" && question.asks("module_load"))
     {
         return attack(
             "a confined service that loads a kernel module takes the whole machine",
@@ -133,12 +135,11 @@ fn leak(
     syscall: Option<&str>,
     policy: Option<&Policy>,
 ) -> Option<Refusal> {
-    let asks = |name: &str| question.permissions.contains(&name);
     let inherited = ["read", "write", "append", "getattr", "ioctl"];
     let only_uses = question.permissions.iter().all(|name| inherited.contains(&&**name));
     let is_open_file = matches!(event.object.kind, ObjectKind::File | ObjectKind::Socket);
     // During an exec, what is executed is read; nothing is written but through descriptors that were open before.
-    let uses = asks("write") || asks("append");
+    let uses = question.asks("write") || question.asks("append");
     if !is_open_file || !only_uses || !uses {
         return None;
     }

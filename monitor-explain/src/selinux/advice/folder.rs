@@ -44,7 +44,7 @@ impl Folder {
 
 impl File<'_> {
     pub(super) fn bytes(&self) -> Cow<'_, [u8]> {
-        text::unescape(self.path).unwrap_or(Cow::Borrowed(self.path.as_bytes()))
+        bytes(self.path)
     }
 
     /// The file alone; a folder that is no other's with what is in it.
@@ -74,8 +74,7 @@ impl File<'_> {
         if folder.is_empty() {
             return false;
         }
-        let bytes = text::unescape(folder).unwrap_or(Cow::Borrowed(folder.as_bytes()));
-        match self.contexts.find_without_local(&bytes, Some(FileKind::Directory)) {
+        match self.contexts.find_without_local(&bytes(folder), Some(FileKind::Directory)) {
             Ok(Some(found)) => {
                 let known = &found.pattern[..literal_length(found.pattern)];
                 found.kind.is_none() && folder.len() > known.trim_end_matches('/').len()
@@ -93,6 +92,11 @@ impl File<'_> {
             None => Folder { pattern: pattern.to_owned(), ..Folder::alone(self.path) },
         }
     }
+}
+
+/// The bytes of a path, without its escapes.
+pub(super) fn bytes(path: &str) -> Cow<'_, [u8]> {
+    text::unescape(path).unwrap_or(Cow::Borrowed(path.as_bytes()))
 }
 
 /// What follows a folder's path in a pattern for all that is in it.

@@ -1,14 +1,11 @@
 //! Whether the object has the label that it should have.
 
-use std::{borrow::Cow, ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path};
 
-use monitor_event::{
-    event::{Event, ObjectKind, PathRoot},
-    text,
-};
+use monitor_event::event::{Event, ObjectKind, PathRoot};
 
 use super::{
-    folder::{File, Folder},
+    folder::{self, File, Folder},
     question::Question,
 };
 use crate::{
@@ -226,7 +223,7 @@ pub(super) fn on_disk(event: &Event<'_>, place: &Place, path: &str) -> Option<St
     if !is_here(event, place) || !place.shows(path) {
         return None;
     }
-    let bytes = text::unescape(path).unwrap_or(Cow::Borrowed(path.as_bytes()));
+    let bytes = folder::bytes(path);
     let mut label = vec![0; 4096];
     let path = Path::new(OsStr::from_bytes(&bytes));
     let length = rustix::fs::lgetxattr(path, "security.selinux", &mut label[..]).ok()?;
@@ -245,7 +242,7 @@ fn custom(
     policy: &Policy,
 ) -> Option<Label> {
     let local = found.filter(|found| found.origin == Origin::Local && found.kind.is_none());
-    let is_entry = question.permissions.contains(&"entrypoint");
+    let is_entry = question.asks("entrypoint");
     let is_generic = |type_: &str| GENERIC.contains(&type_);
     let by_default = found.and_then(|found| found.context).map(type_of);
     let is_folder = file.kind == Some(FileKind::Directory);

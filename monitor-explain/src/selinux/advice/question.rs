@@ -49,6 +49,11 @@ impl<'e> Question<'e> {
         })
     }
 
+    /// Whether this permission is among those that were asked for.
+    pub(super) fn asks(&self, permission: &str) -> bool {
+        self.permissions.contains(&permission)
+    }
+
     /// The rule that says the same.
     pub(super) fn allow(&self) -> Allow {
         Allow {

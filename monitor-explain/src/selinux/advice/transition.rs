@@ -47,14 +47,13 @@ pub(super) fn bounded(from: &str, to: &str) -> Draft {
 
 /// What forbids a program to get more rights also forbids it another domain, unless the policy says otherwise.
 fn no_new_privs(event: &Event<'_>, question: &Question<'_>, place: &Place) -> Option<Draft> {
-    let asks = |name: &str| question.permissions.contains(&name);
     let target = question.target_type;
-    if asks("nosuid_transition") {
+    if question.asks("nosuid_transition") {
         let why = format!("the program is on a nosuid mount, and runs without changing to {target}");
         let text = "put the program on a file system that is not mounted nosuid, or mount that without it";
         return Some(draft(question, Cause::Transition, &why).remedy(Remedy::new(RemedyKind::Setting, text)));
     }
-    if !asks("nnp_transition") {
+    if !question.asks("nnp_transition") {
         return None;
     }
     let why = format!("no_new_privs is set, and the program runs without changing to {target}");

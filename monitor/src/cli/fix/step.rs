@@ -7,11 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use monitor_explain::{
-    change::{Change, on_off},
-    finding::Edit,
-    selinux::advice::module::Allow,
-};
+use monitor_explain::{change::Change, finding::Edit, selinux::advice::module::Allow};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -333,13 +329,10 @@ impl Undo {
                 words(&["semanage", "fcontext", "-m", "-t", before, pattern])
             }
             Self::FileContextGone { pattern, label_type } => {
-                words(&["semanage", "fcontext", "-a", "-t", label_type, pattern])
+                let (pattern, label_type) = (pattern.clone(), label_type.clone());
+                Change::FileContext { pattern, label_type, instead: None }.command()
             }
-            Self::Booleans { states } => {
-                let mut command = words(&["setsebool", "-P"]);
-                command.extend(states.iter().map(|(name, on)| format!("{name}={}", on_off(*on))));
-                command
-            }
+            Self::Booleans { states } => Change::Booleans { states: states.clone() }.command(),
             Self::Port { protocol, port } => {
                 words(&["semanage", "port", "-d", "-p", protocol, &port.to_string()])
             }

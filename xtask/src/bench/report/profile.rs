@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::ran;
 use crate::bench::{
+    account,
     profile::{Load, Profile},
     spread::{grouped, significant},
 };
@@ -21,7 +22,7 @@ pub(super) fn write(readme: &mut String, Profile { run, loads, functions }: &Pro
     )?;
     for load in loads {
         let Load { rate, account, time } = load;
-        let number = |name: &str| account.get(name).copied().unwrap_or(0);
+        let number = |name: &str| account::number(account, name);
         let emitted = number("emitted");
         #[expect(clippy::cast_precision_loss, reason = "they are seconds and millions at most")]
         let [user, kernel] = time.map(|time| significant(time as f64 * 1e4 / emitted as f64));

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::ran;
 use crate::bench::{
+    account,
     soak::Soak,
     spread::{grouped, significant},
 };
@@ -13,7 +14,7 @@ use crate::bench::{
 /// Writes of it.
 pub(super) fn write(readme: &mut String, soak: &Soak) -> anyhow::Result<()> {
     let Soak { run, kernel, each, rounds, account } = soak;
-    let number = |name: &str| account.get(name).copied().unwrap_or(0);
+    let number = |name: &str| account::number(account, name);
     let [first, .., last] = rounds.as_slice() else { anyhow::bail!("a soak of less than two rounds") };
     #[expect(clippy::cast_precision_loss, reason = "they are minutes at most")]
     let minutes = significant((last[0] - first[0]) as f64 / 6000.0);

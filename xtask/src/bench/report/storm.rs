@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::ran;
 use crate::bench::{
+    account,
     spread::{grouped, significant},
     storm::{Storm, Storms},
 };
@@ -66,7 +67,7 @@ fn rate(storm: &Storm) -> String {
 
 /// How many were lost, and why.
 fn lost(storm: &Storm) -> String {
-    let number = |name: &str| storm.account.get(name).copied().unwrap_or(0);
+    let number = |name: &str| account::number(&storm.account, name);
     let reasons =
         storm.account.iter().filter(|(name, count)| **count > 0 && !ACCOUNTED.contains(&name.as_str()));
     let reasons: Vec<_> = reasons.map(|(name, count)| format!("{name} {count}")).collect();
