@@ -70,7 +70,7 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Soak> {
 /// denyd tells each denial, keeps them in its history, and is asked for them and for its status in each round.
 const FUNCTIONS: &str = r#"
 set -e
-ask() { denyd tail --last 100 >/dev/null; denyd status >/dev/null; denyd explain --last 100 >/dev/null; }
+ask() { denyd tail --lines 100 >/dev/null; denyd status >/dev/null; denyd explain --last 100 >/dev/null; }
 tell() {
     read -r up _ </proc/uptime
     echo "round ${up%.*}${up#*.} $(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' /proc/$watcher/status)"
