@@ -90,6 +90,7 @@ fn is_failure(event: &Event<'_>) -> bool {
 impl Handler {
     /// One that hands events to these outputs.
     pub(super) fn new(tables: Tables, enricher: Enricher, hub: Hub) -> Self {
+        let own = Own { pid: tables.own_pid, told: false };
         Self {
             tables,
             enricher,
@@ -104,7 +105,7 @@ impl Handler {
             subjects: None,
             clock_step: Steps::default(),
             tallies: Arc::default(),
-            own: Own { pid: std::process::id(), told: false },
+            own,
         }
     }
 

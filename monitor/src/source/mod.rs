@@ -127,6 +127,8 @@ pub fn by_id(id: SourceId) -> &'static Source {
 pub struct Tables {
     /// The machine's host name.
     pub host: String,
+    /// denyd's own process, whose denials are not reported.
+    pub own_pid: u32,
     /// The time of day.
     pub clock: Clock,
     /// SELinux's classes and permissions, as the running kernel numbers them.
@@ -148,6 +150,7 @@ impl Tables {
         let host = text::escape(crate::host::name().as_bytes()).into_owned();
         Self {
             host,
+            own_pid: std::process::id(),
             clock: Clock::measure(),
             classes: ClassMap::default(),
             ebitmap: None,

@@ -16,6 +16,7 @@ use monitor::{
     format::Format,
     output::{Encoding, Hub, OutputLoss},
     pipeline::{End, Pipeline, Records},
+    source::Tables,
 };
 use monitor_common::{
     Capability, SourceId,
@@ -175,6 +176,23 @@ fn every_record_becomes_one_line_for_every_output_and_is_accounted_for() {
         second_counts.to_string(),
         "second: received 600, written 0, lost 600 (queue_full 597, ended 3)",
     );
+}
+
+#[test]
+fn denyds_own_denials_are_counted_and_not_handed_on() {
+    let mut hub = Hub::default();
+    let mut lines = hub.add("lines", &Encoding::Line(Format::Json), None, 2);
+    let another =
+        Builder::new(SourceId::Capability, &Capability::new_zeroed()).head(|head| head.task.pid = 4243);
+    let records = Memory::new([good(), another.build()]);
+    let tables = Tables { own_pid: 4242, ..tables() };
+    let tallies = run(Pipeline::new(records, tables, nameless(), hub).finish()).tallies;
+    let counted = tallies.by_source(SourceId::Capability);
+    assert_eq!((counted.own, counted.emitted), (1, 1));
+    let line = lines.queue.blocking_recv().unwrap();
+    let event: Event<'_> = serde_json::from_slice(&line).unwrap();
+    assert_eq!(event.process.pid, Some(4243));
+    assert!(lines.queue.is_empty());
 }
 
 #[test]

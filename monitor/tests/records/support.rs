@@ -194,6 +194,8 @@ pub(crate) fn tables() -> Tables {
     };
     Tables {
         host: "host.example".to_owned(),
+        // The kernel gives no process this number, and no test another.
+        own_pid: u32::MAX,
         clock: Clock::booted_at("2026-01-01T00:00:00Z".parse().unwrap()),
         classes: ClassMap {
             classes: vec![
