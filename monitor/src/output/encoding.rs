@@ -10,6 +10,10 @@ use crate::{event::Event, format::Format};
 /// Room for an event's line, so that encoding seldom has to grow the buffer.
 const LINE_CAPACITY: usize = 4096;
 
+/// Bytes that lines share, one after another. A line keeps all of them: what keeps every line, the history, keeps little more
+/// than the lines themselves.
+const BLOCK: usize = 64 << 10;
+
 /// The form in which an event goes to an output.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Encoding {
@@ -25,13 +29,15 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Encodes an event; the buffer is empty before and after, unless it fails.
+    /// Encodes an event; the buffer is empty before and after, unless it fails. It is to be of this encoding alone.
     ///
     /// # Errors
     ///
     /// If the event or the message around it can't be written.
     pub fn encode(&self, event: &Event<'_>, buffer: &mut BytesMut) -> Result<Bytes, EncodeError> {
-        buffer.reserve(LINE_CAPACITY);
+        if buffer.capacity() < LINE_CAPACITY {
+            buffer.reserve(BLOCK);
+        }
         match self {
             Self::Line(format) => {
                 format.write(event, (&mut *buffer).writer())?;
@@ -43,5 +49,25 @@ impl Encoding {
             Self::Otlp => otlp::encode(event, buffer)?,
         }
         Ok(buffer.split().freeze())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_follow_each_other_in_one_block() {
+        let text = r#"{"schema":2,"time":"2026-01-01T00:00:00Z","host":"h","kind":"denial","module":"capability",
+            "verdict":"denied","silent":false,"action":{"permissions":[]},"subject":{},"object":{"kind":"none"},"process":{}}"#;
+        let event: Event<'_> = serde_json::from_str(text).unwrap();
+        let mut buffer = BytesMut::new();
+        let encoding = Encoding::Line(Format::Json);
+        let lines: Vec<_> = (0..300).map(|_| encoding.encode(&event, &mut buffer).unwrap()).collect();
+        let joined = lines.windows(2).filter(|pair| pair[0].as_ptr_range().end == pair[1].as_ptr());
+        let blocks = lines.len() - joined.count();
+        let needed = lines.iter().map(Bytes::len).sum::<usize>().div_ceil(BLOCK - LINE_CAPACITY);
+        assert!(blocks <= needed, "{blocks} blocks, where {needed} are enough");
+        assert!(lines.iter().all(|line| line == &lines[0]));
     }
 }

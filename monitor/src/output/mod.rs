@@ -86,9 +86,9 @@ impl Listed {
 /// The encodings in use, and what they have made of the event at hand.
 #[derive(Debug, Default)]
 struct Encoder {
-    encodings: Vec<Encoding>,
+    /// Each with the buffer that its lines come from.
+    encodings: Vec<(Encoding, BytesMut)>,
     made: Vec<Made>,
-    buffer: BytesMut,
 }
 
 /// What an encoding has made of an event.
@@ -259,8 +259,8 @@ impl Hub {
 
 impl Encoder {
     fn index(&mut self, encoding: &Encoding) -> usize {
-        self.encodings.iter().position(|known| known == encoding).unwrap_or_else(|| {
-            self.encodings.push(encoding.clone());
+        self.encodings.iter().position(|(known, _)| known == encoding).unwrap_or_else(|| {
+            self.encodings.push((encoding.clone(), BytesMut::new()));
             self.encodings.len() - 1
         })
     }
@@ -275,12 +275,13 @@ impl Encoder {
     fn encode(&mut self, encoding: usize, event: &Event<'_>) -> Option<Bytes> {
         let made = &mut self.made[encoding];
         if let Made::NotYet = made {
-            *made = match self.encodings[encoding].encode(event, &mut self.buffer) {
+            let (encoding, buffer) = &mut self.encodings[encoding];
+            *made = match encoding.encode(event, buffer) {
                 Ok(bytes) => Made::Bytes(bytes),
                 Err(error) => {
                     // Only a map with keys that are no strings could do this, and an event has none.
                     tracing::error!(%error, "an event could not be encoded");
-                    self.buffer.clear();
+                    buffer.clear();
                     Made::Failed
                 }
             };

@@ -37,7 +37,7 @@ impl Default for Settings {
             socket: super::SOCKET.into(),
             group: super::GROUP.to_owned(),
             clients: NonZeroUsize::new(64).unwrap_or(NonZeroUsize::MIN),
-            memory_mib: 16,
+            memory_mib: 8,
             history: super::HISTORY.into(),
             history_mib: 256,
         }

@@ -6,6 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::flood::QUIET_UID;
@@ -19,14 +20,24 @@ pub struct Tally {
     pub repeats: u64,
     /// Denials of each user: events, and what they count.
     pub users: BTreeMap<u32, u64>,
-    /// When the event of the flood's single denial was read, in nanoseconds since 1970.
-    pub quiet_at: Option<u64>,
+    /// What is known of the flood's single denial.
+    pub quiet: Option<Quiet>,
+}
+
+/// When the flood's single denial came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quiet {
+    /// The event's time: when it was refused.
+    pub time: String,
+    /// When the event was read, in nanoseconds since 1970.
+    pub read_at: u64,
 }
 
 /// As much of an event as is needed.
 #[derive(Deserialize)]
 struct Event {
     count: Option<u64>,
+    time: Option<String>,
     process: Process,
 }
 
@@ -49,8 +60,9 @@ pub fn tally(lines: impl BufRead) -> anyhow::Result<Tally> {
         }
         *tally.users.entry(event.process.uid).or_default() += event.count.unwrap_or(1);
         if event.process.uid == QUIET_UID {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-            tally.quiet_at = Some(u64::try_from(now.as_nanos())?);
+            let read_at = SystemTime::now().duration_since(UNIX_EPOCH)?;
+            let time = event.time.context("the event has no time")?;
+            tally.quiet = Some(Quiet { time, read_at: u64::try_from(read_at.as_nanos())? });
         }
     }
     Ok(tally)
@@ -64,8 +76,8 @@ mod tests {
     fn repeats_are_added_to_their_user() {
         let events = "{\"process\":{\"uid\":7,\"pid\":1}}\n{\"count\":4,\"process\":{\"uid\":7}}\n\
                       {\"module\":\"selinux\",\"process\":{\"uid\":8}}\n";
-        let Tally { single, repeats, users, quiet_at } = tally(events.as_bytes()).unwrap();
-        assert_eq!((single, repeats, quiet_at), (2, 1, None));
+        let Tally { single, repeats, users, quiet } = tally(events.as_bytes()).unwrap();
+        assert_eq!((single, repeats, quiet), (2, 1, None));
         assert_eq!(users, BTreeMap::from([(7, 5), (8, 1)]));
         assert!(tally(&b"no event\n"[..]).is_err());
     }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::ensure;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use xtask::{progress, setup::KERNELS, vm};
 
@@ -69,7 +70,6 @@ pub(super) struct Storm {
 #[derive(Deserialize)]
 struct Flooded {
     refused: Vec<(u32, u64)>,
-    quiet_at: u64,
 }
 
 /// What the actor read.
@@ -78,7 +78,16 @@ struct Tally {
     single: u64,
     repeats: u64,
     users: BTreeMap<u32, u64>,
-    quiet_at: Option<u64>,
+    quiet: Option<Quiet>,
+}
+
+/// The single denial.
+#[derive(Deserialize)]
+struct Quiet {
+    /// When the kernel refused it.
+    time: Timestamp,
+    /// Nanoseconds since 1970.
+    read_at: i128,
 }
 
 /// How a storm is made.
@@ -227,10 +236,9 @@ impl Plan {
         let denials = expected.values().sum();
         let is_paced = matches!(self.amount, Amount::Paced { .. });
         let faults = faults(&account, &tally, &expected, !is_paced);
-        let quiet_seconds = tally
-            .quiet_at
-            .filter(|_| !is_paced)
-            .map(|read| Duration::from_nanos(read.saturating_sub(done.quiet_at)).as_secs_f64());
+        let quiet_seconds = tally.quiet.filter(|_| !is_paced).map(|quiet| {
+            SignedDuration::from_nanos_i128(quiet.read_at - quiet.time.as_nanosecond()).as_secs_f64()
+        });
         ensure!(centiseconds > 0.0, "the storm took no time");
         Ok(Storm {
             kernel: kernel.to_owned(),
@@ -291,7 +299,7 @@ mod tests {
             single: 2,
             repeats: 1,
             users: BTreeMap::from([(3000, of_user), (QUIET_USER, 1)]),
-            quiet_at: None,
+            quiet: None,
         };
         let right = account(&[("seen", 6), ("emitted", 2), ("folded", 4), ("lost", 0)]);
         assert_eq!(faults(&right, &tally(5), &expected, true), Vec::<String>::new());
