@@ -85,6 +85,14 @@ pub enum End<T> {
     Failed(io::Error),
 }
 
+/// What was done at once.
+struct Batch {
+    /// Records that were handled.
+    records: usize,
+    /// Whether there is more to do at once.
+    more: bool,
+}
+
 /// Decodes records, enriches the events and hands them on, and counts them.
 pub struct Pipeline<R> {
     records: R,
@@ -164,15 +172,15 @@ impl<R: Records> Pipeline<R> {
         let mut stop = std::pin::pin!(stop);
         let mut woken: Option<Instant> = None;
         loop {
-            let mut count = self.batch();
-            let pace = if count < FAST { PACE } else { FAST_PACE };
-            while count == BATCH {
+            let mut batch = self.batch();
+            let pace = if batch.records < FAST { PACE } else { FAST_PACE };
+            while batch.more {
                 tokio::select! {
                     biased;
                     stopped = &mut stop => return End::Stopped(stopped),
                     () = tokio::task::yield_now() => {}
                 }
-                count = self.batch();
+                batch = self.batch();
             }
             let until = self.handler.until();
             tokio::select! {
@@ -202,6 +210,8 @@ impl<R: Records> Pipeline<R> {
                 stopped = &mut stop => return Some(stopped),
                 () = self.handler.enricher.progress(until) => {
                     self.handler.go_on();
+                    self.handler.report_ended(Instant::now());
+                    self.handler.hub.flush();
                     self.handler.mark();
                 }
                 () = sleep_until(due) => {}
@@ -220,7 +230,7 @@ impl<R: Records> Pipeline<R> {
     pub async fn finish(mut self) -> Done {
         // Where the programs stay attached, more may come for ever.
         let mut batches = 0;
-        while self.batch() > 0 && batches < LAST_BATCHES {
+        while self.batch().records > 0 && batches < LAST_BATCHES {
             batches += 1;
         }
         let mut handler = self.handler;
@@ -239,8 +249,8 @@ impl<R: Records> Pipeline<R> {
         Done { tallies: handler.tallies, names: handler.enricher.counts().collect(), guard: handler.guard }
     }
 
-    /// Lets events go on whose names have come or are late, handles up to [`BATCH`] records, and says how many.
-    fn batch(&mut self) -> usize {
+    /// Lets events go on whose names have come or are late, handles up to [`BATCH`] records, then reports repeats.
+    fn batch(&mut self) -> Batch {
         let now = Instant::now();
         let Self { records, handler } = self;
         handler.tables.clock.follow(handler.clock_step.next());
@@ -261,11 +271,12 @@ impl<R: Records> Pipeline<R> {
         if count == BATCH {
             handler.note_flood(now);
         }
+        let more = handler.report_ended(now);
         handler.hub.flush();
         handler.mark();
         if let Some(observer) = &handler.observer {
             observer.held(handler.hold.len());
         }
-        count
+        Batch { records: count, more: more || count == BATCH }
     }
 }

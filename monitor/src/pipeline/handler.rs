@@ -27,6 +27,10 @@ const COMMIT: Duration = Duration::from_millis(50);
 /// How long after a flood the memory that it took is given back.
 const CALM: Duration = Duration::from_secs(1);
 
+/// Windows whose repeats are reported before the ring buffer is looked at again: few, so that what many subjects repeat does not
+/// keep a denial waiting that is the first of its kind, even where other processes leave denyd little of the processor.
+const REPEATS: usize = 16;
+
 /// Bytes that a record takes in the ring buffer: those of its header, too, and a multiple of 8 (`bpf_ringbuf_output`,
 /// kernel/bpf/ringbuf.c).
 fn ring_len(record: &[u8]) -> u64 {
@@ -115,16 +119,25 @@ impl Handler {
         self.enricher.take_answers();
         self.release(now);
         self.report_due(now);
-        while self.may_report_repeats()
-            && let Some(repeated) = self.folding.as_mut().and_then(|folding| folding.next_repeated(now))
-        {
-            self.report_repeats(&repeated, now);
-        }
         self.hub.flush();
         if self.calm_at.is_some_and(|calm| calm <= now) {
             self.calm_at = None;
             heap::give_back();
         }
+    }
+
+    /// Reports repeats whose window has ended, but not many: what is new goes first. Says whether there may be more.
+    pub(super) fn report_ended(&mut self, now: Instant) -> bool {
+        for _ in 0..REPEATS {
+            if !self.may_report_repeats() {
+                return false;
+            }
+            let Some(repeated) = self.folding.as_mut().and_then(|folding| folding.next_repeated(now)) else {
+                return false;
+            };
+            self.report_repeats(&repeated, now);
+        }
+        true
     }
 
     /// Notes that there is a flood.

@@ -137,6 +137,28 @@ fn the_first_goes_out_at_once_and_its_repeats_when_the_window_ends() {
     });
 }
 
+#[test]
+fn what_is_new_goes_before_the_repeats_of_many() {
+    paused().block_on(async {
+        let (records, slots) = (Added::default(), Counted::default());
+        let (mut pipeline, mut lines) = pipeline(records.clone(), &slots);
+        let keys = 1..=60;
+        keys.clone().for_each(|key| slots.open(key, 2));
+        records.0.borrow_mut().extend(keys.map(record));
+        run_until(&mut pipeline, Instant::now() + WINDOW / 2).await;
+        assert_eq!(counts(&mut lines), [None; 60]);
+
+        // All windows have ended when it comes.
+        tokio::time::advance(WINDOW).await;
+        records.0.borrow_mut().push_back(record(0));
+        run_until(&mut pipeline, Instant::now() + WINDOW).await;
+        let counts = counts(&mut lines);
+        assert_eq!(counts.len(), 61);
+        let before = counts.iter().position(Option::is_none).unwrap();
+        assert!(before <= 16, "it waited for the repeats of {before} others");
+    });
+}
+
 /// Slots that a program holds for a while.
 struct Held(Counted, Instant);
 
