@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use libtest_mimic::Trial;
@@ -21,6 +22,8 @@ struct Restarts {
     name: &'static str,
     options: &'static str,
     extent: &'static str,
+    /// Whether there is one flood after another for as long as that takes which is done meanwhile.
+    endless: bool,
     /// What the shell does while the flood lasts.
     meanwhile: &'static str,
     /// Whether each denial must be an event of its own.
@@ -33,11 +36,19 @@ const KILL: &str = "for turn in 1 2 3; do
     kill -9 $pid; wait $pid; start
 done";
 
+/// The same, fifty times.
+const KILL_FIFTY_TIMES: &str = "for turn in $(seq 50); do
+    [ $((turn % 2)) = 0 ] || read -r event <&4
+    kill -9 $pid; wait $pid; start
+done";
+
+/// What runs by default.
 const RESTARTS: [Restarts; 4] = [
     Restarts {
         name: "killed_again_and_again",
         options: "--no-fold",
         extent: "--processes 8 --users 8 --each 150 --rate 5",
+        endless: false,
         meanwhile: KILL,
         unfolded: true,
     },
@@ -45,6 +56,7 @@ const RESTARTS: [Restarts; 4] = [
         name: "killed_again_and_again_with_folding",
         options: "--fold-window 100ms",
         extent: "--processes 8 --users 8 --each 150 --rate 5",
+        endless: false,
         meanwhile: KILL,
         unfolded: false,
     },
@@ -52,6 +64,7 @@ const RESTARTS: [Restarts; 4] = [
         name: "stopped_meanwhile",
         options: "--no-fold",
         extent: "--processes 8 --users 8 --each 40 --rate 40",
+        endless: false,
         meanwhile: "kill -TERM $pid; wait $pid; cat <&3 >>said_before; wait $flood; start",
         unfolded: true,
     },
@@ -59,7 +72,28 @@ const RESTARTS: [Restarts; 4] = [
         name: "another_denyd_takes_its_place",
         options: "--no-fold",
         extent: "--processes 8 --users 8 --each 40 --rate 40",
+        endless: false,
         meanwhile: "kill -TERM $pid; wait $pid; cat <&3 >>said_before; wait $flood; OPTIONS='--no-fold --ring-size 1048576'; start",
+        unfolded: true,
+    },
+];
+
+/// What runs on request: a thousand denials a second; and as many as a disk can hold one by one.
+const LONG_RESTARTS: [Restarts; 2] = [
+    Restarts {
+        name: "killed_fifty_times",
+        options: "",
+        extent: "--processes 8 --users 8 --each 1250 --rate 125",
+        endless: true,
+        meanwhile: KILL_FIFTY_TIMES,
+        unfolded: false,
+    },
+    Restarts {
+        name: "killed_fifty_times_without_folding",
+        options: "--no-fold --ring-size 33554432",
+        extent: "--processes 8 --users 8 --each 200 --rate 20",
+        endless: true,
+        meanwhile: KILL_FIFTY_TIMES,
         unfolded: true,
     },
 ];
@@ -68,24 +102,45 @@ const RESTARTS: [Restarts; 4] = [
 const GUESTS: [(&str, vm::Module, &str, u32); 2] =
     [("7", vm::Module::Selinux, "selinux", 2), ("6.1", vm::Module::Apparmor, "apparmor", 1)];
 
+/// How long a guest has in which denyd is killed fifty times.
+const LONG: Duration = Duration::from_mins(40);
+
 /// The guests.
 pub(crate) fn plan(plan: &mut Plan) {
-    for (kernel, module, source, processors) in GUESTS {
-        let guest = Booted::new(format!("{kernel}-{source}-restart"), move || {
-            boot(&guest_with_policy(kernel, module)?.processors(processors), &script(source))
-        });
-        let trial = |restarts: &'static Restarts| {
-            let guest = Arc::clone(&guest);
-            Trial::test(format!("{kernel}/{source}/restart/{}", restarts.name), move || {
-                Ok(judge(guest.outcome()?, restarts, source)?)
-            })
-        };
-        plan.add_guest(&guest, RESTARTS.iter().map(trial).collect());
+    for guest in GUESTS {
+        let (kernel, _, source, _) = guest;
+        add(plan, &format!("{kernel}/{source}/restart"), guest, &RESTARTS, None);
+        for long in LONG_RESTARTS.chunks(1) {
+            add(plan, &format!("{kernel}/{source}/restarts"), guest, long, Some(LONG));
+        }
     }
 }
 
+/// Adds a guest that is treated so; on request if it has a time of its own.
+fn add(
+    plan: &mut Plan,
+    name: &str,
+    (kernel, module, source, processors): (&'static str, vm::Module, &'static str, u32),
+    restarts: &'static [Restarts],
+    time: Option<Duration>,
+) {
+    let booted = Booted::new(name.replace('/', "-"), move || {
+        let guest = guest_with_policy(kernel, module)?.processors(processors);
+        let guest = if let Some(time) = time { guest.timeout(time) } else { guest };
+        boot(&guest, &script(source, restarts))
+    });
+    let trial = |restarts: &'static Restarts| {
+        let guest = Arc::clone(&booted);
+        Trial::test(format!("{name}/{}", restarts.name), move || {
+            Ok(judge(guest.outcome()?, restarts, source)?)
+        })
+        .with_ignored_flag(time.is_some())
+    };
+    plan.add_guest(&booted, restarts.iter().map(trial).collect());
+}
+
 /// For each way, prints its name, what was done, the file's events, those of the history, and what denyd said.
-fn script(source: &str) -> String {
+fn script(source: &str, restarts: &[Restarts]) -> String {
     let start = "mount -t bpf bpf /sys/fs/bpf
 cd /run
 cat >denyd.toml <<END
@@ -103,17 +158,19 @@ start() {
     exec 3<said 4<out
     while read -r line <&3; do case $line in *watching*) break;; *) echo \"$line\" >>said_before;; esac; done
 }\n";
-    let part = |Restarts { name, options, extent, meanwhile, .. }: &Restarts| {
+    let part = |Restarts { name, options, extent, endless, meanwhile, .. }: &Restarts| {
+        let flood = format!("actor flood {source} {extent}");
+        let flood = if *endless { format!("while ! [ -e enough ]; do {flood}; done") } else { flood };
         format!(
             "OPTIONS='{options}'; rm -rf events said_before /var/lib/denyd; : >said_before; start
-echo '=== {name}'; actor flood {source} {extent} & flood=$!
+echo '=== {name}'; rm -f enough; {flood} & flood=$!
 {meanwhile}
-wait $flood
+: >enough; wait $flood
 kill -TERM $pid; wait $pid; echo '--- events'; cat events; echo '--- history'; cat /var/lib/denyd/history/*.jsonl
 echo '--- said'; cat said_before; cat <&3; exec 3<&-; denyd detach; ls /sys/fs/bpf/denyd\n"
         )
     };
-    RESTARTS.iter().fold(format!("SOURCE={source}\n{start}"), |script, restarts| script + &part(restarts))
+    restarts.iter().fold(format!("SOURCE={source}\n{start}"), |script, restarts| script + &part(restarts))
 }
 
 fn judge(output: &str, restarts: &Restarts, source: &str) -> Result<(), String> {
@@ -122,13 +179,15 @@ fn judge(output: &str, restarts: &Restarts, source: &str) -> Result<(), String> 
     let (done, rest) = part.split_once("--- events\n").ok_or(part)?;
     let (events, rest) = rest.split_once("--- history\n").ok_or(rest)?;
     let (history, said) = rest.split_once("--- said\n").ok_or(rest)?;
-    let done = done.lines().find_map(|line| serde_json::from_str::<Flooded>(line).ok()).ok_or(done)?;
-    let expected: BTreeMap<u64, u64> = done
-        .refused
-        .iter()
-        .map(|&(user, count)| (u64::from(user), count))
-        .chain([(QUIET_UID.into(), 1)])
-        .collect();
+    let mut expected: BTreeMap<u64, u64> = BTreeMap::new();
+    for flooded in done.lines().filter_map(|line| serde_json::from_str::<Flooded>(line).ok()) {
+        for (user, count) in flooded.refused.into_iter().chain([(QUIET_UID, 1)]) {
+            *expected.entry(user.into()).or_default() += count;
+        }
+    }
+    if expected.is_empty() {
+        return Err(format!("the flood did not end: {done}"));
+    }
     let file = once(events).map_err(|error| format!("the file: {error}\n{said}"))?;
     by_user(&file, &expected).map_err(|error| format!("the file: {error}\n{said}"))?;
     let history = once(history).map_err(|error| format!("the history: {error}\n{said}"))?;
