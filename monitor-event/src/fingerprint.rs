@@ -7,11 +7,11 @@
 //! 2. the subject: SELinux's type, AppArmor's namespace and profile joined by `//`, TOMOYO's domain; for the other modules,
 //!    and where there is no label, the path of the executable, or else the thread's name;
 //! 3. of [`Event::action`]: class, operation, permissions in alphabetical order joined by spaces, system call, seccomp's
-//!    action, ioctl command, signal, limit;
+//!    action, ioctl command, signal, limit, mount options;
 //! 4. of [`Event::object`]: kind, label (SELinux's type), path (see below), name, target, destination and source (the
 //!    address, a colon, the port), abstract name, executable of the process, capability, lockdown's reason, IPC key, key's
 //!    description, kernel module, class of the anonymous inode, netlink message, mount's source and type, D-Bus interface,
-//!    member and name.
+//!    member and name; a socket's family, type and protocol.
 //!
 //! No process id, time, inode or level is among them. In a path, a number between two slashes behind `/proc`, and one in
 //! brackets (`socket:[4711]`), stands as `N`.
@@ -131,6 +131,7 @@ impl Hasher {
         self.number(action.ioctl_command);
         self.text(action.signal.as_deref());
         self.text(action.rlimit.as_deref());
+        self.text(action.mount_options.as_deref());
     }
 
     fn object(&mut self, module: Module, object: &Object<'_>) {
@@ -161,6 +162,9 @@ impl Hasher {
         self.text(dbus.member.as_deref());
         // A unique name (`:1.42`) is another each time.
         self.text(dbus.name.as_deref().filter(|name| !name.starts_with(':')));
+        self.text(object.family.as_deref());
+        self.text(object.socket_type.as_deref());
+        self.text(object.protocol.as_deref());
     }
 
     fn endpoint(&mut self, endpoint: Option<&Endpoint<'_>>) {
@@ -231,6 +235,10 @@ mod tests {
             (r#""read","open""#, r#""read""#),
             ("var_t", "tmp_t"),
             (r#""class":"file""#, r#""class":"dir""#),
+            (r#""class":"file""#, r#""class":"file","mount_options":"ro""#),
+            (r#""kind":"file""#, r#""kind":"file","family":"inet""#),
+            (r#""kind":"file""#, r#""kind":"file","socket_type":"dgram""#),
+            (r#""kind":"file""#, r#""kind":"file","protocol":"udp""#),
         ] {
             assert!(text.contains(from), "{from}");
             assert_ne!(fingerprint(&text.replace(from, to)), one, "{to}");
@@ -262,9 +270,9 @@ mod tests {
     fn a_fingerprint_stays_what_it_is() {
         let texts = ["selinux", "app_t", "file", "", "open read"];
         let mut bytes = texts.join("\0").into_bytes();
-        // What follows the permissions: five texts of the action, then the object's.
-        bytes.extend(b"\0\0\0\0\0\0file\0var_t\0/srv/a\0");
-        bytes.extend([0; 18]);
+        // What follows the permissions: six texts of the action, then the object's.
+        bytes.extend(b"\0\0\0\0\0\0\0file\0var_t\0/srv/a\0");
+        bytes.extend([0; 21]);
         let expected = format!("{:016x}", xxhash_rust::xxh64::xxh64(&bytes, 0));
         assert_eq!(fingerprint(&event("u:r:app_t:s0", "/srv/a", 7, 100)).to_string(), expected);
     }

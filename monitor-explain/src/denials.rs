@@ -40,8 +40,7 @@ struct Key {
     subject: Option<Box<str>>,
     object: Option<Box<str>>,
     syscall: Option<Box<str>>,
-    /// AppArmor: the rule that would allow it, which may need more than the fingerprint has (a socket's family, a mount's
-    /// options).
+    /// AppArmor: the rule that would allow it, which may need more than the fingerprint has (whether the file is the process's own).
     rule: Option<Box<str>>,
 }
 
