@@ -21,12 +21,72 @@ pub const PIDS: usize = 6;
 /// that does.
 pub const OPEN: u64 = 1 << 63;
 
+/// The bits of [`Slot::count`] that are the number of repeats. Those between and [`OPEN`] are of the key: who counts sees from
+/// the same word whether it is the right slot.
+pub const REPEATS: u64 = (1 << 40) - 1;
+
+/// [`Slot::count`] of a slot that is just put up for a denial.
+#[must_use]
+pub const fn opened(key: u64) -> u64 {
+    OPEN | (key << 8 & !REPEATS)
+}
+
+/// A slot's [`Slot::count`], which programs and user space change at the same time.
+pub trait Count {
+    /// Adds 1, and gives what it was.
+    fn add_one(&self) -> u64;
+
+    /// Sets it if it is `from`, and gives what it was.
+    fn set_if(&self, from: u64, to: u64) -> u64;
+}
+
+/// How often [`count_repeat`] tries to take back what it counted in another denial's slot.
+const TRIES: u32 = 4;
+
+/// Counts a repeat of this key's denial in a slot that was found to be the key's, and gives how many there were before; `None`
+/// if nothing was counted, since the slot was closed meanwhile.
+///
+/// Whatever others do meanwhile, the repeat is counted once if it is counted, and in no slot if it isn't. If the slot was
+/// closed and put up for another denial, and that is closed just now or many count in it, the repeat is counted as one of
+/// that denial's.
+#[expect(clippy::inline_always, reason = "a program's stack has no room for another call")]
+#[inline(always)]
+pub fn count_repeat(count: &impl Count, key: u64) -> Option<u64> {
+    let before = count.add_one();
+    if before & OPEN == 0 {
+        // What is added to a closed slot is written over when the slot is put up again.
+        return None;
+    }
+    if before & !REPEATS != opened(key) && take_back(count, before + 1) {
+        return None;
+    }
+    Some(before & REPEATS)
+}
+
+/// Takes one repeat back from a slot whose count was this, if the slot is still up for the same denial.
+#[expect(clippy::inline_always, reason = "as above")]
+#[inline(always)]
+fn take_back(count: &impl Count, mut was: u64) -> bool {
+    let slot = was & !REPEATS;
+    for _ in 0..TRIES {
+        if was & !REPEATS != slot || was & REPEATS == 0 {
+            return false;
+        }
+        let is = count.set_if(was, was - 1);
+        if is == was {
+            return true;
+        }
+        was = is;
+    }
+    false
+}
+
 /// Where repeats of one denial are counted. Programs and user space change it at the same time, by atomic instructions.
 #[repr(C, align(64))]
 pub struct Slot {
     /// The denial: [`crate::Head::fold`] of its first record; 0 if the slot is free.
     pub key: u64,
-    /// Repeats, and [`OPEN`].
+    /// Repeats, [`OPEN`] and a part of the key: see [`opened`]. Anything if the slot is closed, but not [`OPEN`].
     pub count: u64,
     /// When the first of them was: nanoseconds since boot.
     pub first: u64,
@@ -166,3 +226,153 @@ const _: () = {
     assert!(largest <= MASKED, "a body reaches beyond the mask");
     assert!(offset_of!(Object, start_time) < offset_of!(Object, device), "both are left out");
 };
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::{cell::RefCell, vec, vec::Vec};
+
+    use super::*;
+
+    const KEYS: [u64; 2] =
+        [key(SourceId::Selinux, 0x1234_5678_9abc_0001), key(SourceId::Selinux, 0x8765_4321_0fed_0001)];
+
+    /// What somebody else does to the slot.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Other {
+        /// User space closes it, and takes what was counted.
+        Close,
+        /// A program puts it up for this denial.
+        Open(usize),
+        /// A program counts a repeat of the denial that it is up for.
+        Repeat,
+    }
+
+    /// A slot that others change before each access.
+    struct Watched {
+        state: RefCell<State>,
+    }
+
+    struct State {
+        count: u64,
+        up_for: Option<usize>,
+        /// What others are still to do, each before this access.
+        others: Vec<(usize, Other)>,
+        accesses: usize,
+        /// What user space took, by denial.
+        taken: [u64; 2],
+        /// Repeats of others.
+        repeats: [u64; 2],
+    }
+
+    impl State {
+        fn act(&mut self, other: Other) {
+            match (other, self.up_for) {
+                (Other::Close, Some(denial)) => {
+                    self.taken[denial] += self.count & REPEATS;
+                    self.count = 0;
+                    self.up_for = None;
+                }
+                (Other::Open(denial), None) => {
+                    self.count = opened(KEYS[denial]);
+                    self.up_for = Some(denial);
+                }
+                (Other::Repeat, Some(denial)) => {
+                    self.count += 1;
+                    self.repeats[denial] += 1;
+                }
+                _ => {}
+            }
+        }
+
+        fn let_others(&mut self) {
+            let access = self.accesses;
+            self.accesses += 1;
+            while let Some((_, other)) = self.others.first().copied().filter(|(at, _)| *at <= access) {
+                self.others.remove(0);
+                self.act(other);
+            }
+        }
+    }
+
+    impl Count for Watched {
+        fn add_one(&self) -> u64 {
+            let mut state = self.state.borrow_mut();
+            state.let_others();
+            let before = state.count;
+            state.count += 1;
+            before
+        }
+
+        fn set_if(&self, from: u64, to: u64) -> u64 {
+            let mut state = self.state.borrow_mut();
+            state.let_others();
+            let before = state.count;
+            if before == from {
+                state.count = to;
+            }
+            before
+        }
+    }
+
+    /// All ways to do these one after another before the first to the last access.
+    fn interleavings(actions: &[Other], accesses: usize) -> Vec<Vec<(usize, Other)>> {
+        let Some((first, rest)) = actions.split_first() else { return vec![Vec::new()] };
+        let mut all = Vec::new();
+        for at in 0..=accesses {
+            for later in interleavings(rest, accesses) {
+                if later.first().is_none_or(|(next, _)| *next >= at) {
+                    all.push([vec![(at, *first)], later].concat());
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn whatever_others_do_meanwhile_a_repeat_is_counted_once_or_not_at_all() {
+        let scripts: [&[Other]; 6] = [
+            &[Other::Close],
+            &[Other::Close, Other::Open(0), Other::Close],
+            &[Other::Close, Other::Open(1), Other::Close],
+            &[Other::Close, Other::Open(1), Other::Repeat, Other::Repeat, Other::Close],
+            &[Other::Close, Other::Open(1), Other::Repeat, Other::Close, Other::Open(1), Other::Repeat],
+            &[Other::Close, Other::Open(1), Other::Close, Other::Open(0), Other::Repeat, Other::Close],
+        ];
+        for script in scripts {
+            for others in interleavings(script, 6) {
+                let state = State {
+                    count: opened(KEYS[0]),
+                    up_for: Some(0),
+                    others: others.clone(),
+                    accesses: 0,
+                    taken: [0; 2],
+                    repeats: [0; 2],
+                };
+                let slot = Watched { state: RefCell::new(state) };
+                let counted = count_repeat(&slot, KEYS[0]).is_some();
+                let mut state = slot.state.into_inner();
+                let accesses = state.accesses;
+                state.accesses = usize::MAX - 1;
+                state.let_others();
+                state.act(Other::Close);
+                let all: u64 = state.repeats.iter().sum::<u64>() + u64::from(counted);
+                assert_eq!(state.taken.iter().sum::<u64>(), all, "{others:?}");
+                // It is one of another denial's only if that was closed before it could be taken back.
+                let elsewhere = counted && state.taken[0] != state.repeats[0] + 1;
+                let closings = others.iter().filter(|(at, other)| *at < accesses && *other == Other::Close);
+                assert!(!elsewhere || closings.count() > 1, "{others:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_slot_says_whose_it_is_as_long_as_it_is_up() {
+        for key in KEYS {
+            assert_eq!(opened(key) & OPEN, OPEN);
+            assert_eq!(opened(key) & REPEATS, 0);
+        }
+        assert_ne!(opened(KEYS[0]), opened(KEYS[1]));
+    }
+}

@@ -41,17 +41,17 @@ pub unsafe fn swap(word: *mut u64, number: u64) -> u64 {
     number
 }
 
-/// Sets a word if it is 0, and gives what it was. Linux 5.12.
+/// Sets a word if it is `from`, and gives what it was. Linux 5.12.
 ///
 /// # Safety
 ///
 /// As for [`add`].
 #[inline(always)]
-pub unsafe fn set_if_zero(word: *mut u64, number: u64) -> u64 {
+pub unsafe fn set_if(word: *mut u64, from: u64, to: u64) -> u64 {
     let before: u64;
     // SAFETY: the caller's.
     unsafe {
-        core::arch::asm!("r0 = cmpxchg_64({0} + 0, r0, {1})", in(reg) word, in(reg) number, inout("r0") 0_u64 => before);
+        core::arch::asm!("r0 = cmpxchg_64({0} + 0, r0, {1})", in(reg) word, in(reg) to, inout("r0") from => before);
     }
     before
 }

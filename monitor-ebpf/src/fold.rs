@@ -1,10 +1,10 @@
 //! Repeats: a denial that is the same as one of a moment ago is counted, and not sent.
 
-use aya_ebpf::{bindings::BPF_F_MMAPABLE, helpers::generated, macros::map, maps::Array};
+use aya_ebpf::{bindings::BPF_F_MMAPABLE, macros::map, maps::Array};
 use monitor_common::{
     RECORD_SIZE, SourceId,
     counter::{Counter, ROWS},
-    fold::{MASKED_WORDS, MASKS, OPEN, PIDS, Slot, WAYS},
+    fold::{Count, MASKED_WORDS, MASKS, OPEN, PIDS, REPEATS, Slot, WAYS, count_repeat, opened},
 };
 
 use crate::{
@@ -48,12 +48,11 @@ pub fn is_repeat(record: &mut Record) -> bool {
     for way in 0..WAYS {
         let Some(slot) = slot(key, way) else { return false };
         if key_of(slot) == key {
-            return add(slot, key) && {
-                let (time, pid) = (record.head().time, record.head().task.pid);
-                note(slot, time, pid);
-                count(record.source(), Counter::Folded);
-                true
-            };
+            let Some(before) = count_repeat(&Word(slot), key) else { return false };
+            let (time, pid) = (record.head().time, record.head().task.pid);
+            note(slot, before == 0, time, pid);
+            count(record.source(), Counter::Folded);
+            return true;
         }
     }
     false
@@ -71,7 +70,7 @@ pub fn open(source: SourceId, key: u64) -> bool {
         let before = set_if_free(slot, key);
         if before == 0 {
             // SAFETY: a field of the slot. Until here it was closed, so that nothing was counted.
-            unsafe { (&raw mut (*slot).count).write_volatile(OPEN) };
+            unsafe { (&raw mut (*slot).count).write_volatile(opened(key)) };
             return true;
         }
         if before == key {
@@ -100,7 +99,7 @@ pub fn abandon(key: u64) -> u64 {
             (&raw mut (*slot).pids_len).write_volatile(0);
             (&raw mut (*slot).last_pid).write_volatile(0);
             (&raw mut (*slot).key).write_volatile(0);
-            return before & !OPEN;
+            return before & REPEATS;
         }
     }
     0
@@ -117,30 +116,14 @@ fn key_of(slot: *mut Slot) -> u64 {
     unsafe { (&raw const (*slot).key).read_volatile() }
 }
 
-/// Counts a repeat, if the slot is still that of its denial and its window has not ended.
+/// Notes when the repeat was, which may be the first, and of which process.
 #[inline(always)]
-fn add(slot: *mut Slot, key: u64) -> bool {
-    let before = add_to_count(slot, 1);
-    if before & OPEN == 0 {
-        return false;
-    }
-    // The slot may have been closed and put up for another denial since its key was read.
-    if key_of(slot) != key {
-        add_to_count(slot, -1);
-        return false;
-    }
-    if before == OPEN {
-        // SAFETY: a field of the slot.
-        unsafe { (&raw mut (*slot).first).write_volatile(generated::bpf_ktime_get_boot_ns()) };
-    }
-    true
-}
-
-/// Notes when the repeat was, and of which process.
-#[inline(always)]
-fn note(slot: *mut Slot, time: u64, pid: u32) {
+fn note(slot: *mut Slot, is_first: bool, time: u64, pid: u32) {
     // SAFETY: fields of the slot, of which two programs may write one at the same time: then one of both stays.
     unsafe {
+        if is_first {
+            (&raw mut (*slot).first).write_volatile(time);
+        }
         (&raw mut (*slot).last).write_volatile(time);
         let (len, last_pid) = (&raw mut (*slot).pids_len, &raw mut (*slot).last_pid);
         let index = len.read_volatile();
@@ -154,18 +137,28 @@ fn note(slot: *mut Slot, time: u64, pid: u32) {
     }
 }
 
-/// Adds to a slot's count, and gives what it was.
-#[inline(always)]
-fn add_to_count(slot: *mut Slot, number: i64) -> u64 {
-    // SAFETY: a field of a map's value.
-    unsafe { atomic::fetch_add(&raw mut (*slot).count, number) }
+/// A slot's count.
+struct Word(*mut Slot);
+
+impl Count for Word {
+    #[inline(always)]
+    fn add_one(&self) -> u64 {
+        // SAFETY: a field of a map's value.
+        unsafe { atomic::fetch_add(&raw mut (*self.0).count, 1) }
+    }
+
+    #[inline(always)]
+    fn set_if(&self, from: u64, to: u64) -> u64 {
+        // SAFETY: a field of a map's value.
+        unsafe { atomic::set_if(&raw mut (*self.0).count, from, to) }
+    }
 }
 
 /// Sets a slot's key if the slot is free, and gives what it was.
 #[inline(always)]
 fn set_if_free(slot: *mut Slot, key: u64) -> u64 {
     // SAFETY: a field of a map's value.
-    unsafe { atomic::set_if_zero(&raw mut (*slot).key, key) }
+    unsafe { atomic::set_if(&raw mut (*slot).key, 0, key) }
 }
 
 /// What the denial has in common with its repeats, in one number: module, subject, action and object, and who it is that

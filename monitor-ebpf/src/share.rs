@@ -37,7 +37,7 @@ pub fn lose(cgroup: u64, uid: u32, denials: u64) {
         let place = ((key >> 32) as u32).wrapping_add(way) & (LOSSES - 1);
         let Some(loss) = LOST.get_ptr_mut(place) else { return };
         // SAFETY: a field of a map's value.
-        let before = unsafe { atomic::set_if_zero(&raw mut (*loss).key, key) };
+        let before = unsafe { atomic::set_if(&raw mut (*loss).key, 0, key) };
         if before != 0 && before != key {
             continue;
         }

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-use monitor_common::fold::{OPEN, PIDS, Slot, WAYS};
+use monitor_common::fold::{OPEN, PIDS, REPEATS, Slot, WAYS};
 
 use crate::{
     fold::{Closing, Repeats, Slots},
@@ -63,7 +63,7 @@ impl Slots for SharedSlots {
         if count & OPEN == 0 {
             return Closing::Later;
         }
-        let count = count & !OPEN;
+        let count = count & REPEATS;
         let len = slot.pids_len.swap(0, Ordering::Relaxed) as usize;
         let repeats = (count > 0).then(|| {
             let mut pids: Vec<_> =
@@ -105,6 +105,8 @@ impl Slots for SharedSlots {
 mod tests {
     use std::fs::File;
 
+    use monitor_common::fold::opened;
+
     use super::*;
 
     const SLOTS: u32 = 64;
@@ -122,7 +124,7 @@ mod tests {
         let index = usize::try_from((key + way) % u64::from(SLOTS)).unwrap();
         let slot = &slots.0[index];
         slot.key.store(key, Ordering::Relaxed);
-        slot.count.store(OPEN, Ordering::Relaxed);
+        slot.count.store(opened(key), Ordering::Relaxed);
         slot
     }
 
@@ -131,7 +133,7 @@ mod tests {
         let (_file, mut slots) = slots();
         let key = 0x8000_0000_0000_003e;
         let slot = open(&slots, key, 3);
-        slot.count.store(OPEN | 7, Ordering::Relaxed);
+        slot.count.store(opened(key) | 7, Ordering::Relaxed);
         slot.first.store(10, Ordering::Relaxed);
         slot.last.store(20, Ordering::Relaxed);
         for (to, pid) in slot.pids.iter().zip([5, 3, 5]) {
@@ -161,7 +163,7 @@ mod tests {
         open(&slots, key, 0).count.store(0, Ordering::Relaxed);
         assert_eq!(slots.close(key), Closing::Later);
         assert!(slots.has(key));
-        slots.0[3].count.store(OPEN | 1, Ordering::Relaxed);
+        slots.0[3].count.store(opened(key) | 1, Ordering::Relaxed);
         assert!(matches!(slots.close(key), Closing::Ended(Some(Repeats { count: 1, .. }))));
     }
 
