@@ -117,7 +117,7 @@ fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -
         refuse(question, refusal)
     } else {
         let refused = refused(question, policy);
-        refused_draft(event, &refused, policy, place, (&source, &target, class))
+        refused_draft(event, &refused, seen, policy, place, (&source, &target, class))
     };
     if policy.is_permissive(source.type_) {
         draft = draft
@@ -183,6 +183,7 @@ fn nothing(question: &Question<'_>) -> Draft {
 fn refused_draft(
     event: &Event<'_>,
     question: &Question<'_>,
+    seen: &Seen,
     policy: &Policy,
     place: &Place,
     (source, target, class): Numbers<'_>,
@@ -221,7 +222,7 @@ fn refused_draft(
         }
     }
     let silent = answers.iter().any(|answer| answer.silent);
-    let mut draft = no_rule(event, question, policy, place, (source, target, class, mask));
+    let mut draft = no_rule(event, question, seen, policy, place, (source, target, class, mask));
     if silent {
         draft = draft.because("a dontaudit rule hides it from audit's log");
     }
@@ -239,6 +240,7 @@ fn modular(question: &Question<'_>) -> Remedy {
 fn no_rule(
     event: &Event<'_>,
     question: &Question<'_>,
+    seen: &Seen,
     policy: &Policy,
     place: &Place,
     (source, target, class, mask): (&Context, &Context, ClassId, u32),
@@ -250,8 +252,10 @@ fn no_rule(
             allow.ioctls.insert(ioctl);
         }
     }
-    if let Some(found) = transition::judge(event, question, policy, place) {
-        return found.remedy(module);
+    match transition::judge(event, question, seen, policy, place) {
+        Some(found) if found.finding.cause == Cause::Allowed => return found,
+        Some(found) => return found.remedy(module),
+        None => {}
     }
     let mut notes = Vec::new();
     match label::of(event, question, policy, place) {

@@ -1,9 +1,12 @@
 //! A program that does not run in the domain that was made for it.
 
+use std::{ops::ControlFlow, time::SystemTime};
+
 use monitor_event::event::Event;
 
 use super::{draft, folder::File, label, question::Question};
 use crate::{
+    denials::Seen,
     finding::{Cause, Draft, Remedy, RemedyKind},
     place::Place,
     selinux::{
@@ -25,11 +28,12 @@ const OTHER: &str =
 pub(super) fn judge(
     event: &Event<'_>,
     question: &Question<'_>,
+    seen: &Seen,
     policy: &Policy,
     place: &Place,
 ) -> Option<Draft> {
     if question.class == "process2" {
-        return no_new_privs(event, question, place);
+        return no_new_privs(event, question, seen, place);
     }
     missed(event, question, policy, place)
 }
@@ -46,7 +50,7 @@ pub(super) fn bounded(from: &str, to: &str) -> Draft {
 }
 
 /// What forbids a program to get more rights also forbids it another domain, unless the policy says otherwise.
-fn no_new_privs(event: &Event<'_>, question: &Question<'_>, place: &Place) -> Option<Draft> {
+fn no_new_privs(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -> Option<Draft> {
     let target = question.target_type;
     if question.asks("nosuid_transition") {
         let why = format!("the program is on a nosuid mount, and runs without changing to {target}");
@@ -64,9 +68,12 @@ fn no_new_privs(event: &Event<'_>, question: &Question<'_>, place: &Place) -> Op
             .because(format!("{} has NoNewPrivileges=yes", unit.name))
             .because("without it, programs with set-user-id that the unit starts get their rights again")
             .remedy(unit.set("NoNewPrivileges=no")),
-        Some(unit) => found
-            .because(format!("{} does not set NoNewPrivileges= (any more)", unit.name))
-            .remedy(Remedy::new(RemedyKind::Setting, OTHER)),
+        Some(unit) => match unit.allowed(seen.last.map(SystemTime::from), found) {
+            ControlFlow::Break(allowed) => allowed,
+            ControlFlow::Continue(found) => found
+                .because(format!("{} does not set NoNewPrivileges=", unit.name))
+                .remedy(Remedy::new(RemedyKind::Setting, OTHER)),
+        },
         None => found.remedy(Remedy::new(RemedyKind::Setting, OTHER)),
     })
 }
@@ -111,4 +118,51 @@ fn domain_of<'p>(policy: &'p Policy, question: &Question<'_>, entry: &str) -> Op
         (to != from.type_ && to != source.type_).then(|| policy.symbols.types.name(to))
     };
     domain(&source).or_else(|| init.as_ref().and_then(domain))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{denials::Denials, unit::Units};
+
+    /// What is said of nginx, which sh was to start with `no_new_privs`, where systemd shows this of its unit.
+    fn found(shown: &str) -> Draft {
+        let text = json!({
+            "schema": 2, "time": "2026-01-01T00:00:00Z", "host": "here", "kind": "denial", "module": "selinux",
+            "verdict": "denied", "silent": false, "process": {"pid": 7, "comm": "sh"}, "unit": {"name": "app.service"},
+            "subject": {"label": "u:r:initrc_t:s0"}, "object": {"kind": "process", "label": "u:r:httpd_t:s0"},
+            "action": {"class": "process2", "permissions": ["nnp_transition"]},
+        })
+        .to_string();
+        let event = serde_json::from_str(&text).unwrap();
+        let mut denials = Denials::default();
+        denials.add(&event, true, None);
+        let units = Units::with("app.service", shown);
+        let place = Place { here: true, host: "here".to_owned(), units, ..Place::default() };
+        let question = Question::of(&event).unwrap();
+        no_new_privs(&event, &question, denials.iter().next().unwrap(), &place).unwrap()
+    }
+
+    #[test]
+    fn a_unit_that_lets_privileges_come_by_now_is_not_to_be_changed_again() {
+        let sets = found("LoadState=loaded\nNoNewPrivileges=yes\n").finding;
+        assert_eq!(
+            (sets.cause, sets.remedies[0].commands.last().map(String::as_str)),
+            (Cause::Transition, Some("systemctl restart app.service"))
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("denyd.conf");
+        std::fs::write(&file, "[Service]\nNoNewPrivileges=no\n").unwrap();
+        // It was just now, and the denial before.
+        let changed = found(&format!("LoadState=loaded\nDropInPaths={}\n", file.display())).finding;
+        assert_eq!(
+            (changed.cause, changed.remedies[0].kind),
+            (Cause::Allowed, RemedyKind::Nothing),
+            "{changed:#?}"
+        );
+        let other = found("LoadState=loaded\n").finding;
+        assert_eq!((other.cause, &*other.remedies[0].text), (Cause::Transition, OTHER));
+    }
 }
