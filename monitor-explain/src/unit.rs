@@ -11,7 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use monitor_event::{event::Event, text};
+use monitor_event::event::Event;
 
 use crate::finding::{Cause, Draft, Edit, Remedy, RemedyKind};
 
@@ -42,8 +42,8 @@ pub(crate) struct Unit {
 /// The service that a denial's process belongs to.
 pub(crate) fn service(event: &Event<'_>) -> Option<String> {
     let unit = event.unit.as_ref().filter(|unit| unit.user_unit.is_none())?;
-    let name = text::unescape(unit.name.as_deref()?).ok()?;
-    let name = str::from_utf8(&name).ok()?;
+    // Its backslashes are systemd's own.
+    let name = unit.name.as_deref()?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_' | '.' | '\\' | '@');
     (name.ends_with(".service") && name.chars().all(is_name) && !name.starts_with(['-', '.']))
         .then(|| name.to_owned())
