@@ -36,7 +36,7 @@ mod selinux_policy;
 mod services;
 mod userspace;
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{borrow::Cow, fs, sync::Arc, time::Duration};
 
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -71,20 +71,21 @@ struct Limits {
     guest: Duration,
 }
 
-/// What a guest runs.
-struct Script {
-    /// Its name, and that of its report.
-    name: &'static str,
-    /// The script. The indentation that all its lines share is taken off.
-    text: &'static str,
-    /// Files for it, by their names in `/share`.
-    files: Vec<(&'static str, String)>,
+/// What a guest does.
+struct Work {
+    /// Scripts, by their names and those of their reports. The indentation that all lines of one share is taken off.
+    scripts: Vec<(&'static str, &'static str)>,
+    /// Files for them, by their names in `/share`.
+    files: Vec<(&'static str, Cow<'static, str>)>,
 }
 
-impl Script {
-    fn of(step: &Step) -> Self {
-        let files = step.files.iter().map(|&(name, text)| (name, text.to_owned())).collect();
-        Self { name: step.name, text: step.script, files }
+impl Work {
+    fn of(steps: &[Step]) -> Self {
+        let files = steps.iter().flat_map(|step| step.files);
+        Self {
+            scripts: steps.iter().map(|step| (step.name, step.script)).collect(),
+            files: files.map(|&(name, text)| (name, text.into())).collect(),
+        }
     }
 }
 
@@ -122,8 +123,8 @@ pub(crate) fn plan(plan: &mut Plan) {
             steps().filter(|step| step.module == module && plan.is_asked(&name(step), false)).collect();
         let guest_name = format!("{KERNEL}-full-{module}");
         let guest = Booted::new(guest_name.clone(), {
-            let scripts: Vec<_> = steps.iter().map(Script::of).collect();
-            move || run(&guest_name, module, LIMITS, &scripts)
+            let work = Work::of(&steps);
+            move || run(&guest_name, module, LIMITS, &work)
         });
         let trial = |step: Step| {
             let guest = Arc::clone(&guest);
@@ -140,16 +141,14 @@ fn check(step: &Step, session: &Session) -> Result<(), String> {
     seen.is_done().and_then(|()| (step.check)(&seen)).map_err(|fault| seen.explain(&fault))
 }
 
-/// Boots a guest and has it run scripts, one after another, while denyd watches.
-fn run(name: &str, module: Module, limits: Limits, scripts: &[Script]) -> Result<Session, String> {
+/// Boots a guest and has it run the scripts, one after another, while denyd watches.
+fn run(name: &str, module: Module, limits: Limits, work: &Work) -> Result<Session, String> {
     let fault = |error: &dyn std::error::Error| error.to_string();
     let share = tempfile::tempdir().map_err(|error| fault(&error))?;
     let write =
         |name: &str, text: &str| fs::write(share.path().join(name), text).map_err(|error| fault(&error));
-    for script in scripts {
-        script.files.iter().try_for_each(|(name, text)| write(name, text))?;
-        write(script.name, &unindented(script.text))?;
-    }
+    work.files.iter().try_for_each(|(name, text)| write(name, text))?;
+    work.scripts.iter().try_for_each(|(name, text)| write(name, &unindented(text)))?;
     WATCH.iter().try_for_each(|(name, text)| write(name, text))?;
     if share.path().join("install").exists() {
         installed::make_packages(share.path())?;
@@ -158,7 +157,7 @@ fn run(name: &str, module: Module, limits: Limits, scripts: &[Script]) -> Result
     let image = setup::full_image(&cache).map_err(|error| fault(&error))?;
     let guest = guest(KERNEL, module)?.userland(Userland::Full(image)).share(share.path());
     let guest = guest.timeout(limits.guest);
-    let paths: Vec<_> = scripts.iter().map(|script| format!("/share/{}", script.name)).collect();
+    let paths: Vec<_> = work.scripts.iter().map(|(name, _)| format!("/share/{name}")).collect();
     let (limit, paths) = (limits.script.as_secs(), paths.join(" "));
     let output = boot(&guest, &format!("actor steps --limit {limit} --watch 'sh /share/watch' {paths}"))?;
     Session::read(&output, name)

@@ -21,7 +21,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 use xtask::vm::Module;
 
-use super::{KERNEL, Limits, Script, Seen, installed, run, unindented};
+use super::{KERNEL, Limits, Seen, Work, installed, run, unindented};
 use crate::{
     group::Session,
     plan::{Booted, Plan},
@@ -81,36 +81,29 @@ const SCRIPTS: [(&str, &str); 3] = [
 pub(super) fn plan(plan: &mut Plan) {
     for set in SETS {
         let name = |service: &Broken| format!("{KERNEL}/{}/{}", set.name, service.name);
-        let services: Vec<_> =
-            set.services.iter().copied().filter(|service| plan.is_asked(&name(service), true)).collect();
+        let is_asked = |service: &&Broken| plan.is_asked(&name(service), true);
+        let asked: Vec<_> = set.services.iter().filter(is_asked).copied().collect();
         let guest_name = format!("{KERNEL}-{}", set.name);
         let guest = Booted::new(guest_name.clone(), {
-            let scripts = scripts(set.shared, &services);
-            move || run(&guest_name, set.module, LIMITS, &scripts)
+            let work = work(set.shared, &asked);
+            move || run(&guest_name, set.module, LIMITS, &work)
         });
-        let trial = |service: Broken| {
+        let trial = |&service: &Broken| {
             let guest = Arc::clone(&guest);
             Trial::test(name(&service), move || Ok(service.check(guest.outcome()?)?)).with_ignored_flag(true)
         };
-        plan.add_guest(&guest, services.into_iter().map(trial).collect());
+        plan.add_guest(&guest, set.services.iter().map(trial).collect());
     }
 }
 
-fn scripts(shared: &'static str, services: &[Broken]) -> Vec<Script> {
-    let files = |script: usize| {
-        if script > 0 {
-            return Vec::new();
-        }
-        let installed = installed::FILES.iter().map(|&(name, text)| (name, text.to_owned()));
-        let own = [
-            ("common", include_str!("broken/common").to_owned()),
-            ("shared", shared.to_owned()),
-            ("services", functions(services)),
-        ];
-        installed.chain(own).collect()
-    };
-    let script = |(number, (name, text))| Script { name, text, files: files(number) };
-    SCRIPTS.into_iter().enumerate().map(script).collect()
+fn work(shared: &'static str, services: &[Broken]) -> Work {
+    let own = [
+        ("common", include_str!("broken/common").into()),
+        ("shared", shared.into()),
+        ("services", functions(services).into()),
+    ];
+    let installed = installed::FILES.iter().map(|&(name, text)| (name, text.into()));
+    Work { scripts: SCRIPTS.into(), files: installed.chain(own).collect() }
 }
 
 /// The services as shell functions: `given_NAME` and `works_NAME`, and their names in variables.
