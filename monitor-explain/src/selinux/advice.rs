@@ -31,7 +31,7 @@ use crate::{
 
 /// Says why a denial was, and what to do.
 pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
-    let Some(question) = Question::of(event) else { return error(event) };
+    let Some(question) = Question::of(event) else { return error(event, seen, place) };
     let mut draft = ask(event, &question, seen, place);
     draft.asked = Some(question.allow());
     // What is remedied otherwise is another finding.
@@ -70,7 +70,7 @@ fn draft(question: &Question<'_>, cause: Cause, why: &str) -> Draft {
 }
 
 /// What is no decision about permissions, or lacks a word.
-fn error(event: &Event<'_>) -> Draft {
+fn error(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let Some(operation) = event.action.operation.as_deref() else {
         let summary = "a denial without labels, class or named permissions";
         return Draft::new(Module::Selinux, Cause::Unknown, "", summary)
@@ -79,7 +79,7 @@ fn error(event: &Event<'_>) -> Draft {
     let label = |label: &Option<std::borrow::Cow<'_, str>>| label.as_deref().unwrap_or("unknown").to_owned();
     let (from, to) = (label(&event.subject.label), label(&event.object.label));
     if operation == "security_bounded_transition" {
-        return transition::bounded(&from, &to);
+        return transition::bounded(event, seen, place, &from, &to);
     }
     let unknown = label(&event.object.unknown_label);
     Draft::new(

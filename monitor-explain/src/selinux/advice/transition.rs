@@ -39,14 +39,17 @@ pub(super) fn judge(
 }
 
 /// The kernel's record of the same refusal, which has whole contexts and no permission.
-pub(super) fn bounded(from: &str, to: &str) -> Draft {
-    Draft::new(
+pub(super) fn bounded(event: &Event<'_>, seen: &Seen, place: &Place, from: &str, to: &str) -> Draft {
+    let found = Draft::new(
         monitor_event::event::Module::Selinux,
         Cause::Transition,
         format!("{from} {to}"),
         format!("{from} may not become {to} with no_new_privs, on a nosuid mount, or in a thread of its own"),
     )
-    .because("the new type is not bounded by the old one, and the policy does not allow nnp_transition")
+    .because("the new type is not bounded by the old one, and the policy does not allow nnp_transition");
+    match of_unit(event, seen, place, found) {
+        ControlFlow::Break(found) | ControlFlow::Continue(found) => found,
+    }
 }
 
 /// What forbids a program to get more rights also forbids it another domain, unless the policy says otherwise.
@@ -61,21 +64,26 @@ fn no_new_privs(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: 
         return None;
     }
     let why = format!("no_new_privs is set, and the program runs without changing to {target}");
-    let found = draft(question, Cause::Transition, &why);
-    let unit = unit::service(event).and_then(|name| place.unit(&event.host, &name));
-    Some(match unit {
-        Some(unit) if unit.get("NoNewPrivileges") == Some("yes") => found
-            .because(format!("{} has NoNewPrivileges=yes", unit.name))
-            .because("without it, programs with set-user-id that the unit starts get their rights again")
-            .remedy(unit.set("NoNewPrivileges=no")),
-        Some(unit) => match unit.allowed(seen.last.map(SystemTime::from), found) {
-            ControlFlow::Break(allowed) => allowed,
-            ControlFlow::Continue(found) => found
-                .because(format!("{} does not set NoNewPrivileges=", unit.name))
-                .remedy(Remedy::new(RemedyKind::Setting, OTHER)),
-        },
-        None => found.remedy(Remedy::new(RemedyKind::Setting, OTHER)),
+    Some(match of_unit(event, seen, place, draft(question, Cause::Transition, &why)) {
+        ControlFlow::Break(found) => found,
+        ControlFlow::Continue(found) => found.remedy(Remedy::new(RemedyKind::Setting, OTHER)),
     })
+}
+
+/// What is said where the unit sets `no_new_privs`, or does not set it any more.
+fn of_unit(event: &Event<'_>, seen: &Seen, place: &Place, found: Draft) -> ControlFlow<Draft, Draft> {
+    match unit::service(event).and_then(|name| place.unit(&event.host, &name)) {
+        Some(unit) if unit.get("NoNewPrivileges") == Some("yes") => ControlFlow::Break(
+            found
+                .because(format!("{} has NoNewPrivileges=yes", unit.name))
+                .because("without it, programs with set-user-id that the unit starts get their rights again")
+                .remedy(unit.set("NoNewPrivileges=no")),
+        ),
+        Some(unit) => unit
+            .allowed(seen.last.map(SystemTime::from), found)
+            .map_continue(|found| found.because(format!("{} does not set NoNewPrivileges=", unit.name))),
+        None => ControlFlow::Continue(found),
+    }
 }
 
 /// A program that file contexts label as the entry into a domain, and that runs in that of what started it.
@@ -127,8 +135,9 @@ mod tests {
     use super::*;
     use crate::{denials::Denials, unit::Units};
 
-    /// What is said of nginx, which sh was to start with `no_new_privs`, where systemd shows this of its unit.
-    fn found(shown: &str) -> Draft {
+    /// What is said of nginx, which sh was to start with `no_new_privs`, where systemd shows this of its unit: of the
+    /// decision, and of the record that has no permission.
+    fn found(shown: &str) -> [Draft; 2] {
         let text = json!({
             "schema": 2, "time": "2026-01-01T00:00:00Z", "host": "here", "kind": "denial", "module": "selinux",
             "verdict": "denied", "silent": false, "process": {"pid": 7, "comm": "sh"}, "unit": {"name": "app.service"},
@@ -142,27 +151,31 @@ mod tests {
         let units = Units::with("app.service", shown);
         let place = Place { here: true, host: "here".to_owned(), units, ..Place::default() };
         let question = Question::of(&event).unwrap();
-        no_new_privs(&event, &question, denials.iter().next().unwrap(), &place).unwrap()
+        let seen = denials.iter().next().unwrap();
+        let decision = no_new_privs(&event, &question, seen, &place).unwrap();
+        [decision, bounded(&event, seen, &place, question.source, question.target)]
     }
 
     #[test]
     fn a_unit_that_lets_privileges_come_by_now_is_not_to_be_changed_again() {
-        let sets = found("LoadState=loaded\nNoNewPrivileges=yes\n").finding;
-        assert_eq!(
-            (sets.cause, sets.remedies[0].commands.last().map(String::as_str)),
-            (Cause::Transition, Some("systemctl restart app.service"))
-        );
+        for sets in found("LoadState=loaded\nNoNewPrivileges=yes\n") {
+            let restart = sets.finding.remedies[0].commands.last().map(String::as_str);
+            assert_eq!(
+                (sets.finding.cause, restart),
+                (Cause::Transition, Some("systemctl restart app.service"))
+            );
+        }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("denyd.conf");
         std::fs::write(&file, "[Service]\nNoNewPrivileges=no\n").unwrap();
         // It was just now, and the denial before.
-        let changed = found(&format!("LoadState=loaded\nDropInPaths={}\n", file.display())).finding;
-        assert_eq!(
-            (changed.cause, changed.remedies[0].kind),
-            (Cause::Allowed, RemedyKind::Nothing),
-            "{changed:#?}"
-        );
-        let other = found("LoadState=loaded\n").finding;
-        assert_eq!((other.cause, &*other.remedies[0].text), (Cause::Transition, OTHER));
+        for changed in found(&format!("LoadState=loaded\nDropInPaths={}\n", file.display())) {
+            let kind = changed.finding.remedies[0].kind;
+            assert_eq!((changed.finding.cause, kind), (Cause::Allowed, RemedyKind::Nothing));
+        }
+        let [decision, record] = found("LoadState=loaded\n").map(|draft| draft.finding);
+        assert_eq!((decision.cause, &*decision.remedies[0].text), (Cause::Transition, OTHER));
+        // That may be of a mount, too.
+        assert_eq!(record.remedies, []);
     }
 }
