@@ -21,7 +21,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 use xtask::vm::Module;
 
-use super::{KERNEL, Limits, Seen, Work, installed, run, unindented};
+use super::{KERNEL, Limits, Seen, Work, installed, run, unindented, userspace::CALLER};
 use crate::{
     group::Session,
     plan::{Booted, Plan},
@@ -50,8 +50,10 @@ struct Broken {
 /// What explain must say first, and what becomes of it.
 #[derive(Clone, Copy)]
 enum Remedy {
-    /// A remedy of this kind that has this text; the service works by it.
+    /// A remedy of this kind that has this text; the service works by it, and not without it.
     Mends(&'static str, &'static str),
+    /// The same, and there is nothing to take back.
+    MendsForGood(&'static str, &'static str),
     /// A remedy of this kind that has this text, which `denyd fix --yes` leaves alone.
     Told(&'static str, &'static str),
 }
@@ -99,6 +101,7 @@ pub(super) fn plan(plan: &mut Plan) {
 fn work(shared: &'static str, services: &[Broken]) -> Work {
     let own = [
         ("common", include_str!("broken/common").into()),
+        ("caller.py", CALLER.into()),
         ("shared", shared.into()),
         ("services", functions(services).into()),
     ];
@@ -108,7 +111,7 @@ fn work(shared: &'static str, services: &[Broken]) -> Work {
 
 /// The services as shell functions: `given_NAME` and `works_NAME`, and their names in variables.
 fn functions(services: &[Broken]) -> String {
-    let mended = services.iter().filter(|service| matches!(service.remedy, Remedy::Mends(..)));
+    let mended = services.iter().filter(|service| service.remedy.mends());
     let names = |services: &mut dyn Iterator<Item = &Broken>| {
         services.map(|service| service.name).collect::<Vec<_>>().join(" ")
     };
@@ -121,6 +124,13 @@ fn functions(services: &[Broken]) -> String {
         }
     }
     text
+}
+
+impl Remedy {
+    /// Whether the service works by it.
+    fn mends(self) -> bool {
+        !matches!(self, Self::Told(..))
+    }
 }
 
 impl Broken {
@@ -142,7 +152,8 @@ impl Broken {
         broken.is_done()?;
         let findings = broken.findings()?;
         let of_this = |finding: &&Value| finding.to_string().contains(self.finding);
-        let (Remedy::Mends(kind, text) | Remedy::Told(kind, text)) = self.remedy;
+        let (Remedy::Mends(kind, text) | Remedy::MendsForGood(kind, text) | Remedy::Told(kind, text)) =
+            self.remedy;
         let is_right = |finding: &Value| {
             let first = &finding["remedies"][0];
             finding["cause"] == self.cause && first["kind"] == kind && first.to_string().contains(text)
@@ -155,7 +166,7 @@ impl Broken {
                 self.cause
             ));
         };
-        if matches!(self.remedy, Remedy::Mends(..)) && broken.works(self.name)? {
+        if self.remedy.mends() && broken.works(self.name)? {
             return Err("it works from the start".to_owned());
         }
         Ok(Value::clone(right))
@@ -168,11 +179,11 @@ impl Broken {
         let findings = fixed.findings()?;
         let same: Vec<_> =
             findings.iter().filter(|finding| fingerprints(finding).any(|one| known.contains(one))).collect();
-        let cause = match self.remedy {
-            Remedy::Mends(..) if !fixed.works(self.name)? => return Err("it does not work".to_owned()),
-            Remedy::Mends(..) => "allowed",
-            Remedy::Told(..) => self.cause,
-        };
+        let mends = self.remedy.mends();
+        if mends && !fixed.works(self.name)? {
+            return Err("it does not work".to_owned());
+        }
+        let cause = if mends { "allowed" } else { self.cause };
         if same.is_empty() || same.iter().any(|finding| finding["cause"] != cause) {
             return Err(format!("explain does not say {cause} now: {same:#?}"));
         }

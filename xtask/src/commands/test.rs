@@ -25,7 +25,7 @@ Examples:
   cargo xtask test --only e2e -- 7/selinux/                     the cases of one guest
   cargo xtask test --only e2e -- --list                         the end-to-end tests, by name
   cargo xtask test --only e2e -- --ignored                      those that run on request: services that are broken, put \
-right and broken again, which takes guests most of an hour
+right and broken again; some 15 minutes
   cargo xtask test --only e2e -- --ignored broken-selinux/port  one of them";
 
 /// Runs every check and test: formatting, lints, docs, dependencies, unit tests, and end-to-end tests on real

@@ -153,6 +153,35 @@ pub(super) const SET: Set = Set {
             "\"change_profile -> sentinel,\"",
         ),
         Broken {
+            name: "dbus_and_a_profile_that_is_not_loaded",
+            given: "
+                mkfifo /run/connected /run/go
+                printf 'file,\\nunix,\\nnetwork,\\n' | confined dbus '/usr/bin/python3 /share/caller.py answered'
+                # A restart would wait for what is below.
+                printf '[Unit]\\nConditionPathExists=/run/calling\\n' >>/run/systemd/system/broken-dbus.service
+            ",
+            // dbus-daemon refuses what runs under a profile that is gone, and does not answer.
+            works: "
+                : >/run/calling
+                systemctl start broken-dbus &
+                cat /run/connected
+                rm /run/calling
+                if [ -e /run/unloaded ]; then
+                    : >/run/go
+                    wait $!
+                else
+                    apparmor_parser --remove /etc/apparmor.d/broken-dbus
+                    : >/run/unloaded >/run/go
+                    python3 /share/everywhere.py first denyd tail --follow -n all -o json --subject broken-dbus
+                    systemctl stop broken-dbus
+                    false
+                fi
+            ",
+            finding: "broken-dbus",
+            cause: "profile",
+            remedy: Remedy::MendsForGood("reload", "apparmor_parser -r /etc/apparmor.d/broken-dbus"),
+        },
+        Broken {
             name: "explicit_deny_is_asked_about",
             given: "
                 echo x >/srv/shut

@@ -161,7 +161,7 @@ pub(super) const SET: Set = Set {
             works: "systemctl start broken-landlock",
             finding: "broken-landlock.service",
             cause: "sandbox",
-            remedy: Remedy::Told("setting", "itself"),
+            remedy: Remedy::Told("setting", "only the program that made the domain can allow more"),
         },
     ],
 };
