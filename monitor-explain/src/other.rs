@@ -7,7 +7,7 @@ mod syscall_groups;
 #[cfg(test)]
 mod tests;
 
-use std::{ops::ControlFlow, sync::Arc, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 
 use monitor_event::event::{Event, Module};
 
@@ -37,30 +37,6 @@ impl Context<'_> {
             }
             None => Remedy::new(RemedyKind::Setting, format!("in a systemd unit: {setting}")),
         }
-    }
-
-    /// What is said where the unit forbids nothing of it by now, and was changed since the denial, or since its process was
-    /// started.
-    fn allowed(&self, unit: &Unit, draft: Draft) -> ControlFlow<Draft, Draft> {
-        let Some((changed, file)) = unit.changed() else { return ControlFlow::Continue(draft) };
-        let runs_as_before = unit.started().is_some_and(|started| started < changed);
-        let (when, remedy) = if runs_as_before {
-            let text = format!("start {} again: it runs as it was before", unit.name);
-            let restart = format!("systemctl restart {}", shell_words::quote(&unit.name));
-            ("it was started", Remedy::new(RemedyKind::Restart, text).run(restart))
-        } else if self.last.is_some_and(|last| last < changed) {
-            let text = "nothing: the unit was changed after the denial";
-            ("the denial", Remedy::new(RemedyKind::Nothing, text))
-        } else {
-            return ControlFlow::Continue(draft);
-        };
-        let mut draft = draft.because(format!("{file} was changed after {when}")).remedy(remedy);
-        draft.key.push_str("\0changed");
-        draft.finding.cause = Cause::Allowed;
-        draft.finding.summary += "; by now ";
-        draft.finding.summary += &unit.name;
-        draft.finding.summary += " does not forbid it";
-        ControlFlow::Break(draft)
     }
 }
 

@@ -4,15 +4,16 @@ use std::{
     collections::{BTreeMap, HashMap},
     fs,
     io::Read as _,
+    ops::ControlFlow,
     path::Path,
     process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
-use monitor_event::{event::Event, text};
+use monitor_event::event::Event;
 
-use crate::finding::{Edit, Remedy, RemedyKind};
+use crate::finding::{Cause, Draft, Edit, Remedy, RemedyKind};
 
 /// What is asked for.
 const PROPERTIES: &str = "LoadState,User,SystemCallFilter,SystemCallArchitectures,RestrictNamespaces,RestrictAddressFamilies,\
@@ -41,8 +42,8 @@ pub(crate) struct Unit {
 /// The service that a denial's process belongs to.
 pub(crate) fn service(event: &Event<'_>) -> Option<String> {
     let unit = event.unit.as_ref().filter(|unit| unit.user_unit.is_none())?;
-    let name = text::unescape(unit.name.as_deref()?).ok()?;
-    let name = str::from_utf8(&name).ok()?;
+    // Its backslashes are systemd's own.
+    let name = unit.name.as_deref()?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_' | '.' | '\\' | '@');
     (name.ends_with(".service") && name.chars().all(is_name) && !name.starts_with(['-', '.']))
         .then(|| name.to_owned())
@@ -115,19 +116,43 @@ impl Unit {
     }
 
     /// The newest of its files, and when that was changed.
-    pub(crate) fn changed(&self) -> Option<(SystemTime, &str)> {
+    fn changed(&self) -> Option<(SystemTime, &str)> {
         let files = ["FragmentPath", "DropInPaths"].into_iter().filter_map(|property| self.get(property));
         let files = files.flat_map(str::split_whitespace);
         files.filter_map(|file| Some((fs::metadata(file).ok()?.modified().ok()?, file))).max()
     }
 
     /// When its process was started, if it has one.
-    pub(crate) fn started(&self) -> Option<SystemTime> {
+    fn started(&self) -> Option<SystemTime> {
         self.get("MainPID").filter(|pid| *pid != "0")?;
         let started = self.get("ExecMainStartTimestampMonotonic")?.parse().ok()?;
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let age = Duration::try_from(now).ok()?.checked_sub(Duration::from_micros(started))?;
         SystemTime::now().checked_sub(age)
+    }
+
+    /// What is said where the unit forbids nothing of it by now, and was changed since the last denial, or since its process
+    /// was started.
+    pub(crate) fn allowed(&self, last: Option<SystemTime>, draft: Draft) -> ControlFlow<Draft, Draft> {
+        let Some((changed, file)) = self.changed() else { return ControlFlow::Continue(draft) };
+        let runs_as_before = self.started().is_some_and(|started| started < changed);
+        let (when, remedy) = if runs_as_before {
+            let text = format!("start {} again: it runs as it was before", self.name);
+            let restart = format!("systemctl restart {}", shell_words::quote(&self.name));
+            ("it was started", Remedy::new(RemedyKind::Restart, text).run(restart))
+        } else if last.is_some_and(|last| last < changed) {
+            let text = "nothing: the unit was changed after the denial";
+            ("the denial", Remedy::new(RemedyKind::Nothing, text))
+        } else {
+            return ControlFlow::Continue(draft);
+        };
+        let mut draft = draft.because(format!("{file} was changed after {when}")).remedy(remedy);
+        draft.key.push_str("\0changed");
+        draft.finding.cause = Cause::Allowed;
+        draft.finding.summary += "; by now ";
+        draft.finding.summary += &self.name;
+        draft.finding.summary += " does not forbid it";
+        ControlFlow::Break(draft)
     }
 
     /// The remedy that a directive is put into a file beside the unit's.

@@ -161,6 +161,7 @@ fn signs_of_an_attack_get_no_rule() {
     for (permissions, target, class) in [
         ("execute", "shell_exec_t", "file"),
         ("read", "shadow_t", "file"),
+        ("getattr", "shadow_t", "file"),
         ("sys_module", "named_t", "capability"),
     ] {
         let line = avc(1, permissions, "", "u:r:named_t:s0", &format!("u:object_r:{target}:s0"), class);

@@ -23,9 +23,12 @@
 //!    script that fails is a fault by itself. Its common indentation is taken off. It must leave the guest as the later steps need it.
 //! 3. A package that it needs goes into `PACKAGES` in `xtask/src/vm/full.rs`.
 //! 4. Run it: `cargo xtask test --only e2e -- full-selinux/setenforce`.
+//!
+//! What takes long runs on request, in guests of its own: [`broken`].
 
 mod apparmor_explain;
 mod apparmor_policy;
+mod broken;
 mod distribution;
 mod installed;
 mod posture;
@@ -33,7 +36,7 @@ mod selinux_policy;
 mod services;
 mod userspace;
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{borrow::Cow, fs, sync::Arc, time::Duration};
 
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -56,8 +59,35 @@ const KERNEL: &str = "7";
 const WATCH: [(&str, &str); 2] =
     [("watch", include_str!("full/watch")), ("apparmor.denyd", include_str!("../../systemd/apparmor/denyd"))];
 
-/// How long a guest has for all its steps; a busy machine may need minutes.
-const TIMEOUT: Duration = Duration::from_mins(20);
+/// How long steps may take; a busy machine may need minutes.
+const LIMITS: Limits = Limits { script: Duration::from_mins(4), guest: Duration::from_mins(20) };
+
+/// How long what is done in a guest may take.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// One script.
+    script: Duration,
+    /// The guest, from its boot to its end.
+    guest: Duration,
+}
+
+/// What a guest does.
+struct Work {
+    /// Scripts, by their names and those of their reports. The indentation that all lines of one share is taken off.
+    scripts: Vec<(&'static str, &'static str)>,
+    /// Files for them, by their names in `/share`.
+    files: Vec<(&'static str, Cow<'static, str>)>,
+}
+
+impl Work {
+    fn of(steps: &[Step]) -> Self {
+        let files = steps.iter().flat_map(|step| step.files);
+        Self {
+            scripts: steps.iter().map(|step| (step.name, step.script)).collect(),
+            files: files.map(|&(name, text)| (name, text.into())).collect(),
+        }
+    }
+}
 
 /// Something that is done in a full guest, and what must come of it.
 #[derive(Clone, Copy)]
@@ -91,9 +121,10 @@ pub(crate) fn plan(plan: &mut Plan) {
         let name = |step: &Step| format!("{KERNEL}/full-{module}/{}", step.name);
         let steps: Vec<_> =
             steps().filter(|step| step.module == module && plan.is_asked(&name(step), false)).collect();
-        let guest = Booted::new(format!("{KERNEL}-full-{module}"), {
-            let steps = steps.clone();
-            move || run(module, &steps)
+        let guest_name = format!("{KERNEL}-full-{module}");
+        let guest = Booted::new(guest_name.clone(), {
+            let work = Work::of(&steps);
+            move || run(&guest_name, module, LIMITS, &work)
         });
         let trial = |step: Step| {
             let guest = Arc::clone(&guest);
@@ -102,36 +133,34 @@ pub(crate) fn plan(plan: &mut Plan) {
         let trials = steps.into_iter().map(trial).collect();
         plan.add_guest(&guest, trials);
     }
+    broken::plan(plan);
 }
 
 fn check(step: &Step, session: &Session) -> Result<(), String> {
-    let report = session.steps.iter().find(|report| report.step == step.name);
-    let report = report.ok_or_else(|| format!("{} was not run", step.name))?;
-    let seen = Seen { report, session };
-    let done = if report.status == "exit status: 0" { Ok(()) } else { Err(report.status.clone()) };
-    done.and_then(|()| (step.check)(&seen)).map_err(|fault| seen.explain(&fault))
+    let seen = Seen::of(step.name, session)?;
+    seen.is_done().and_then(|()| (step.check)(&seen)).map_err(|fault| seen.explain(&fault))
 }
 
-fn run(module: Module, steps: &[Step]) -> Result<Session, String> {
+/// Boots a guest and has it run the scripts, one after another, while denyd watches.
+fn run(name: &str, module: Module, limits: Limits, work: &Work) -> Result<Session, String> {
     let fault = |error: &dyn std::error::Error| error.to_string();
-    let scripts = tempfile::tempdir().map_err(|error| fault(&error))?;
+    let share = tempfile::tempdir().map_err(|error| fault(&error))?;
     let write =
-        |name: &str, text: &str| fs::write(scripts.path().join(name), text).map_err(|error| fault(&error));
-    for step in steps {
-        step.files.iter().try_for_each(|(name, text)| write(name, text))?;
-        write(step.name, &unindented(step.script))?;
-    }
+        |name: &str, text: &str| fs::write(share.path().join(name), text).map_err(|error| fault(&error));
+    work.files.iter().try_for_each(|(name, text)| write(name, text))?;
+    work.scripts.iter().try_for_each(|(name, text)| write(name, &unindented(text)))?;
     WATCH.iter().try_for_each(|(name, text)| write(name, text))?;
-    if steps.iter().any(|step| step.files.iter().any(|(name, _)| *name == "install")) {
-        installed::make_packages(scripts.path())?;
+    if share.path().join("install").exists() {
+        installed::make_packages(share.path())?;
     }
     let cache = Cache::open().map_err(|error| fault(&error))?;
     let image = setup::full_image(&cache).map_err(|error| fault(&error))?;
-    let guest = guest(KERNEL, module)?.userland(Userland::Full(image)).share(scripts.path());
-    let guest = guest.timeout(TIMEOUT);
-    let names: Vec<_> = steps.iter().map(|step| format!("/share/{}", step.name)).collect();
-    let output = boot(&guest, &format!("actor steps --watch 'sh /share/watch' {}", names.join(" ")))?;
-    Session::read(&output, &format!("{KERNEL}-full-{module}"))
+    let guest = guest(KERNEL, module)?.userland(Userland::Full(image)).share(share.path());
+    let guest = guest.timeout(limits.guest);
+    let paths: Vec<_> = work.scripts.iter().map(|(name, _)| format!("/share/{name}")).collect();
+    let (limit, paths) = (limits.script.as_secs(), paths.join(" "));
+    let output = boot(&guest, &format!("actor steps --limit {limit} --watch 'sh /share/watch' {paths}"))?;
+    Session::read(&output, name)
 }
 
 /// A script without the indentation that all its lines share, so that here-documents end where they should.
@@ -150,6 +179,17 @@ pub(crate) struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
+    /// What came of the step or script of this name.
+    fn of(name: &str, session: &'a Session) -> Result<Self, String> {
+        let report = session.steps.iter().find(|report| report.step == name);
+        Ok(Self { report: report.ok_or_else(|| format!("{name} was not run"))?, session })
+    }
+
+    /// Whether the script came to its end.
+    fn is_done(&self) -> Result<(), String> {
+        if self.report.status == "exit status: 0" { Ok(()) } else { Err(self.report.status.clone()) }
+    }
+
     /// A fact that the script told.
     pub(crate) fn fact(&self, name: &str) -> Result<&'a str, String> {
         let fact = self.report.facts.get(name);

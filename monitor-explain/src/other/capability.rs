@@ -163,7 +163,7 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
             ))
             .remedy(unit.set("PrivateUsers=no").warn("root of the unit is then root of the machine"));
     }
-    match context.allowed(unit, draft) {
+    match unit.allowed(context.last, draft) {
         ControlFlow::Break(allowed) => allowed,
         ControlFlow::Continue(draft) => draft.because(format!(
             "{} leaves it in: the process gave it up itself, or it was wanted in a user name space that is not its own",

@@ -123,7 +123,7 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
         Some((property, _)) => draft
             .because(format!("{} sets {property}={}", unit.name, unit.get(property).unwrap_or_default()))
             .remedy(warned(unit.set(&format!("{property}=no")))),
-        None => match context.allowed(unit, draft) {
+        None => match unit.allowed(context.last, draft) {
             ControlFlow::Break(allowed) => allowed,
             ControlFlow::Continue(draft) => draft
                 .because(format!(

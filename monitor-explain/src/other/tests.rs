@@ -87,6 +87,17 @@ fn a_filter_that_is_not_the_units_is_not_blamed_on_it() {
 }
 
 #[test]
+fn a_unit_whose_name_systemd_escapes_is_asked_about_by_that_name() {
+    let name = r"app@a\x2db.service";
+    let place = Place { units: Units::with(name, SHOWN), ..place(SHOWN) };
+    let action = json!({"class": "syscall", "syscall": "unshare"});
+    let unit = json!({"unit": {"name": name}});
+    let found = finding("seccomp", "here", action, json!({"kind": "none"}), unit, &place);
+    let edit = found.remedies[0].edit.as_ref().unwrap();
+    assert_eq!(edit.file, r"/etc/systemd/system/app@a\x2db.service.d/denyd.conf");
+}
+
+#[test]
 fn another_machines_units_are_not_looked_at() {
     let place = place(SHOWN);
     let action = json!({"class": "syscall", "syscall": "ptrace"});

@@ -31,7 +31,7 @@ use crate::{
 
 /// Says why a denial was, and what to do.
 pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
-    let Some(question) = Question::of(event) else { return error(event) };
+    let Some(question) = Question::of(event) else { return error(event, seen, place) };
     let mut draft = ask(event, &question, seen, place);
     draft.asked = Some(question.allow());
     // What is remedied otherwise is another finding.
@@ -70,7 +70,7 @@ fn draft(question: &Question<'_>, cause: Cause, why: &str) -> Draft {
 }
 
 /// What is no decision about permissions, or lacks a word.
-fn error(event: &Event<'_>) -> Draft {
+fn error(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let Some(operation) = event.action.operation.as_deref() else {
         let summary = "a denial without labels, class or named permissions";
         return Draft::new(Module::Selinux, Cause::Unknown, "", summary)
@@ -79,7 +79,7 @@ fn error(event: &Event<'_>) -> Draft {
     let label = |label: &Option<std::borrow::Cow<'_, str>>| label.as_deref().unwrap_or("unknown").to_owned();
     let (from, to) = (label(&event.subject.label), label(&event.object.label));
     if operation == "security_bounded_transition" {
-        return transition::bounded(&from, &to);
+        return transition::bounded(event, seen, place, &from, &to);
     }
     let unknown = label(&event.object.unknown_label);
     Draft::new(
@@ -117,7 +117,7 @@ fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -
         refuse(question, refusal)
     } else {
         let refused = refused(question, policy);
-        refused_draft(event, &refused, policy, place, (&source, &target, class))
+        refused_draft(event, &refused, seen, policy, place, (&source, &target, class))
     };
     if policy.is_permissive(source.type_) {
         draft = draft
@@ -183,6 +183,7 @@ fn nothing(question: &Question<'_>) -> Draft {
 fn refused_draft(
     event: &Event<'_>,
     question: &Question<'_>,
+    seen: &Seen,
     policy: &Policy,
     place: &Place,
     (source, target, class): Numbers<'_>,
@@ -221,7 +222,7 @@ fn refused_draft(
         }
     }
     let silent = answers.iter().any(|answer| answer.silent);
-    let mut draft = no_rule(event, question, policy, place, (source, target, class, mask));
+    let mut draft = no_rule(event, question, seen, policy, place, (source, target, class, mask));
     if silent {
         draft = draft.because("a dontaudit rule hides it from audit's log");
     }
@@ -239,6 +240,7 @@ fn modular(question: &Question<'_>) -> Remedy {
 fn no_rule(
     event: &Event<'_>,
     question: &Question<'_>,
+    seen: &Seen,
     policy: &Policy,
     place: &Place,
     (source, target, class, mask): (&Context, &Context, ClassId, u32),
@@ -250,8 +252,10 @@ fn no_rule(
             allow.ioctls.insert(ioctl);
         }
     }
-    if let Some(found) = transition::judge(event, question, policy, place) {
-        return found.remedy(module);
+    match transition::judge(event, question, seen, policy, place) {
+        Some(found) if found.finding.cause == Cause::Allowed => return found,
+        Some(found) => return found.remedy(module),
+        None => {}
     }
     let mut notes = Vec::new();
     match label::of(event, question, policy, place) {

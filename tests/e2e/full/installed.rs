@@ -155,7 +155,7 @@ const REMOVED: &str = r#"
 "#;
 
 /// What the scripts use.
-const FILES: &[(&str, &str)] = &[
+pub(super) const FILES: &[(&str, &str)] = &[
     ("install", include_str!("installed/install")),
     ("collector.py", include_str!("installed/collector.py")),
     ("everywhere.py", include_str!("installed/everywhere.py")),

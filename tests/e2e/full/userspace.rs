@@ -10,7 +10,7 @@ use xtask::vm::Module;
 use super::{Seen, Step};
 
 /// Makes a D-Bus connection, and a call over it once `/run/go` is read.
-const CALLER: &str = include_str!("caller.py");
+pub(super) const CALLER: &str = include_str!("caller.py");
 
 pub(super) const STEPS: [Step; 3] = [
     Step {

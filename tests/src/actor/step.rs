@@ -6,6 +6,7 @@ use std::{
     io,
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -18,9 +19,6 @@ fact() { printf '%s %s\n' "$1" "$2" >>"$FACTS"; }
 # known NAME COMMAND...: runs a command whose process id the check must know.
 known() { sh -c 'printf "%s %s\n" "$0" $$ >>"$FACTS"; exec "$@"' "$@"; }
 "#;
-
-/// Seconds that a script has; a busy machine may need minutes. `timeout` then says so by its exit status, 124.
-const LIMIT: &str = "240";
 
 /// A step, as it went.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,11 +33,11 @@ pub struct StepReport {
     pub facts: BTreeMap<String, String>,
 }
 
-/// Runs a script, whose file has the step's name.
+/// Runs a script, whose file has the step's name, for so long. If it takes longer, its exit status is 124, as `timeout` says it.
 ///
 /// # Errors
 /// Fails if it can't be run; that it fails itself stands in the report.
-pub fn step(script: &Path) -> anyhow::Result<StepReport> {
+pub fn step(script: &Path, limit: Duration) -> anyhow::Result<StepReport> {
     let name = script.file_name().context("a script without a name")?.to_string_lossy().into_owned();
     let text = fs::read_to_string(script).with_context(|| format!("cannot read {}", script.display()))?;
     let facts = Path::new("/run").join(format!("facts-{name}"));
@@ -48,7 +46,8 @@ pub fn step(script: &Path) -> anyhow::Result<StepReport> {
     let written = File::create(&output)?;
     // One script that hangs must not take the others with it.
     let status = Command::new("timeout")
-        .args(["--kill-after=10", LIMIT, "/bin/sh", "-c", &format!("{PRELUDE}\n{text}")])
+        .args(["--kill-after=10", &limit.as_secs().to_string()])
+        .args(["/bin/sh", "-c", &format!("{PRELUDE}\n{text}")])
         .env("FACTS", &facts)
         .stdin(Stdio::null())
         .stdout(written.try_clone()?)

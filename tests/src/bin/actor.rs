@@ -1,6 +1,6 @@
 //! `actor` plays the cases inside the guest: see the crate's documentation.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -68,6 +68,9 @@ enum Verb {
         /// How denyd is started, split at spaces.
         #[arg(long)]
         watch: String,
+        /// Seconds that each script has.
+        #[arg(long)]
+        limit: u64,
         /// The scripts, each named as its step.
         #[arg(required = true)]
         scripts: Vec<PathBuf>,
@@ -150,12 +153,13 @@ fn main() -> anyhow::Result<()> {
                 },
             )
         }
-        Verb::Steps { watch, scripts } => {
+        Verb::Steps { watch, limit, scripts } => {
+            let limit = Duration::from_secs(limit);
             let denyd: Vec<_> = watch.split_whitespace().map(str::to_owned).collect();
             session(
                 &denyd,
                 AuditMode::Record,
-                &mut || scripts.iter().try_for_each(|script| print(&Line::Step(step::step(script)?))),
+                &mut || scripts.iter().try_for_each(|script| print(&Line::Step(step::step(script, limit)?))),
                 &mut || Ok(()),
             )
         }

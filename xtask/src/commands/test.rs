@@ -19,9 +19,19 @@ use xtask::{
 
 use crate::commands::deny;
 
+const AFTER_HELP: &str = "\
+Examples:
+  cargo xtask test                                              all that CI runs
+  cargo xtask test --only e2e -- 7/selinux/                     the cases of one guest
+  cargo xtask test --only e2e -- --list                         the end-to-end tests, by name
+  cargo xtask test --only e2e -- --ignored                      those that run on request: services that are broken, put \
+right and broken again; some 15 minutes
+  cargo xtask test --only e2e -- --ignored broken-selinux/port  one of them";
+
 /// Runs every check and test: formatting, lints, docs, dependencies, unit tests, and end-to-end tests on real
 /// kernels
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Test {
     /// Only this part
     #[arg(long, value_enum)]

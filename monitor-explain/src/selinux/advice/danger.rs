@@ -111,10 +111,17 @@ pub(super) fn refusal(
             format!("{source} asked to execute a file with the label {target}"),
         );
     }
-    if question.class == "file" && target == "shadow_t" && (question.asks("read") || question.asks("open")) {
+    // Who is allowed to look at the file is refused to open it next.
+    if question.class == "file"
+        && target == "shadow_t"
+        && ["getattr", "open", "read"].iter().any(|permission| question.asks(permission))
+    {
         return attack(
             "only programs that check passwords read their hashes, and these have a domain that may",
-            format!("{source} asked to read a file with the label {target}"),
+            format!(
+                "{source} asked for {} of a file with the label {target}",
+                question.permissions.join(" ")
+            ),
         );
     }
     if (question.class == "capability" && question.asks("sys_module"))

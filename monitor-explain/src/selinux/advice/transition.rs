@@ -1,9 +1,12 @@
 //! A program that does not run in the domain that was made for it.
 
+use std::{ops::ControlFlow, time::SystemTime};
+
 use monitor_event::event::Event;
 
 use super::{draft, folder::File, label, question::Question};
 use crate::{
+    denials::Seen,
     finding::{Cause, Draft, Remedy, RemedyKind},
     place::Place,
     selinux::{
@@ -25,28 +28,32 @@ const OTHER: &str =
 pub(super) fn judge(
     event: &Event<'_>,
     question: &Question<'_>,
+    seen: &Seen,
     policy: &Policy,
     place: &Place,
 ) -> Option<Draft> {
     if question.class == "process2" {
-        return no_new_privs(event, question, place);
+        return no_new_privs(event, question, seen, place);
     }
     missed(event, question, policy, place)
 }
 
 /// The kernel's record of the same refusal, which has whole contexts and no permission.
-pub(super) fn bounded(from: &str, to: &str) -> Draft {
-    Draft::new(
+pub(super) fn bounded(event: &Event<'_>, seen: &Seen, place: &Place, from: &str, to: &str) -> Draft {
+    let found = Draft::new(
         monitor_event::event::Module::Selinux,
         Cause::Transition,
         format!("{from} {to}"),
         format!("{from} may not become {to} with no_new_privs, on a nosuid mount, or in a thread of its own"),
     )
-    .because("the new type is not bounded by the old one, and the policy does not allow nnp_transition")
+    .because("the new type is not bounded by the old one, and the policy does not allow nnp_transition");
+    match of_unit(event, seen, place, found) {
+        ControlFlow::Break(found) | ControlFlow::Continue(found) => found,
+    }
 }
 
 /// What forbids a program to get more rights also forbids it another domain, unless the policy says otherwise.
-fn no_new_privs(event: &Event<'_>, question: &Question<'_>, place: &Place) -> Option<Draft> {
+fn no_new_privs(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -> Option<Draft> {
     let target = question.target_type;
     if question.asks("nosuid_transition") {
         let why = format!("the program is on a nosuid mount, and runs without changing to {target}");
@@ -57,18 +64,26 @@ fn no_new_privs(event: &Event<'_>, question: &Question<'_>, place: &Place) -> Op
         return None;
     }
     let why = format!("no_new_privs is set, and the program runs without changing to {target}");
-    let found = draft(question, Cause::Transition, &why);
-    let unit = unit::service(event).and_then(|name| place.unit(&event.host, &name));
-    Some(match unit {
-        Some(unit) if unit.get("NoNewPrivileges") == Some("yes") => found
-            .because(format!("{} has NoNewPrivileges=yes", unit.name))
-            .because("without it, programs with set-user-id that the unit starts get their rights again")
-            .remedy(unit.set("NoNewPrivileges=no")),
-        Some(unit) => found
-            .because(format!("{} does not set NoNewPrivileges= (any more)", unit.name))
-            .remedy(Remedy::new(RemedyKind::Setting, OTHER)),
-        None => found.remedy(Remedy::new(RemedyKind::Setting, OTHER)),
+    Some(match of_unit(event, seen, place, draft(question, Cause::Transition, &why)) {
+        ControlFlow::Break(found) => found,
+        ControlFlow::Continue(found) => found.remedy(Remedy::new(RemedyKind::Setting, OTHER)),
     })
+}
+
+/// What is said where the unit sets `no_new_privs`, or does not set it any more.
+fn of_unit(event: &Event<'_>, seen: &Seen, place: &Place, found: Draft) -> ControlFlow<Draft, Draft> {
+    match unit::service(event).and_then(|name| place.unit(&event.host, &name)) {
+        Some(unit) if unit.get("NoNewPrivileges") == Some("yes") => ControlFlow::Break(
+            found
+                .because(format!("{} has NoNewPrivileges=yes", unit.name))
+                .because("without it, programs with set-user-id that the unit starts get their rights again")
+                .remedy(unit.set("NoNewPrivileges=no")),
+        ),
+        Some(unit) => unit
+            .allowed(seen.last.map(SystemTime::from), found)
+            .map_continue(|found| found.because(format!("{} does not set NoNewPrivileges=", unit.name))),
+        None => ControlFlow::Continue(found),
+    }
 }
 
 /// A program that file contexts label as the entry into a domain, and that runs in that of what started it.
@@ -111,4 +126,56 @@ fn domain_of<'p>(policy: &'p Policy, question: &Question<'_>, entry: &str) -> Op
         (to != from.type_ && to != source.type_).then(|| policy.symbols.types.name(to))
     };
     domain(&source).or_else(|| init.as_ref().and_then(domain))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{denials::Denials, unit::Units};
+
+    /// What is said of nginx, which sh was to start with `no_new_privs`, where systemd shows this of its unit: of the
+    /// decision, and of the record that has no permission.
+    fn found(shown: &str) -> [Draft; 2] {
+        let text = json!({
+            "schema": 2, "time": "2026-01-01T00:00:00Z", "host": "here", "kind": "denial", "module": "selinux",
+            "verdict": "denied", "silent": false, "process": {"pid": 7, "comm": "sh"}, "unit": {"name": "app.service"},
+            "subject": {"label": "u:r:initrc_t:s0"}, "object": {"kind": "process", "label": "u:r:httpd_t:s0"},
+            "action": {"class": "process2", "permissions": ["nnp_transition"]},
+        })
+        .to_string();
+        let event = serde_json::from_str(&text).unwrap();
+        let mut denials = Denials::default();
+        denials.add(&event, true, None);
+        let units = Units::with("app.service", shown);
+        let place = Place { here: true, host: "here".to_owned(), units, ..Place::default() };
+        let question = Question::of(&event).unwrap();
+        let seen = denials.iter().next().unwrap();
+        let decision = no_new_privs(&event, &question, seen, &place).unwrap();
+        [decision, bounded(&event, seen, &place, question.source, question.target)]
+    }
+
+    #[test]
+    fn a_unit_that_lets_privileges_come_by_now_is_not_to_be_changed_again() {
+        for sets in found("LoadState=loaded\nNoNewPrivileges=yes\n") {
+            let restart = sets.finding.remedies[0].commands.last().map(String::as_str);
+            assert_eq!(
+                (sets.finding.cause, restart),
+                (Cause::Transition, Some("systemctl restart app.service"))
+            );
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("denyd.conf");
+        std::fs::write(&file, "[Service]\nNoNewPrivileges=no\n").unwrap();
+        // It was just now, and the denial before.
+        for changed in found(&format!("LoadState=loaded\nDropInPaths={}\n", file.display())) {
+            let kind = changed.finding.remedies[0].kind;
+            assert_eq!((changed.finding.cause, kind), (Cause::Allowed, RemedyKind::Nothing));
+        }
+        let [decision, record] = found("LoadState=loaded\n").map(|draft| draft.finding);
+        assert_eq!((decision.cause, &*decision.remedies[0].text), (Cause::Transition, OTHER));
+        // That may be of a mount, too.
+        assert_eq!(record.remedies, []);
+    }
 }
