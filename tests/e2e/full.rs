@@ -90,7 +90,7 @@ pub(crate) fn plan(plan: &mut Plan) {
     for module in [Module::Selinux, Module::Apparmor] {
         let name = |step: &Step| format!("{KERNEL}/full-{module}/{}", step.name);
         let steps: Vec<_> =
-            steps().filter(|step| step.module == module && plan.is_asked(&name(step))).collect();
+            steps().filter(|step| step.module == module && plan.is_asked(&name(step), false)).collect();
         let guest = Booted::new(format!("{KERNEL}-full-{module}"), {
             let steps = steps.clone();
             move || run(module, &steps)

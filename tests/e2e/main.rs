@@ -6,6 +6,7 @@ mod accounted;
 mod attached;
 mod command_line;
 mod confined;
+mod container;
 mod flood;
 mod formats;
 mod full;
@@ -21,6 +22,7 @@ mod selftest;
 mod service;
 mod signed;
 mod stage;
+mod userlands;
 mod verdict;
 
 use std::{process::ExitCode, sync::Arc};
@@ -76,6 +78,8 @@ fn main() -> ExitCode {
     }
     with_silent(&mut plan);
     without_audit(&mut plan);
+    container::plan(&mut plan);
+    userlands::plan(&mut plan);
     full::plan(&mut plan);
     formats::plan(&mut plan);
     plan.run()

@@ -82,15 +82,19 @@ impl Plan {
 
     /// Adds a guest and its trials. It boots only if one of them is asked for.
     pub(crate) fn add_guest<T: Send + Sync + 'static>(&mut self, guest: &Arc<Booted<T>>, trials: Vec<Trial>) {
-        if trials.iter().any(|trial| self.is_asked(trial.name())) {
+        if trials.iter().any(|trial| self.is_asked(trial.name(), trial.has_ignored_flag())) {
             self.guests.push(Arc::<Booted<T>>::clone(guest));
         }
         self.trials.extend(trials);
     }
 
-    /// Whether the filters of the command line leave this trial, as `libtest_mimic` reads them.
-    pub(crate) fn is_asked(&self, name: &str) -> bool {
-        let Arguments { filter, skip, exact, .. } = &self.arguments;
+    /// Whether the command line leaves this trial, as `libtest_mimic` reads it: by its filters, and one that runs on
+    /// request only with `--ignored` or `--include-ignored`.
+    pub(crate) fn is_asked(&self, name: &str, is_on_request: bool) -> bool {
+        let Arguments { filter, skip, exact, ignored, include_ignored, .. } = &self.arguments;
+        if *ignored != is_on_request && !include_ignored {
+            return false;
+        }
         let matches = |filter: &String| if *exact { name == filter } else { name.contains(filter.as_str()) };
         filter.as_ref().is_none_or(matches) && !skip.iter().any(matches)
     }
