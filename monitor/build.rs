@@ -14,17 +14,24 @@ use object::{
     elf::SHT_STRTAB,
 };
 
-fn main() -> anyhow::Result<()> {
-    // `-Z build-std=core` on a stable rustc. Set here and not in the environment, so that no other crate is compiled
-    // as if by a nightly.
-    // SAFETY: a build script's main has one thread.
-    unsafe { std::env::set_var("RUSTC_BOOTSTRAP", "1") };
+/// What cargo is told that builds the programs. `aya-build` leaves no other way, and no other crate must be built so.
+const INNER_CARGO: [(&str, &str); 5] = [
+    // `-Z build-std=core` on a stable rustc.
+    ("RUSTC_BOOTSTRAP", "1"),
     // The kernel wants to know the type of each function, which the linker finds in the debug information.
-    // SAFETY: as above.
-    unsafe { std::env::set_var("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only") };
+    ("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only"),
+    // BTF names the source of each line: not by this machine's paths, so that the same source gives the same bytes.
+    ("CARGO_UNSTABLE_TRIM_PATHS", "true"),
+    ("CARGO_PROFILE_RELEASE_TRIM_PATHS", "all"),
     // Cargo shows what the inner one prints as warnings, and again in each later build.
-    // SAFETY: as above.
-    unsafe { std::env::set_var("CARGO_TERM_QUIET", "true") };
+    ("CARGO_TERM_QUIET", "true"),
+];
+
+fn main() -> anyhow::Result<()> {
+    for (name, value) in INNER_CARGO {
+        // SAFETY: a build script's main has one thread.
+        unsafe { std::env::set_var(name, value) };
+    }
     println!("cargo:rerun-if-changed=../monitor-common");
     name_version();
     let toolchain = std::env::var("RUSTUP_TOOLCHAIN").unwrap_or_else(|_| "1.95.0".to_owned());

@@ -4,6 +4,15 @@
 //! there. So it does without: accounts are those of nscd's and of the files, hosts those of the file and of DNS.
 //! [`enrich::accounts`](crate::enrich::accounts) asks systemd for the other accounts.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static IS_BUILT_IN: AtomicBool = AtomicBool::new(false);
+
+/// Whether names are looked up without any module of the machine's C library.
+pub(crate) fn is_built_in() -> bool {
+    IS_BUILT_IN.load(Ordering::Relaxed)
+}
+
 /// Has names looked up without any module of the machine's C library. Comes before the first of them.
 #[cfg(target_env = "gnu")]
 pub fn use_built_in() {
@@ -16,6 +25,7 @@ pub fn use_built_in() {
 
     const DATABASES: [(&CStr, &CStr); 3] =
         [(c"passwd", c"files"), (c"group", c"files"), (c"hosts", c"files dns")];
+    IS_BUILT_IN.store(true, Ordering::Relaxed);
     for (database, services) in DATABASES {
         // SAFETY: both are strings that end with a zero byte, and are only read.
         let status = unsafe { __nss_configure_lookup(database.as_ptr(), services.as_ptr()) };
@@ -28,4 +38,6 @@ pub fn use_built_in() {
 
 /// Other C libraries have no modules.
 #[cfg(not(target_env = "gnu"))]
-pub fn use_built_in() {}
+pub fn use_built_in() {
+    IS_BUILT_IN.store(true, Ordering::Relaxed);
+}

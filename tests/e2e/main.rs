@@ -6,6 +6,7 @@ mod accounted;
 mod attached;
 mod command_line;
 mod confined;
+mod container;
 mod flood;
 mod formats;
 mod full;
@@ -21,6 +22,7 @@ mod selftest;
 mod service;
 mod signed;
 mod stage;
+mod userlands;
 mod verdict;
 
 use std::{process::ExitCode, sync::Arc};
@@ -68,7 +70,7 @@ fn main() -> ExitCode {
     service::plan(&mut plan);
     privileges::plan(&mut plan);
     restart::plan(&mut plan);
-    selftest::plan(&mut plan);
+    selftest::plan(&mut plan, &KERNELS);
     for (kernel, version) in KERNELS {
         for stage in &STAGES {
             on_stage(&mut plan, kernel, version, stage);
@@ -76,6 +78,8 @@ fn main() -> ExitCode {
     }
     with_silent(&mut plan);
     without_audit(&mut plan);
+    container::plan(&mut plan);
+    userlands::plan(&mut plan);
     full::plan(&mut plan);
     formats::plan(&mut plan);
     plan.run()
@@ -84,7 +88,8 @@ fn main() -> ExitCode {
 /// On arm64: the cases of the modules that most machines have, silent ones too, on kernels whose trampolines take them.
 fn on_arm64(plan: &mut Plan) {
     const STAGE_NAMES: [&str; 5] = ["selinux", "apparmor", "landlock", "capability", "others"];
-    let kernels = KERNELS.into_iter().filter(|(kernel, _)| *kernel != "6.1");
+    let kernels: Vec<_> = KERNELS.into_iter().filter(|(kernel, _)| *kernel != "6.1").collect();
+    selftest::plan(plan, &kernels);
     for (kernel, version) in kernels {
         for stage in STAGES.iter().filter(|stage| STAGE_NAMES.contains(&stage.name)) {
             on_stage(plan, kernel, version, stage);

@@ -84,7 +84,7 @@ const JUDGES: [(&str, Judge); 6] = [
 ];
 
 /// The part of the output under this head.
-fn part<'o>(output: &'o str, head: &str) -> Result<&'o str, String> {
+pub(crate) fn part<'o>(output: &'o str, head: &str) -> Result<&'o str, String> {
     let parts = output.split("=== ").skip(1);
     let part = parts.filter_map(|part| part.split_once('\n')).find(|(first, _)| first.trim() == head);
     part.map(|(_, rest)| rest).ok_or_else(|| format!("there is no part `{head}` in:\n{output}"))

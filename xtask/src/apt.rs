@@ -87,6 +87,15 @@ impl Apt {
         Ok((archive.release.clone(), stanza))
     }
 
+    /// The source (deb822) of another Debian release's packages, from this machine's archive.
+    ///
+    /// # Errors
+    /// When the machine has no Debian archive.
+    pub fn source_of(codename: &str) -> Result<String, AptError> {
+        let targets = targets()?;
+        Ok(archive(&targets).ok_or(AptError::NoArchive)?.stanza(codename)?)
+    }
+
     /// The names of the packages that match the regular expression `pattern`.
     ///
     /// # Errors

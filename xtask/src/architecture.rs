@@ -3,6 +3,7 @@
 use std::{env, process::Command};
 
 use clap::ValueEnum;
+use object::elf;
 
 use crate::vm::initramfs::{InitramfsError, host_program};
 
@@ -44,6 +45,15 @@ impl Architecture {
         match self {
             Self::Amd64 => "x86_64-unknown-linux-gnu",
             Self::Arm64 => "aarch64-unknown-linux-gnu",
+        }
+    }
+
+    /// The number by which ELF files name it.
+    #[must_use]
+    pub const fn elf_machine(self) -> u16 {
+        match self {
+            Self::Amd64 => elf::EM_X86_64,
+            Self::Arm64 => elf::EM_AARCH64,
         }
     }
 

@@ -11,6 +11,7 @@ pub mod image;
 pub mod licenses;
 pub mod notes;
 pub mod release;
+pub mod reproducible;
 pub mod rpm;
 pub mod sbom;
 pub mod sums;
@@ -56,6 +57,27 @@ pub enum PackageError {
     NoNotes {
         /// The version.
         version: String,
+    },
+    /// It is no program for the machines that the package is for, or needs a library.
+    #[error(
+        "{path} is no static program for {architecture}: build one by `cargo xtask package binary --arch`"
+    )]
+    Program {
+        /// Where it is.
+        path: PathBuf,
+        /// The machines, by Debian's name.
+        architecture: &'static str,
+    },
+    /// The source is not that of a commit, so that nobody else can build it.
+    #[error("files were changed since the last commit: commit them, so that a clone has the same source")]
+    Changed,
+    /// Files that are not the same when they are made again.
+    #[error("not the same when made again in {again}: {}; `diffoscope` shows what differs", .names.join(", "))]
+    Differs {
+        /// The folder with the second ones, which is kept.
+        again: PathBuf,
+        /// The files' names.
+        names: Vec<String>,
     },
     /// What a tool printed is not as expected.
     #[error("cannot make the package: {tool} printed no {wanted}")]

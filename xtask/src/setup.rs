@@ -22,6 +22,7 @@ use crate::{
         full::{self, ImageError},
         initramfs::InitramfsError,
         programs::Programs,
+        root,
     },
 };
 
@@ -223,6 +224,15 @@ pub fn profiler(cache: &Cache) -> Result<(), SetupError> {
 pub fn full_image(cache: &Cache) -> Result<PathBuf, SetupError> {
     packages(cache, &IMAGE_PACKAGES)?;
     Ok(full::image(cache)?)
+}
+
+/// Unpacks a root of the Debian release `codename`, and returns where its archive (tar) is.
+///
+/// # Errors
+/// When packages can't be had.
+pub fn root_of(codename: &str, cache: &Cache) -> Result<PathBuf, SetupError> {
+    packages(cache, &["mmdebstrap"])?;
+    root::archive(codename, cache)
 }
 
 /// Fetches the kernels that the tests boot on such machines.

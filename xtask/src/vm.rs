@@ -35,6 +35,7 @@ pub mod full;
 pub mod initramfs;
 pub mod programs;
 mod qemu;
+pub(crate) mod root;
 pub mod stream;
 mod tiny;
 

@@ -30,16 +30,16 @@ pub enum Id {
 /// By which ways names are looked up on this machine now, in the order in which they are asked.
 #[must_use]
 pub fn ways() -> Vec<NameWay> {
-    ways_at(Path::new("/"), cfg!(target_feature = "crt-static"))
+    ways_at(Path::new("/"), crate::name_service::is_built_in())
 }
 
-/// Those of a machine whose root is there, of a program with or without the C library within.
-fn ways_at(root: &Path, is_static: bool) -> Vec<NameWay> {
+/// Those of a machine whose root is there, of a program that does without modules of the C library, or with them.
+fn ways_at(root: &Path, is_built_in: bool) -> Vec<NameWay> {
     let mut ways = Vec::new();
     if root.join("run/nscd/socket").exists() {
         ways.push(NameWay::Nscd);
     }
-    if !is_static {
+    if !is_built_in {
         ways.push(NameWay::Nsswitch);
     } else if root.join("etc/passwd").exists() {
         ways.push(NameWay::Files);

@@ -93,4 +93,19 @@ mod tests {
             assert_eq!(bytes[18..20], 247_u16.to_le_bytes());
         }
     }
+
+    #[test]
+    fn no_object_names_a_path_of_the_machine_that_made_it() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let root = format!("{}/", root.display());
+        for object in [with_loops(), bounded(), peek()] {
+            let bytes = object.as_bytes();
+            let names = |path: &str| bytes.windows(path.len()).any(|window| window == path.as_bytes());
+            // By its source file in the tree; not by where the tree, cargo's crates and the standard library are.
+            assert!(names("monitor-ebpf/src/"));
+            for path in [root.as_str(), "/registry/src/", "/rustlib/src/"] {
+                assert!(!names(path), "{path}");
+            }
+        }
+    }
 }

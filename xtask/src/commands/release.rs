@@ -14,7 +14,7 @@ use xtask::{
 
 use crate::commands::{package::Package, test::Test};
 
-/// Makes a release of the version in Cargo.toml: runs every check, makes every package, and tags the commit
+/// Makes a release of the version in Cargo.toml: runs every check, makes every package, twice, and tags the commit
 ///
 /// CHANGELOG.md must have a section about the version, which becomes the notes and the tag's text. Nothing is pushed.
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ impl ReleaseCommand {
         let release = Release::of_source()?;
         let tag = format!("v{}", release.version);
         ensure!(
-            !release.commit.ends_with("-dirty"),
+            !release.is_changed(),
             "files were changed since the last commit: commit them, so that the release is what the commit is"
         );
         let notes = notes::of(&release.version)?;

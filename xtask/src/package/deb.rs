@@ -92,3 +92,27 @@ fn filled(text: &str, architecture: Architecture, release: &Release, size: usize
         .replace("@SIZE@", &size.to_string())
         .replace("@DATE@", &release.time.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn the_control_file_names_version_machines_and_size() {
+        let release = Release {
+            version: "1.2.3".to_owned(),
+            commit: "abc".to_owned(),
+            time: Timestamp::from_second(1_700_000_000).unwrap(),
+        };
+        let template = text("packaging/deb/control").unwrap();
+        for architecture in Architecture::ALL {
+            let control = filled(&template, architecture, &release, 17);
+            let machines = format!("Architecture: {}", architecture.debian());
+            for line in ["Version: 1.2.3", &machines, "Installed-Size: 17"] {
+                assert!(control.lines().any(|found| found == line), "{line} in {control}");
+            }
+        }
+    }
+}

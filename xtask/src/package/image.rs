@@ -108,6 +108,10 @@ mod tests {
 
     #[test]
     fn every_digest_is_that_of_its_blob_and_nothing_else_is_in_the_image() {
+        Architecture::ALL.into_iter().for_each(is_sound);
+    }
+
+    fn is_sound(architecture: Architecture) {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("program");
         fs::write(&program, "program").unwrap();
@@ -116,10 +120,12 @@ mod tests {
             commit: "abc".to_owned(),
             time: Timestamp::from_second(1_700_000_000).unwrap(),
         };
-        let image = build(&program, Architecture::Amd64, &release, folder.path()).unwrap();
+        let image = build(&program, architecture, &release, folder.path()).unwrap();
         let again = tempfile::tempdir().unwrap();
-        let same = build(&program, Architecture::Amd64, &release, again.path()).unwrap();
+        let same = build(&program, architecture, &release, again.path()).unwrap();
         assert_eq!(fs::read(&image).unwrap(), fs::read(same).unwrap());
+        let name = format!("denyd-1.2.3-{}.oci.tar", architecture.machine());
+        assert_eq!(image.file_name().unwrap(), name.as_str());
 
         let unpacked = folder.path().join("unpacked");
         fs::create_dir(&unpacked).unwrap();
@@ -143,6 +149,7 @@ mod tests {
         let manifest = json(&blob(&json(&unpacked.join("index.json"))["manifests"][0]));
         let config = json(&blob(&manifest["config"]));
         assert_eq!(config["config"]["Labels"]["org.opencontainers.image.version"], "1.2.3");
+        assert_eq!(config["architecture"], architecture.debian());
         let layer = blob(&manifest["layers"][0]);
         let plain = process::capture(Command::new("gzip").args(["-dc"]).arg(&layer)).unwrap();
         assert_eq!(config["rootfs"]["diff_ids"][0], format!("sha256:{}", sha256(&plain).unwrap()));

@@ -35,4 +35,10 @@ impl Release {
         let time = seconds.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
         Ok(Self { version: env!("CARGO_PKG_VERSION").to_owned(), commit, time: time.ok_or(wanted)? })
     }
+
+    /// Whether something was changed since the commit.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.commit.ends_with("-dirty")
+    }
 }

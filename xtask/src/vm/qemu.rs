@@ -92,13 +92,15 @@ impl Machine {
         command.arg("-serial").arg(format!("file:{}", console.display()));
         match self.architecture {
             Architecture::Amd64 => command.args(["-serial", "stdio"]),
+            // A port and no console: QEMU drops what a console writes while nobody reads. Written to only, or the end of
+            // standard input would close it.
             Architecture::Arm64 => command.args([
                 "-chardev",
-                "stdio,id=session,signal=off",
+                "file,id=session,path=/dev/stdout",
                 "-device",
                 "virtio-serial-pci",
                 "-device",
-                "virtconsole,chardev=session",
+                "virtserialport,chardev=session",
             ]),
         };
         if self.counts_instructions {
@@ -120,7 +122,7 @@ impl Machine {
 pub(super) const fn ports(architecture: Architecture) -> (&'static str, &'static str) {
     match architecture {
         Architecture::Amd64 => ("ttyS0", "ttyS1"),
-        Architecture::Arm64 => ("ttyAMA0", "hvc0"),
+        Architecture::Arm64 => ("ttyAMA0", "vport0p1"),
     }
 }
 
