@@ -200,9 +200,10 @@ pub(crate) fn nothing_else(group: &Group) -> Result<(), String> {
     let cases = tests::cases::all();
     let is_known = |label: Option<&str>| cases.iter().any(|case| case.is_known_by(label));
     let mut strangers = String::new();
+    let prepares = |event: &Value| of_preparation(session, event);
     let of_modules = |event: &&Value| {
         let elsewhere =
-            of_storm(event) || of_standing(event) || of_preparation(event) || event.get("manager").is_some();
+            of_storm(event) || of_standing(event) || prepares(event) || event.get("manager").is_some();
         group.modules().iter().any(|module| event["module"] == module.name()) && !elsewhere
     };
     for event in session.events.iter().filter(of_modules) {
@@ -214,8 +215,7 @@ pub(crate) fn nothing_else(group: &Group) -> Result<(), String> {
     for record in session.records.iter().filter(|record| record.is_told()) {
         let pid = caller(record, &callers).and_then(|pid| u64::try_from(pid).ok());
         // The actor's system calls are not audited, so nothing says whose change it was.
-        let prepared =
-            record.kind == Kind::Change && pid.is_none() && session.events.iter().any(of_preparation);
+        let prepared = record.kind == Kind::Change && pid.is_none() && session.events.iter().any(prepares);
         let of_case =
             pid.is_some_and(|pid| pids.contains(&pid)) || is_known(record.field("scontext").map(Field::bare));
         if !prepared && !of_case {
@@ -230,11 +230,12 @@ pub(crate) fn nothing_else(group: &Group) -> Result<(), String> {
     if strangers.is_empty() { Ok(()) } else { Err(strangers) }
 }
 
-/// Whether it tells of a policy that the actor changed to prepare a case.
-fn of_preparation(event: &Value) -> bool {
+/// Whether it tells of a policy that the actor, which runs the cases, changed to prepare one.
+fn of_preparation(session: &Session, event: &Value) -> bool {
+    let runs_cases = |pid| session.reports.iter().any(|report| u64::from(report.process.ppid) == pid);
     event["kind"] == "policy"
-        && event["process"]["cmdline"][1] == "run"
         && event["process"]["comm"] == "actor"
+        && event["process"]["pid"].as_u64().is_some_and(runs_cases)
 }
 
 /// Whether denyd met no refusal of its own. It counts those and does not report them.
