@@ -115,25 +115,47 @@ fn steps() -> impl Iterator<Item = Step> {
         .chain(installed::STEPS)
 }
 
-/// The steps that are asked for, in a guest for each module.
+/// The steps that are asked for, in a guest for each module; and on request, those of the package in guests of another Debian
+/// release.
 pub(crate) fn plan(plan: &mut Plan) {
     for module in [Module::Selinux, Module::Apparmor] {
-        let name = |step: &Step| format!("{KERNEL}/full-{module}/{}", step.name);
-        let steps: Vec<_> =
-            steps().filter(|step| step.module == module && plan.is_asked(&name(step), false)).collect();
-        let guest_name = format!("{KERNEL}-full-{module}");
-        let guest = Booted::new(guest_name.clone(), {
-            let work = Work::of(&steps);
-            move || run(&guest_name, module, LIMITS, &work)
-        });
-        let trial = |step: Step| {
-            let guest = Arc::clone(&guest);
-            Trial::test(name(&step), move || Ok(check(&step, guest.outcome()?)?))
-        };
-        let trials = steps.into_iter().map(trial).collect();
-        plan.add_guest(&guest, trials);
+        let of_module = |step: &Step| step.module == module;
+        add(
+            plan,
+            Place { name: format!("full-{module}"), module, codename: None },
+            steps().filter(of_module).collect(),
+        );
+        let installed = installed::STEPS.into_iter().chain(installed::LONG_STEPS).filter(of_module).collect();
+        add(plan, Place { name: format!("debian-13-{module}"), module, codename: Some("trixie") }, installed);
     }
     broken::plan(plan);
+}
+
+/// A full guest.
+#[derive(Clone)]
+struct Place {
+    /// The second part of its trials' names.
+    name: String,
+    /// The module in force.
+    module: Module,
+    /// Its Debian release, if it is not the machine's own; its trials run on request.
+    codename: Option<&'static str>,
+}
+
+fn add(plan: &mut Plan, place: Place, steps: Vec<Step>) {
+    let (prefix, is_on_request) = (format!("{KERNEL}/{}", place.name), place.codename.is_some());
+    let name = |step: &Step| format!("{prefix}/{}", step.name);
+    let steps: Vec<_> = steps.into_iter().filter(|step| plan.is_asked(&name(step), is_on_request)).collect();
+    let guest = Booted::new(prefix.replace('/', "-"), {
+        let work = Work::of(&steps);
+        move || run(&place, LIMITS, &work)
+    });
+    let trial = |step: Step| {
+        let guest = Arc::clone(&guest);
+        Trial::test(name(&step), move || Ok(check(&step, guest.outcome()?)?)).with_ignored_flag(is_on_request)
+    };
+    let trials = steps.into_iter().map(trial).collect();
+    plan.add_guest(&guest, trials);
 }
 
 fn check(step: &Step, session: &Session) -> Result<(), String> {
@@ -142,7 +164,7 @@ fn check(step: &Step, session: &Session) -> Result<(), String> {
 }
 
 /// Boots a guest and has it run the scripts, one after another, while denyd watches.
-fn run(name: &str, module: Module, limits: Limits, work: &Work) -> Result<Session, String> {
+fn run(place: &Place, limits: Limits, work: &Work) -> Result<Session, String> {
     let fault = |error: &dyn std::error::Error| error.to_string();
     let share = tempfile::tempdir().map_err(|error| fault(&error))?;
     let write =
@@ -154,13 +176,17 @@ fn run(name: &str, module: Module, limits: Limits, work: &Work) -> Result<Sessio
         installed::make_packages(share.path())?;
     }
     let cache = Cache::open().map_err(|error| fault(&error))?;
-    let image = setup::full_image(&cache).map_err(|error| fault(&error))?;
-    let guest = guest(KERNEL, module)?.userland(Userland::Full(image)).share(share.path());
+    let image = match place.codename {
+        Some(codename) => setup::full_image_of(codename, &cache),
+        None => setup::full_image(&cache),
+    };
+    let image = image.map_err(|error| fault(&error))?;
+    let guest = guest(KERNEL, place.module)?.userland(Userland::Full(image)).share(share.path());
     let guest = guest.timeout(limits.guest);
     let paths: Vec<_> = work.scripts.iter().map(|(name, _)| format!("/share/{name}")).collect();
     let (limit, paths) = (limits.script.as_secs(), paths.join(" "));
     let output = boot(&guest, &format!("actor steps --limit {limit} --watch 'sh /share/watch' {paths}"))?;
-    Session::read(&output, name)
+    Session::read(&output, &format!("{KERNEL}-{}", place.name))
 }
 
 /// A script without the indentation that all its lines share, so that here-documents end where they should.

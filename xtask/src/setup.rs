@@ -223,7 +223,16 @@ pub fn profiler(cache: &Cache) -> Result<(), SetupError> {
 /// When it can't be built.
 pub fn full_image(cache: &Cache) -> Result<PathBuf, SetupError> {
     packages(cache, &IMAGE_PACKAGES)?;
-    Ok(full::image(cache)?)
+    Ok(full::image(cache, None)?)
+}
+
+/// As [`full_image`], of the Debian release `codename`.
+///
+/// # Errors
+/// When it can't be built.
+pub fn full_image_of(codename: &str, cache: &Cache) -> Result<PathBuf, SetupError> {
+    packages(cache, &IMAGE_PACKAGES)?;
+    Ok(full::image(cache, Some(codename))?)
 }
 
 /// Unpacks a root of the Debian release `codename`, and returns where its archive (tar) is.

@@ -21,7 +21,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 use xtask::vm::Module;
 
-use super::{KERNEL, Limits, Seen, Work, installed, run, unindented, userspace::CALLER};
+use super::{KERNEL, Limits, Place, Seen, Work, installed, run, unindented, userspace::CALLER};
 use crate::{
     group::Session,
     plan::{Booted, Plan},
@@ -85,10 +85,10 @@ pub(super) fn plan(plan: &mut Plan) {
         let name = |service: &Broken| format!("{KERNEL}/{}/{}", set.name, service.name);
         let is_asked = |service: &&Broken| plan.is_asked(&name(service), true);
         let asked: Vec<_> = set.services.iter().filter(is_asked).copied().collect();
-        let guest_name = format!("{KERNEL}-{}", set.name);
-        let guest = Booted::new(guest_name.clone(), {
+        let place = Place { name: set.name.to_owned(), module: set.module, codename: None };
+        let guest = Booted::new(format!("{KERNEL}-{}", set.name), {
             let work = work(set.shared, &asked);
-            move || run(&guest_name, set.module, LIMITS, &work)
+            move || run(&place, LIMITS, &work)
         });
         let trial = |&service: &Broken| {
             let guest = Arc::clone(&guest);

@@ -154,6 +154,24 @@ const REMOVED: &str = r#"
     not dpkg-query --show denyd
 "#;
 
+/// Removes and purges the package where it brought a module of SELinux's policy. The last thing in its guest: the domain of the
+/// denyd that watches is gone, too.
+const REMOVED_WITH_MODULE: &str = r#"
+    set -e
+    . /share/install
+    install_denyd
+    systemctl enable --now denyd-metrics.socket denyd
+    semodule --list-modules=full | grep '^200 *denyd '
+    dpkg --remove denyd
+    [ -z "$(systemctl list-unit-files --no-legend 'denyd*')" ]
+    [ ! -e /sys/fs/bpf/denyd ]
+    fact modules "$(semodule --list-modules | grep -x denyd || :)"
+    dpkg --purge denyd
+    purged=$(ls -d /etc/denyd /etc/logrotate.d/denyd /var/lib/denyd /var/log/denyd 2>/dev/null || :)
+    fact purged "$(echo $purged)"
+    not dpkg-query --show denyd
+"#;
+
 /// What the scripts use.
 pub(super) const FILES: &[(&str, &str)] = &[
     ("install", include_str!("installed/install")),
@@ -315,6 +333,18 @@ pub(super) const STEPS: [Step; 9] = [
         },
     },
 ];
+
+/// What takes a guest a minute more, on request.
+pub(super) const LONG_STEPS: [Step; 1] = [Step {
+    name: "the_package_is_removed_with_its_module",
+    module: Module::Selinux,
+    script: REMOVED_WITH_MODULE,
+    files: FILES,
+    check: |seen| match (seen.fact("modules")?, seen.fact("purged")?) {
+        ("", "") => Ok(()),
+        left => Err(format!("removing it left the module, purging it files: {left:?}")),
+    },
+}];
 
 /// Whether the event that the script told under this name is SELinux's refusal of this file to nginx.
 fn nginx(seen: &Seen<'_>, fact: &str, path: &'static str) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! The full userland: this machine's Debian release with systemd, its real SELinux policy and AppArmor profiles,
+//! The full userland: this machine's Debian release, or another, with systemd, its real SELinux policy and AppArmor profiles,
 //! and the tools that administrators meet denials with.
 //!
 //! The image is made without booting anything: `mmdebstrap` unpacks the packages, `setfiles` labels the files,
@@ -96,12 +96,13 @@ pub enum ImageError {
     Cache(#[from] CacheError),
 }
 
-/// The image, built if the cache has none of this recipe.
+/// The image of this Debian release, or of the machine's own, built if the cache has none of this recipe.
 ///
 /// # Errors
 /// When it can't be built.
-pub fn image(cache: &Cache) -> Result<PathBuf, ImageError> {
-    let path = cache.folder("images")?.join(format!("full-{:016x}.ext4", recipe()));
+pub fn image(cache: &Cache, codename: Option<&str>) -> Result<PathBuf, ImageError> {
+    let release = codename.map(|codename| format!("{codename}-")).unwrap_or_default();
+    let path = cache.folder("images")?.join(format!("full-{release}{:016x}.ext4", recipe()));
     if path.is_file() {
         return Ok(path);
     }
@@ -110,7 +111,7 @@ pub fn image(cache: &Cache) -> Result<PathBuf, ImageError> {
     }
     let _lock = cache.lock()?;
     if !path.is_file() {
-        progress::step("building the full guest's image (about a minute)", || build(cache, &path))?;
+        progress::step("building the full guest's image (about a minute)", || build(cache, codename, &path))?;
     }
     Ok(path)
 }
@@ -122,11 +123,14 @@ fn recipe() -> u64 {
     hasher.finish()
 }
 
-fn build(cache: &Cache, path: &Path) -> Result<(), ImageError> {
+fn build(cache: &Cache, codename: Option<&str>, path: &Path) -> Result<(), ImageError> {
     let scratch = cache.scratch()?;
     let root = scratch.path().join("root");
     let sources = scratch.path().join("apt.sources");
-    let (release, stanza) = Apt::machine_source()?;
+    let (release, stanza) = match codename {
+        Some(codename) => (codename.to_owned(), Apt::source_of(codename)?),
+        None => Apt::machine_source()?,
+    };
     fs::write(&sources, stanza)?;
     let mut mmdebstrap = Command::new(host_program("mmdebstrap")?);
     mmdebstrap.args(["--quiet", "--mode=root", "--variant=minbase", "--format=directory"]);
@@ -178,8 +182,11 @@ mod tests {
     fn an_image_of_this_recipe_is_taken_from_the_cache() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path()).unwrap();
-        let path = cache.folder("images").unwrap().join(format!("full-{:016x}.ext4", recipe()));
-        fs::write(&path, "image").unwrap();
-        assert_eq!(image(&cache).unwrap(), path);
+        for (codename, release) in [(None, ""), (Some("trixie"), "trixie-")] {
+            let name = format!("full-{release}{:016x}.ext4", recipe());
+            let path = cache.folder("images").unwrap().join(name);
+            fs::write(&path, "image").unwrap();
+            assert_eq!(image(&cache, codename).unwrap(), path);
+        }
     }
 }
