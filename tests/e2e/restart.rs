@@ -78,7 +78,8 @@ const RESTARTS: [Restarts; 4] = [
     },
 ];
 
-/// What runs on request: a thousand denials a second; and as many as a disk can hold one by one.
+/// What runs on request: a thousand denials a second; and, each an event, as many as the ring buffer holds while an emulated
+/// machine starts denyd.
 const LONG_RESTARTS: [Restarts; 2] = [
     Restarts {
         name: "killed_fifty_times",
@@ -91,7 +92,7 @@ const LONG_RESTARTS: [Restarts; 2] = [
     Restarts {
         name: "killed_fifty_times_without_folding",
         options: "--no-fold --ring-size 33554432",
-        extent: "--processes 8 --users 8 --each 200 --rate 20",
+        extent: "--processes 8 --users 8 --each 50 --rate 5",
         endless: true,
         meanwhile: KILL_FIFTY_TIMES,
         unfolded: true,
@@ -203,7 +204,11 @@ fn judge(output: &str, restarts: &Restarts, source: &str) -> Result<(), String> 
     let folded = if single == all { String::new() } else { format!("folded {}, ", all - single) };
     let account = format!("denyd: {source}: seen {all}, emitted {single}, {folded}lost 0");
     let detached = said.trim_end().ends_with("detached");
-    if said.lines().any(|line| line == account) && detached {
+    // What could not be folded is not lost.
+    let is_it = |line: &str| {
+        line.strip_prefix(&account).is_some_and(|rest| rest.is_empty() || rest.starts_with(", "))
+    };
+    if said.lines().any(is_it) && detached {
         Ok(())
     } else {
         Err(format!("it does not say `{account}`, or was not detached:\n{said}"))
