@@ -59,7 +59,7 @@ fn run() -> Result<String, Box<dyn Error>> {
     fs::remove_file(stripped)?;
     fs::write(share.path().join("version"), &release.version)?;
     fs::write(share.path().join("fenced"), FENCED)?;
-    let full = setup::full_image(&Cache::open()?)?;
+    let full = setup::full_image(&Cache::open()?, None)?;
     let guest = guest(KERNEL, Module::Apparmor)?.userland(Userland::Full(full));
     Ok(boot(&guest.share(share.path()).timeout(TIMEOUT), SCRIPT)?)
 }

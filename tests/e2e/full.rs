@@ -176,11 +176,7 @@ fn run(place: &Place, limits: Limits, work: &Work) -> Result<Session, String> {
         installed::make_packages(share.path())?;
     }
     let cache = Cache::open().map_err(|error| fault(&error))?;
-    let image = match place.codename {
-        Some(codename) => setup::full_image_of(codename, &cache),
-        None => setup::full_image(&cache),
-    };
-    let image = image.map_err(|error| fault(&error))?;
+    let image = setup::full_image(&cache, place.codename).map_err(|error| fault(&error))?;
     let guest = guest(KERNEL, place.module)?.userland(Userland::Full(image)).share(share.path());
     let guest = guest.timeout(limits.guest);
     let paths: Vec<_> = work.scripts.iter().map(|(name, _)| format!("/share/{name}")).collect();

@@ -53,7 +53,7 @@ fn installs() -> Result<(), String> {
 
 fn said() -> Result<String, Box<dyn Error>> {
     let cache = Cache::open()?;
-    let image = setup::full_image(&cache)?;
+    let image = setup::full_image(&cache, None)?;
     setup::packaging(&cache)?;
     let folder = tempfile::tempdir()?;
     let stripped = folder.path().join("denyd");

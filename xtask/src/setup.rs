@@ -217,22 +217,13 @@ pub fn profiler(cache: &Cache) -> Result<(), SetupError> {
     packages(cache, &["linux-perf"])
 }
 
-/// Builds the image of full guests, and returns where it is.
+/// Builds the image of full guests, of this Debian release or the machine's own, and returns where it is.
 ///
 /// # Errors
 /// When it can't be built.
-pub fn full_image(cache: &Cache) -> Result<PathBuf, SetupError> {
+pub fn full_image(cache: &Cache, codename: Option<&str>) -> Result<PathBuf, SetupError> {
     packages(cache, &IMAGE_PACKAGES)?;
-    Ok(full::image(cache, None)?)
-}
-
-/// As [`full_image`], of the Debian release `codename`.
-///
-/// # Errors
-/// When it can't be built.
-pub fn full_image_of(codename: &str, cache: &Cache) -> Result<PathBuf, SetupError> {
-    packages(cache, &IMAGE_PACKAGES)?;
-    Ok(full::image(cache, Some(codename))?)
+    Ok(full::image(cache, codename)?)
 }
 
 /// Unpacks a root of the Debian release `codename`, and returns where its archive (tar) is.

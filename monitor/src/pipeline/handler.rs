@@ -113,13 +113,12 @@ impl Handler {
         }
     }
 
-    /// Lets events go on whose names have come or are late.
+    /// Lets events go on whose names have come or are late. The outputs are to be flushed then.
     pub(super) fn go_on(&mut self) {
         let now = Instant::now();
         self.enricher.take_answers();
         self.release(now);
         self.report_due(now);
-        self.hub.flush();
         if self.calm_at.is_some_and(|calm| calm <= now) {
             self.calm_at = None;
             heap::give_back();

@@ -89,7 +89,7 @@ impl Vm {
                 self.arch.is_host(),
                 "the full userland is made only for machines as this one; use --userland tiny"
             );
-            guest = guest.userland(vm::Userland::Full(setup::full_image(&cache)?));
+            guest = guest.userland(vm::Userland::Full(setup::full_image(&cache, None)?));
         }
         if let Some(dir) = self.share {
             ensure!(dir.is_dir(), "{} is no folder to share", dir.display());

@@ -95,17 +95,11 @@ fn filled(text: &str, architecture: Architecture, release: &Release, size: usize
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
     #[test]
     fn the_control_file_names_version_machines_and_size() {
-        let release = Release {
-            version: "1.2.3".to_owned(),
-            commit: "abc".to_owned(),
-            time: Timestamp::from_second(1_700_000_000).unwrap(),
-        };
+        let release = Release::example("abc");
         let template = text("packaging/deb/control").unwrap();
         for architecture in Architecture::ALL {
             let control = filled(&template, architecture, &release, 17);

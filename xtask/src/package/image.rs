@@ -102,8 +102,6 @@ fn sha256(bytes: &[u8]) -> Result<String, PackageError> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
     #[test]
@@ -115,11 +113,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("program");
         fs::write(&program, "program").unwrap();
-        let release = Release {
-            version: "1.2.3".to_owned(),
-            commit: "abc".to_owned(),
-            time: Timestamp::from_second(1_700_000_000).unwrap(),
-        };
+        let release = Release::example("abc");
         let image = build(&program, architecture, &release, folder.path()).unwrap();
         let again = tempfile::tempdir().unwrap();
         let same = build(&program, architecture, &release, again.path()).unwrap();

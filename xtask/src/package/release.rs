@@ -41,4 +41,11 @@ impl Release {
     pub fn is_changed(&self) -> bool {
         self.commit.ends_with("-dirty")
     }
+
+    /// One of this commit, for tests.
+    #[cfg(test)]
+    pub(super) fn example(commit: &str) -> Self {
+        let time = Timestamp::from_second(1_700_000_000).unwrap();
+        Self { version: "1.2.3".to_owned(), commit: commit.to_owned(), time }
+    }
 }

@@ -16,7 +16,6 @@ use crate::{
     apt::{self, Apt, AptError},
     cache::{Cache, CacheError},
     process::{self, ProcessError},
-    progress,
     vm::{
         initramfs::{InitramfsError, Tree, host_program},
         programs::Programs,
@@ -109,10 +108,8 @@ pub fn image(cache: &Cache, codename: Option<&str>) -> Result<PathBuf, ImageErro
     if !apt::is_root() {
         return Err(ImageError::NotRoot);
     }
-    let _lock = cache.lock()?;
-    if !path.is_file() {
-        progress::step("building the full guest's image (about a minute)", || build(cache, codename, &path))?;
-    }
+    let build = || build(cache, codename, &path);
+    cache.once(|| path.is_file(), "building the full guest's image (about a minute)", build)?;
     Ok(path)
 }
 
