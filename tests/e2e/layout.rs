@@ -81,6 +81,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trials.push(Trial::test(of("what_never_moved_is_where_it_was"), move || fixed(kernel)));
         trials.push(Trial::test(of("only_what_this_version_lacks_is_absent"), move || lacks(kernel, absent)));
         trials
+            .push(Trial::test(of("a_mapped_file_says_the_same_as_one_that_is_read"), move || mapped(kernel)));
+        trials
             .push(Trial::test(of("a_member_that_is_missing_disables_only_itself"), move || without(kernel)));
     }
     for (kernel, unwatched) in UNWATCHED {
@@ -115,6 +117,23 @@ fn lacks(kernel: &str, absent: &[&str]) -> Result<(), Failed> {
         if (value(&layout, entry.name) == ABSENT) != expected {
             return Err(format!("{} is {}", entry.name, if expected { "there" } else { "absent" }).into());
         }
+    }
+    Ok(())
+}
+
+/// Where the BTF is looked at in its file, all is at the same place as where it is read.
+fn mapped(kernel: &str) -> Result<(), Failed> {
+    let bytes = btf(kernel)?;
+    let file = tempfile::NamedTempFile::new()?;
+    fs::write(&file, &bytes)?;
+    let (mapped, read) = (KernelTypes::mapped(&file)?, KernelTypes::from_bytes(&bytes)?);
+    if mapped.layout() != read.layout() {
+        return Err("the layouts differ".into());
+    }
+    let hooks =
+        |types| foreseen(types).into_iter().map(|source| (source.name, source.state)).collect::<Vec<_>>();
+    if hooks(mapped) != hooks(read) {
+        return Err("the hooks differ".into());
     }
     Ok(())
 }

@@ -3,7 +3,6 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use aya::Btf;
 use monitor_common::layout::{ABSENT, Layout, Settings, Spec};
 
 use super::{KernelTypes, classes, lockdown, memory::KernelMemory, symbols};
@@ -59,7 +58,6 @@ const SYMBOLS: [&str; 14] = [
 
 /// Reads the variables that the programs and the decoders need, of the active modules.
 pub(super) fn read(
-    btf: &Btf,
     types: &KernelTypes,
     layout: &Layout,
     modules: &[String],
@@ -83,7 +81,7 @@ pub(super) fn read(
         asked.facts.lockdown.names = types.enumeration("lockdown_reason");
     }
     if selinux || apparmor || lockdown {
-        match KernelMemory::open(btf) {
+        match KernelMemory::open() {
             Ok(mut memory) => {
                 if apparmor {
                     asked.apparmor(&mut memory);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, hash_map::Entry};
 
 use aya::{
-    Btf, Ebpf, EbpfError, EbpfLoader,
+    Ebpf, EbpfError, EbpfLoader,
     maps::{Array, MapError},
     programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun as _},
 };
@@ -48,9 +48,9 @@ impl KernelMemory {
     /// # Errors
     ///
     /// If the kernel refuses it.
-    pub(super) fn open(btf: &Btf) -> Result<Self, MemoryError> {
+    pub(super) fn open() -> Result<Self, MemoryError> {
         let object = object::peek();
-        let mut ebpf = EbpfLoader::new().btf(Some(btf)).load(object.as_bytes())?;
+        let mut ebpf = EbpfLoader::new().btf(None).load(object.as_bytes())?;
         let program: &mut RawTracePoint = ebpf.program_mut("peek").ok_or(MemoryError::Absent)?.try_into()?;
         program.load()?;
         Ok(Self { ebpf, pages: HashMap::new() })

@@ -26,6 +26,7 @@ mod ring;
 mod session;
 mod slots;
 mod symbols;
+mod type_names;
 pub mod types;
 
 use std::{
@@ -54,7 +55,7 @@ pub use self::{
 use self::{
     failure::AttachError,
     pins::Pins,
-    plan::Kernel,
+    plan::{Kernel, Present},
     restart::{Others, TakenOver},
     session::AttachedProgram,
 };
@@ -276,14 +277,13 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
     }
     raise_memlock_limit();
     heap::use_small_pages();
-    let types = KernelTypes::from_file(types::VMLINUX)?;
+    let types = KernelTypes::of_this_kernel()?;
     let modules = modules::active()?;
     let layout = types.layout();
-    let btf = Btf::from_sys_fs()?;
     let cpus = aya::util::nr_cpus().map_err(|(_path, error)| KernelError::Counters(error))?;
 
     let mut notes = Vec::new();
-    let (mut settings, mut facts) = facts::read(&btf, &types, &layout, &modules, &mut notes);
+    let (mut settings, mut facts) = facts::read(&types, &layout, &modules, &mut notes);
     settings.silent = options.silent.into();
     settings.fault_ring_full = options.fault_ring_full.into();
     if options.stack && !types.has_function("bpf_get_current_task_btf") {
@@ -310,8 +310,11 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
     let sizes = session::Sizes { ring: options.ring_size, slots: fold.map_or(1, |fold| fold.slots), cpus };
     let pins = options.pins.as_deref().and_then(|folder| open_pins(folder, &mut notes));
     let identity = restart::identity(object.as_bytes(), &layout, &settings, &calls, sizes, options, &modules);
-    let functions = hooks.iter().map(|hook| hook.function).collect();
-    let kernel = Kernel { targets: types, layout, settings, modules, hooks: functions };
+    let functions: Vec<_> = hooks.iter().map(|hook| hook.function).collect();
+    // The types are large, and so is what the loader makes of them: not both at once.
+    let targets = Present::of(&types, &functions);
+    drop(types);
+    let kernel = Kernel { targets, layout, settings, modules, hooks: functions };
     facts.bpf_lsm = hooks.into_iter().map(|hook| hook.watched).collect();
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     let mut report = Report { kernel: release, modules: kernel.modules.clone(), sources: Vec::new(), notes };
@@ -328,7 +331,8 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
         }
     }
 
-    let mut ebpf = session::load(object.as_bytes(), &btf, &kernel.layout, &kernel.settings, &calls, sizes)?;
+    let mut ebpf = session::load(object.as_bytes(), &kernel.layout, &kernel.settings, &calls, sizes)?;
+    let btf = Btf::from_sys_fs()?;
     let others = pins.as_ref().map(Others::of);
     let mut attached = Vec::new();
     for source in &source::ALL {
@@ -418,7 +422,7 @@ impl Session<'_> {
     /// Attaches one source by the first of its attachments that works.
     fn attach(
         self,
-        kernel: &Kernel<KernelTypes>,
+        kernel: &Kernel<Present>,
         source: &Source,
         options: &Options,
     ) -> (SourceReport, Vec<AttachedProgram>) {

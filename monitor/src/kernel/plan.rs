@@ -1,6 +1,8 @@
 //! What can be attached on this kernel: which sources, and which programs of an attachment. It follows from what is known
 //! of the kernel before anything is loaded.
 
+use std::collections::HashSet;
+
 use monitor_common::layout::{ABSENT, ENTRIES, Layout, Settings};
 use zerocopy::IntoBytes as _;
 
@@ -20,6 +22,43 @@ impl Targets for KernelTypes {
 
     fn has_tracepoint(&self, name: &str) -> bool {
         Self::has_tracepoint(self, name)
+    }
+}
+
+/// What a kernel has of all that sources can be attached to: what is left of its types when they are no longer needed.
+pub(super) struct Present {
+    functions: HashSet<&'static str>,
+    tracepoints: HashSet<&'static str>,
+}
+
+impl Present {
+    /// Looks for the hooks of all sources; `lsm` are the functions of the LSM hooks that have BPF programs, which are there.
+    pub(super) fn of(types: &KernelTypes, lsm: &[&'static str]) -> Self {
+        let mut present = Self { functions: lsm.iter().copied().collect(), tracepoints: HashSet::new() };
+        let attachments = source::ALL.iter().flat_map(|source| source.attachments);
+        for program in attachments.flat_map(|attachment| attachment.programs) {
+            match program.hook {
+                Hook::Fentry(name) | Hook::Fexit(name) if types.has_function(name) => {
+                    present.functions.insert(name);
+                }
+                Hook::Tracepoint(name) if types.has_tracepoint(name) => {
+                    present.tracepoints.insert(name);
+                }
+                _ => {}
+            }
+        }
+        present.functions.extend([MULTI].iter().chain(&SESSIONS).filter(|name| types.has_function(name)));
+        present
+    }
+}
+
+impl Targets for Present {
+    fn has_function(&self, name: &str) -> bool {
+        self.functions.contains(name)
+    }
+
+    fn has_tracepoint(&self, name: &str) -> bool {
+        self.tracepoints.contains(name)
     }
 }
 

@@ -19,9 +19,9 @@ use xxhash_rust::xxh3::Xxh3;
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Counters, KernelTypes, Losses, Options, Programs, RingError, RingReader, SharedSlots,
+    Counters, Losses, Options, Programs, RingError, RingReader, SharedSlots,
     pins::{self, Pins, Set},
-    plan::Kernel,
+    plan::{Kernel, Present},
     report::{SourceReport, State},
     ring::Consumer,
     session::{self, AttachedProgram, ProgramPinError, Sizes},
@@ -102,7 +102,7 @@ pub(super) struct TakenOver {
 /// Takes over the programs and maps of a denyd of the same identity.
 pub(super) fn take_over(
     set: &Set,
-    kernel: &Kernel<KernelTypes>,
+    kernel: &Kernel<Present>,
     options: &Options,
     sizes: Sizes,
     folds: bool,
@@ -125,7 +125,7 @@ pub(super) fn take_over(
 
 fn take_over_source(
     set: &Set,
-    kernel: &Kernel<KernelTypes>,
+    kernel: &Kernel<Present>,
     source: &Source,
     options: &Options,
 ) -> Result<(SourceReport, Vec<AttachedProgram>), RestartError> {

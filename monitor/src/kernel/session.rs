@@ -47,7 +47,6 @@ pub(super) struct Sizes {
 /// Creates the maps. No program is loaded yet.
 pub(super) fn load(
     object: &[u8],
-    btf: &Btf,
     layout: &Layout,
     settings: &Settings,
     hooks: &[HookCall],
@@ -60,7 +59,7 @@ pub(super) fn load(
     let log_level = program_log::level();
     let cpus = u32::try_from(sizes.cpus).unwrap_or(u32::MAX);
     EbpfLoader::new()
-        .btf(Some(btf))
+        .btf(None)
         .override_global("LAYOUT", layout.as_bytes(), true)
         .override_global("SETTINGS", settings.as_bytes(), true)
         .override_global("HOOKS", calls.as_bytes(), true)

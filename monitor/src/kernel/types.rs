@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use btf_rs::{Btf, BtfType, FuncProto, Struct, Type};
+use btf_rs::{Backend, Btf, BtfType, FuncProto, Struct, Type};
 use monitor_common::{
     HookArgument, HookCall,
     layout::{ABSENT, ENTRIES, Layout, Spec},
 };
 use zerocopy::{FromBytes as _, IntoBytes as _};
+
+use super::type_names::TypeNames;
 
 /// The structs that an LSM hook's object can be.
 const HOOK_ARGUMENTS: [(&str, HookArgument); 8] = [
@@ -22,7 +24,7 @@ const HOOK_ARGUMENTS: [(&str, HookArgument); 8] = [
 ];
 
 /// Where the kernel shows its BTF.
-pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
 /// The kernel's types could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -49,23 +51,44 @@ pub enum TypesError {
 /// The types that the kernel's BTF describes.
 pub struct KernelTypes {
     btf: Btf,
+    /// Where the BTF lies in the kernel's memory.
+    names: Option<TypeNames>,
 }
 
 impl KernelTypes {
-    /// Reads BTF from a file.
+    /// The types of the running kernel. From Linux 6.16 on they are looked at where the kernel has them
+    /// (`btf_sysfs_vmlinux_mmap`, `kernel/bpf/sysfs_btf.c`), which takes a fifth of the memory of reading them.
     ///
     /// # Errors
     ///
-    /// If there is no such file, or it is not BTF.
-    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, TypesError> {
-        let path = path.as_ref();
-        let name = || path.display().to_string();
-        if !path.exists() {
-            return Err(TypesError::Absent { path: name() });
+    /// If the kernel has no BTF, or it can't be read.
+    pub fn of_this_kernel() -> Result<Self, TypesError> {
+        Self::mapped(VMLINUX).or_else(|error| {
+            tracing::debug!(%error, "cannot map the kernel's BTF: it is read");
+            Self::read()
+        })
+    }
+
+    /// Looks at BTF where it lies. The file must be well formed and stay as it is, as what a kernel shows does: what is
+    /// mapped is not checked again.
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be mapped, or is not BTF.
+    pub fn mapped(path: impl AsRef<Path>) -> Result<Self, btf_rs::Error> {
+        let btf = Btf::from_file_with_backend(path, Backend::Mmap)?;
+        let names = Some(TypeNames::of(&btf)?);
+        Ok(Self { btf, names })
+    }
+
+    /// Reads the running kernel's BTF.
+    fn read() -> Result<Self, TypesError> {
+        let path = VMLINUX.to_owned();
+        if !Path::new(VMLINUX).exists() {
+            return Err(TypesError::Absent { path });
         }
-        Btf::from_file(path)
-            .map(|btf| Self { btf })
-            .map_err(|source| TypesError::Unreadable { path: name(), source })
+        let btf = Btf::from_file(VMLINUX).map_err(|source| TypesError::Unreadable { path, source })?;
+        Ok(Self { btf, names: None })
     }
 
     /// Reads BTF from memory.
@@ -75,7 +98,7 @@ impl KernelTypes {
     /// If the bytes are not BTF.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TypesError> {
         Btf::from_bytes(bytes)
-            .map(|btf| Self { btf })
+            .map(|btf| Self { btf, names: None })
             .map_err(|source| TypesError::Unreadable { path: "memory".to_owned(), source })
     }
 
@@ -126,17 +149,14 @@ impl KernelTypes {
     /// Whether the kernel has a function of this name that BTF describes.
     #[must_use]
     pub fn has_function(&self, name: &str) -> bool {
-        self.btf
-            .resolve_types_by_name(name)
-            .is_ok_and(|types| types.iter().any(|found| matches!(found, Type::Func(_))))
+        self.named(name).any(|(_, found)| matches!(found, Type::Func(_)))
     }
 
     /// The number in the BTF of a function that programs may call, if the kernel has it.
     #[must_use]
     pub fn function_id(&self, name: &str) -> Option<i32> {
-        let is_function = |id: &u32| matches!(self.btf.resolve_type_by_id(*id), Ok(Type::Func(_)));
-        let found = self.btf.resolve_ids_by_name(name).ok()?.into_iter().find(is_function)?;
-        i32::try_from(found).ok()
+        let (id, _function) = self.named(name).find(|(_, found)| matches!(found, Type::Func(_)))?;
+        i32::try_from(id).ok()
     }
 
     /// The name of the function of this number in the BTF.
@@ -176,16 +196,13 @@ impl KernelTypes {
     /// Whether the kernel has a tracepoint of this name that BTF describes.
     #[must_use]
     pub fn has_tracepoint(&self, name: &str) -> bool {
-        self.btf
-            .resolve_types_by_name(&format!("btf_trace_{name}"))
-            .is_ok_and(|types| types.iter().any(|found| matches!(found, Type::Typedef(_))))
+        self.named(&format!("btf_trace_{name}")).any(|(_, found)| matches!(found, Type::Typedef(_)))
     }
 
     /// The values of an enum, each with its name; empty if this kernel has none of this name, or several.
     #[must_use]
     pub fn enumeration(&self, name: &str) -> Vec<(String, u32)> {
-        let types = self.btf.resolve_types_by_name(name).unwrap_or_default();
-        let mut enums = types.into_iter().filter_map(|found| match found {
+        let mut enums = self.named(name).filter_map(|(_, found)| match found {
             Type::Enum(found) => Some(found),
             _ => None,
         });
@@ -199,8 +216,7 @@ impl KernelTypes {
 
     /// What a function takes and returns, if this kernel has one function of this name.
     fn prototype(&self, name: &str) -> Option<FuncProto> {
-        let types = self.btf.resolve_types_by_name(name).ok()?;
-        let mut functions = types.into_iter().filter_map(|found| match found {
+        let mut functions = self.named(name).filter_map(|(_, found)| match found {
             Type::Func(found) => Some(found),
             _ => None,
         });
@@ -211,17 +227,30 @@ impl KernelTypes {
         }
     }
 
+    /// The types of this name, each with its number.
+    fn named(&self, name: &str) -> impl Iterator<Item = (u32, Type)> {
+        let ids = match &self.names {
+            Some(names) => names.candidates(name).collect(),
+            None => self.btf.resolve_ids_by_name(name).unwrap_or_default(),
+        };
+        let found = ids.into_iter().filter_map(|id| Some((id, self.btf.resolve_type_by_id(id).ok()?)));
+        found.filter(move |(_, found)| self.name_of(found).is_some_and(|known| known == name))
+    }
+
+    fn name_of(&self, of: &Type) -> Option<String> {
+        self.btf.resolve_name(of.as_btf_type()?).ok()
+    }
+
     fn structs(&self, name: &str) -> impl Iterator<Item = Struct> {
-        self.btf.resolve_types_by_name(name).unwrap_or_default().into_iter().filter_map(|found| match found {
+        self.named(name).filter_map(|(_, found)| match found {
             Type::Struct(found) | Type::Union(found) => Some(found),
             _ => None,
         })
     }
 
     fn enumerators(&self, name: &str, enumerator: &str) -> impl Iterator<Item = u32> {
-        let types = self.btf.resolve_types_by_name(name).unwrap_or_default().into_iter();
-        types
-            .flat_map(|found| match found {
+        self.named(name)
+            .flat_map(|(_, found)| match found {
                 Type::Enum(found) => found.members,
                 _ => Vec::new(),
             })
@@ -230,8 +259,7 @@ impl KernelTypes {
     }
 
     fn functions(&self, name: &str) -> impl Iterator<Item = FuncProto> {
-        let types = self.btf.resolve_types_by_name(name).unwrap_or_default().into_iter();
-        types.filter_map(|found| match found {
+        self.named(name).filter_map(|(_, found)| match found {
             Type::Func(function) => match self.btf.resolve_chained_type(&function).ok()? {
                 Type::FuncProto(prototype) => Some(prototype),
                 _ => None,
