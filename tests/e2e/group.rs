@@ -246,7 +246,7 @@ fn actor() -> Result<PathBuf, String> {
 }
 
 fn build_foreign(package: &str, name: &str) -> Result<PathBuf, String> {
-    binary::build_foreign(package, name, architecture()).map_err(|error| error.to_string())
+    binary::build_foreign(package, name, architecture(), Profile::Dev).map_err(|error| error.to_string())
 }
 
 fn resolve(kernel: &str) -> Result<Kernel, String> {

@@ -3,6 +3,7 @@
 //! One guest runs all cases of a group; a filter boots only the guests that it needs (see [`plan`]).
 
 mod accounted;
+mod arm64;
 mod attached;
 mod command_line;
 mod confined;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
             on_stage(&mut plan, kernel, version, stage);
         }
     }
+    arm64::plan(&mut plan);
     with_silent(&mut plan);
     without_audit(&mut plan);
     container::plan(&mut plan);

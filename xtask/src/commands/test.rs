@@ -87,6 +87,8 @@ impl Test {
             if wants(Part::E2e) {
                 setup::kernels(self.arch, &cache)?;
                 setup::machine(self.arch, &cache)?;
+                // Of which there is a sample in each run.
+                setup::machine(Architecture::Arm64, &cache)?;
             }
             Ok(())
         })?;

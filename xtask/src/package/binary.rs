@@ -28,13 +28,18 @@ pub fn build(release: &Release, architecture: Architecture) -> Result<PathBuf, P
     Ok(workspace::build("monitor", "denyd", Profile::Release, &mut cargo, &[])?)
 }
 
-/// Builds the program `name` of `package` for other machines than this one, as it is shipped.
+/// Builds the program `name` of `package` for other machines than this one.
 ///
 /// # Errors
 /// When it can't be built.
-pub fn build_foreign(package: &str, name: &str, architecture: Architecture) -> Result<PathBuf, PackageError> {
+pub fn build_foreign(
+    package: &str,
+    name: &str,
+    architecture: Architecture,
+    profile: Profile,
+) -> Result<PathBuf, PackageError> {
     let mut cargo = workspace::cargo_for(architecture, &places()?);
-    Ok(workspace::build(package, name, Profile::Release, &mut cargo, &[])?)
+    Ok(workspace::build(package, name, profile, &mut cargo, &[])?)
 }
 
 /// Whether it is what a package for these machines needs: their program, static.
