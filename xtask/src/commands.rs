@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod deny;
+pub(crate) mod fuzz;
 pub(crate) mod package;
 pub(crate) mod pictures;
 pub(crate) mod release;

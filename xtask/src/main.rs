@@ -27,6 +27,7 @@ enum Command {
     Package(commands::package::Package),
     Release(commands::release::ReleaseCommand),
     Deny(commands::deny::Deny),
+    Fuzz(commands::fuzz::Fuzz),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Package(command) => command.run(),
         Command::Release(command) => command.run(),
         Command::Deny(command) => command.run(),
+        Command::Fuzz(command) => command.run(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("xtask: {}", explained(&error));

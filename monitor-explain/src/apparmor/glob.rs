@@ -30,7 +30,14 @@ impl Glob {
     /// That of a path, where two slashes, as variables leave them, are one.
     pub(super) fn of_path(text: &str, variables: &Variables) -> Self {
         let mut glob = Self::new(text, variables);
-        glob.alternatives.iter_mut().flatten().for_each(without_double_slashes);
+        for pattern in glob.alternatives.iter_mut().flatten() {
+            // A slash before a variable whose value begins with one is none of two.
+            let is_elsewhere = is_elsewhere(if text.starts_with('/') { text } else { pattern });
+            without_double_slashes(pattern);
+            if is_elsewhere {
+                pattern.insert(0, '/');
+            }
+        }
         glob
     }
 
@@ -102,10 +109,16 @@ fn expand(text: &str, variables: &Variables) -> Option<Vec<String>> {
     Some(done)
 }
 
+/// Leaves one slash where there are several, as `filter_slashes` of the parser does.
 fn without_double_slashes(pattern: &mut String) {
     while pattern.contains("//") {
         *pattern = pattern.replace("//", "/");
     }
+}
+
+/// Whether a pattern begins with two slashes and no third: with another root (POSIX), which no path of Linux has.
+fn is_elsewhere(pattern: &str) -> bool {
+    pattern.starts_with("//") && !pattern.starts_with("///")
 }
 
 /// The regular expression of a pattern (`convert_aaregex_to_pcre` of the parser).

@@ -91,7 +91,7 @@ fn one(bench: &Bench, watcher: Watcher, extent: Extent) -> anyhow::Result<Watche
     let script = script(watcher, extent);
     let guest = bench.guest(kernel::NEWEST, vm::Module::Selinux)?.counting_instructions();
     let guest = watcher.in_guest(guest, bench)?;
-    let printed = Printed::by(&guest, &script, Duration::from_mins(15))?;
+    let printed = Printed::by(&guest, &script, Duration::from_mins(40))?;
     let numbers = |word: &str| {
         let number =
             |line: &String| line.parse().with_context(|| format!("the guest printed `{word} {line}`"));

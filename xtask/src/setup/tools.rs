@@ -18,6 +18,10 @@ pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", versi
 pub const CARGO_CYCLONEDX: Tool =
     Tool { name: "cargo-cyclonedx", version: "0.5.9", version_arguments: &["cyclonedx", "--version"] };
 
+/// Builds the fuzz targets.
+pub const CARGO_FUZZ: Tool =
+    Tool { name: "cargo-fuzz", version: "0.13.2", version_arguments: &["fuzz", "--version"] };
+
 /// Makes JSON of audit's records, for auditd: what denyd's cost is compared with.
 pub const LAUREL: Tool = Tool { name: "laurel", version: "0.8.2", version_arguments: VERSION };
 

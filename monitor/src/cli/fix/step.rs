@@ -268,6 +268,11 @@ fn run_all(commands: &[Vec<String>], tools: &Tools) -> Result<(), ToolError> {
 /// The file's new text. `None`: it does not have the lines that are to go.
 fn edited(edit: &Edit, text: &str) -> Option<String> {
     let mut lines: Vec<&str> = text.lines().collect();
+    // Several findings may have one remedy.
+    let is_there = || lines.windows(edit.add.len().max(1)).any(|part| part.iter().eq(&edit.add));
+    if edit.line.is_none() && edit.remove.is_empty() && is_there() {
+        return Some(text.to_owned());
+    }
     let at = match edit.line {
         Some(line) => line.checked_sub(1)?,
         None => lines.len(),
@@ -408,6 +413,10 @@ mod tests {
         let replaced = edited(&lines(Some(2), &["  deny /a r,"], &["  /a r,"]), text).unwrap();
         assert_eq!(replaced, "profile x {\n  /a r,\n}\n");
         assert_eq!(edited(&lines(None, &[], &["/c r,"]), "").unwrap(), "/c r,\n");
+        let setting = lines(None, &[], &["[Service]", "ProtectHome=no"]);
+        let once = edited(&setting, "[Service]\n").unwrap();
+        assert_eq!(once, "[Service]\n[Service]\nProtectHome=no\n");
+        assert_eq!(edited(&setting, &once).unwrap(), once, "another finding had the same remedy");
         assert_eq!(edited(&lines(Some(2), &["  deny /b r,"], &[]), text), None, "it has changed");
         assert_eq!(edited(&lines(Some(9), &[], &["x"]), text), None, "it is shorter by now");
     }
