@@ -10,7 +10,7 @@ pub(super) fn units(units: &BTreeSet<&str>, may: bool, tools: &Tools) -> Result<
     let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let own = unit_of(&cgroups);
     if units.is_empty() && may {
-        say_line("no service is named by these denials: nothing was restarted")?;
+        say_line("nothing was restarted: no service is named")?;
     }
     let mut all = true;
     for &unit in units {
