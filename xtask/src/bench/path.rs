@@ -56,12 +56,14 @@ const WATCHERS: [Watcher; 6] = [
 ];
 
 const RATE: u32 = 160;
+/// Milliseconds between single denials: more than denyd lets records come together for (`PACE`, monitor/src/pipeline.rs).
+pub(super) const LAG_PAUSE: u32 = 60;
 
 /// Boots a guest for each, and hands on what there is after each of them.
 pub(super) fn measure(bench: &Bench, keep: impl Fn(&Paths) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let run = Run::now()?;
     let (samples, seconds, flood, lags) =
-        if bench.extent.quick { (2, 5, 2_000, 50) } else { (5, 10, 20_000, 2_000) };
+        if bench.extent.quick { (2, 5, 2_000, 50) } else { (5, 10, 20_000, 1_000) };
     let mut paths = Paths { run, denials: seconds * RATE, rate: RATE, flood, watchers: Vec::new() };
     for watcher in WATCHERS {
         // A repeat that is folded has no line of its own.
@@ -145,7 +147,7 @@ fn script(watcher: Watcher, Extent { samples, seconds, flood, lags }: Extent) ->
         String::new()
     } else {
         format!(
-            "echo \"lags $(actor lag selinux --file $lines --needle \"$needle\" --count {lags} --pause 30)\"\n"
+            "echo \"lags $(actor lag selinux --file $lines --needle \"$needle\" --count {lags} --pause {LAG_PAUSE})\"\n"
         )
     };
     let measured = format!(

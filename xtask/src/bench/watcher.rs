@@ -44,8 +44,8 @@ start_bpftrace() {
     lines=/run/traced needle=denial
     : >$lines
     # Each line is written at once, as denyd's are.
-    bpftrace -B line -o $lines -e \
-        'kfunc:common_lsm_audit { printf("denial pid=%d uid=%d comm=%s\n", pid, uid, comm) }' & tracer=$!
+    bpftrace -B line -e \
+        'kfunc:common_lsm_audit { printf("denial pid=%d uid=%d comm=%s\n", pid, uid, comm) }' >$lines & tracer=$!
     # It does not say when it is attached, and Debian's can't run a BEGIN: its symbols are stripped.
     until grep -q denial $lines; do
         kill -0 $tracer || exit 1
@@ -59,6 +59,8 @@ prepare_auditd() {
     mkdir -p /var/log/audit /var/log/laurel
     # The guest has no such group.
     sed -i 's/^log_group = .*/log_group = root/' /etc/audit/auditd.conf
+    # Lines are counted and awaited in one file.
+    sed -i 's/^max_log_file_action = .*/max_log_file_action = ignore/' /etc/audit/auditd.conf
     chmod 640 /etc/audit/auditd.conf
 }
 start_auditd() {
@@ -77,7 +79,7 @@ stop_auditd() {
 }
 start_laurel() {
     mkdir -p /etc/laurel
-    printf 'directory = "/var/log/laurel"\n[auditlog]\nfile = "audit.log"\n' >/etc/laurel/config.toml
+    printf 'directory = "/var/log/laurel"\n[auditlog]\nfile = "audit.log"\nsize = 1000000000\n' >/etc/laurel/config.toml
     printf '%s\n' 'active = yes' 'direction = out' 'path = /usr/local/bin/laurel' 'type = always' \
         'args = --config /etc/laurel/config.toml' 'format = string' >/etc/audit/plugins.d/laurel.conf
     chmod 640 /etc/audit/plugins.d/laurel.conf

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::ran;
 use crate::bench::{
-    path::{Paths, Watched},
+    path::{LAG_PAUSE, Paths, Watched},
     plot::{self, Bar},
     spread::{Spread, grouped, quantile, significant},
 };
@@ -19,8 +19,8 @@ pub(super) fn write(readme: &mut String, paths: &Paths) -> anyhow::Result<Vec<(&
         readme,
         "\n## A denial's whole way\n\n{}\n\
          One guest with kernel 7, SELinux and one processor for each that watches. denyd and bpftrace write what they print\n\
-         into a file; audit is off beside them. auditd has Debian's settings; LAUREL gets its records as a plugin, and each\n\
-         writes its own file. bpftrace prints process, user and program at each call of the function where denials and audited\n\
+         into a file; audit is off beside them. auditd has Debian's settings, and LAUREL gets its records as a\n\
+         plugin; each writes its own file, which is not rotated. bpftrace prints process, user and program at each call of the function where denials and audited\n\
          grants end, and knows neither what was refused nor by which rule.\n\n\
          ### The machine's work for one denial\n\n\
          {denials} denials, {rate} in a second: instructions of the whole machine beyond those when nothing is refused, and\n\
@@ -101,8 +101,9 @@ fn lag_table(readme: &mut String, watchers: &[Watched]) -> anyhow::Result<String
     writeln!(
         readme,
         "\n### From the refusal to the line\n\n\
-         One denial at a time, from just before the refused call until a reader that waits for the file has the line:\n\
-         milliseconds of a machine that makes a billion instructions a second.\n\n\
+         One denial at a time, {LAG_PAUSE} ms after the one before, from just before the refused call until a reader that\n\
+         waits for the file has the line: milliseconds of a machine that makes a billion instructions a second. denyd wakes\n\
+         up 20 times a second at most: what follows another sooner waits until 50 ms after it.\n\n\
          ![From the refusal to the line](latency.svg)\n\n\
          | watched by | denials | p50 | p99 | p99.9 |\n\
          |---|---|---|---|---|"
