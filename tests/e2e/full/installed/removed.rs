@@ -1,0 +1,112 @@
+//! The package's upgrade and removal.
+
+use xtask::vm::Module;
+
+use super::{FILES, Seen, Step};
+
+/// Upgrades the package while a program is refused one file after another, removes it, and purges it.
+const REMOVED: &str = r#"
+    set -e
+    . /share/install
+    install_denyd
+    systemctl enable --now denyd-metrics.socket denyd
+    printf 'profile upgraded { /usr/** mrix, /etc/** r, /dev/null rw, }' | apparmor_parser --replace
+    mkdir /srv/upgraded
+    refuse_file() {
+        touch /srv/upgraded/$1
+        not aa-exec -p upgraded -- cat /srv/upgraded/$1 2>/dev/null
+    }
+    upgrade dpkg --force-unsafe-io --install /share/denyd.deb
+    fact reported "$(python3 /share/upgraded.py /srv/upgraded $count 1)"
+    grep -q 'kind = "journald"' /etc/denyd/denyd.toml
+
+    files=$(dpkg --listfiles denyd | while read -r file; do [ -d "$file" ] || echo "$file"; done)
+    dpkg --remove denyd
+    [ -z "$(systemctl list-unit-files --no-legend 'denyd*')" ]
+    [ ! -e /sys/fs/bpf/denyd ]
+    not grep '^denyd ' /sys/kernel/security/apparmor/profiles
+    left=$(for file in $files; do [ ! -e $file ] || echo $file; done | sort)
+    fact left "$(echo $left)"
+    [ -e /var/lib/denyd/history ]
+    dpkg --purge denyd
+    purged=$(ls -d /etc/denyd /etc/apparmor.d/denyd /etc/apparmor.d/local/denyd /etc/logrotate.d/denyd \
+        /var/lib/denyd /var/log/denyd 2>/dev/null || :)
+    fact purged "$(echo $purged)"
+    not dpkg-query --show denyd
+"#;
+
+/// Does so by apt, where the package brought a module of SELinux's policy. The last thing in its guest: the domain of the denyd
+/// that watches is gone, too.
+const REMOVED_WITH_MODULE: &str = r#"
+    set -e
+    . /share/install
+    install_denyd
+    systemctl enable --now denyd-metrics.socket denyd
+    systemctl start nginx
+    mkdir /var/www/html/upgraded
+    refuse_file() {
+        touch /var/www/html/upgraded/$1
+        chcon -t user_home_t /var/www/html/upgraded/$1
+        not python3 -c 'import urllib.request as r; r.urlopen("http://127.0.0.1/upgraded/'$1'")' 2>/dev/null
+    }
+    upgrade apt-get --yes --option DPkg::Options::=--force-unsafe-io install /share/denyd.deb
+    # nginx looks twice at each: by its name, and as a folder.
+    fact reported "$(python3 /share/upgraded.py /var/www/html/upgraded $count 2)"
+
+    files=$(dpkg --listfiles denyd | while read -r file; do [ -d "$file" ] || echo "$file"; done)
+    semodule --list-modules=full | grep '^200 *denyd '
+    apt-get --yes remove denyd
+    [ -z "$(systemctl list-unit-files --no-legend 'denyd*')" ]
+    [ ! -e /sys/fs/bpf/denyd ]
+    fact modules "$(semodule --list-modules | grep -x denyd || :)"
+    left=$(for file in $files; do [ ! -e $file ] || echo $file; done | sort)
+    fact left "$(echo $left)"
+    [ -e /var/lib/denyd/history ]
+    apt-get --yes purge denyd
+    purged=$(ls -d /etc/denyd /etc/apparmor.d/denyd /etc/logrotate.d/denyd /var/lib/denyd /var/log/denyd \
+        2>/dev/null || :)
+    fact purged "$(echo $purged)"
+    not dpkg-query --show denyd
+"#;
+
+pub(super) const STEP: Step = Step {
+    name: "the_package_is_upgraded_without_loss_and_removed",
+    module: Module::Apparmor,
+    script: REMOVED,
+    files: FILES,
+    check: |seen| seen.upgraded_and_removed(),
+};
+
+/// What takes a guest a minute more, on request.
+pub(in super::super) const LONG_STEPS: [Step; 1] = [Step {
+    name: "the_package_is_removed_with_its_module",
+    module: Module::Selinux,
+    script: REMOVED_WITH_MODULE,
+    files: FILES,
+    check: |seen| match seen.fact("modules")? {
+        "" => seen.upgraded_and_removed(),
+        left => Err(format!("removing it left the module {left}")),
+    },
+}];
+
+impl Seen<'_> {
+    /// Whether the package was upgraded without the loss of a denial, and left nothing when it was removed and purged.
+    fn upgraded_and_removed(&self) -> Result<(), String> {
+        if self.fact("upgraded")? != env!("CARGO_PKG_VERSION") {
+            return Err("the package was not upgraded".to_owned());
+        }
+        if self.number("refused")? != self.number("reported")? {
+            return Err("not each denial of the upgrade was reported once".to_owned());
+        }
+        // What an administrator may have changed goes when the package is purged.
+        let configuration = ["/etc/apparmor.d/denyd", "/etc/denyd/denyd.toml", "/etc/logrotate.d/denyd"];
+        let left: Vec<_> = self.fact("left")?.split_whitespace().collect();
+        if left != configuration {
+            return Err(format!("removing it left {left:?}"));
+        }
+        match self.fact("purged")? {
+            "" => Ok(()),
+            left => Err(format!("purging it left {left}")),
+        }
+    }
+}
