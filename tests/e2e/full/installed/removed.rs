@@ -2,7 +2,7 @@
 
 use xtask::vm::Module;
 
-use super::{FILES, Seen, Step};
+use super::{FILES, Seen, Step, nginx};
 
 /// Upgrades the package while a program is refused one file after another, removes it, and purges it.
 const REMOVED: &str = r#"
@@ -35,11 +35,13 @@ const REMOVED: &str = r#"
     not dpkg-query --show denyd
 "#;
 
-/// Does so by apt, where the package brought a module of SELinux's policy. The last thing in its guest: the domain of the denyd
-/// that watches is gone, too.
-const REMOVED_WITH_MODULE: &str = r#"
+/// Does so by apt, where the package brought a module of SELinux's policy, and installs it anew. The last thing in its guest: the
+/// domain of the denyd that watches goes, too.
+const BY_APT: &str = r#"
     set -e
     . /share/install
+    export DEBIAN_FRONTEND=noninteractive
+    apt() { apt-get --quiet --yes --option DPkg::Options::=--force-unsafe-io "$@"; }
     install_denyd
     systemctl enable --now denyd-metrics.socket denyd
     systemctl start nginx
@@ -49,24 +51,32 @@ const REMOVED_WITH_MODULE: &str = r#"
         chcon -t user_home_t /var/www/html/upgraded/$1
         not python3 -c 'import urllib.request as r; r.urlopen("http://127.0.0.1/upgraded/'$1'")' 2>/dev/null
     }
-    upgrade apt-get --yes --option DPkg::Options::=--force-unsafe-io install /share/denyd.deb
+    upgrade apt install /share/denyd.deb
     # nginx looks twice at each: by its name, and as a folder.
     fact reported "$(python3 /share/upgraded.py /var/www/html/upgraded $count 2)"
 
     files=$(dpkg --listfiles denyd | while read -r file; do [ -d "$file" ] || echo "$file"; done)
     semodule --list-modules=full | grep '^200 *denyd '
-    apt-get --yes remove denyd
+    apt remove denyd
     [ -z "$(systemctl list-unit-files --no-legend 'denyd*')" ]
     [ ! -e /sys/fs/bpf/denyd ]
     fact modules "$(semodule --list-modules | grep -x denyd || :)"
     left=$(for file in $files; do [ ! -e $file ] || echo $file; done | sort)
     fact left "$(echo $left)"
     [ -e /var/lib/denyd/history ]
-    apt-get --yes purge denyd
+    apt purge denyd
     purged=$(ls -d /etc/denyd /etc/apparmor.d/denyd /etc/logrotate.d/denyd /var/lib/denyd /var/log/denyd \
         2>/dev/null || :)
     fact purged "$(echo $purged)"
     not dpkg-query --show denyd
+
+    # As on a machine that never had it: the package brings the module, and its service starts.
+    apt install /share/denyd.deb
+    semodule --list-modules=full | grep '^200 *denyd '
+    fact enabled $(systemctl is-enabled denyd)
+    fact confined "$(tr -d '\0' </proc/$(systemctl show --property MainPID --value denyd)/attr/current)"
+    refuse installed
+    fact event "$(python3 /share/everywhere.py first denyd tail --follow -n all -o json --path $refused)"
 "#;
 
 pub(super) const STEP: Step = Step {
@@ -77,15 +87,21 @@ pub(super) const STEP: Step = Step {
     check: |seen| seen.upgraded_and_removed(),
 };
 
-/// What takes a guest a minute more, on request.
+/// What takes a guest minutes more, on request.
 pub(in super::super) const LONG_STEPS: [Step; 1] = [Step {
-    name: "the_package_is_removed_with_its_module",
+    name: "apt_upgrades_removes_and_installs_the_package_with_its_module",
     module: Module::Selinux,
-    script: REMOVED_WITH_MODULE,
+    script: BY_APT,
     files: FILES,
-    check: |seen| match seen.fact("modules")? {
-        "" => seen.upgraded_and_removed(),
-        left => Err(format!("removing it left the module {left}")),
+    check: |seen| {
+        seen.upgraded_and_removed()?;
+        let installed = (seen.fact("modules")?, seen.fact("enabled")?, seen.fact("confined")?);
+        if installed != ("", "enabled", "system_u:system_r:denyd_t:s0") {
+            return Err(format!(
+                "what removing left, whether the service is enabled, confined: {installed:?}"
+            ));
+        }
+        nginx(seen, "event", "/var/www/html/installed")
     },
 }];
 
