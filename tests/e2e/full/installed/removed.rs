@@ -35,13 +35,11 @@ const REMOVED: &str = r#"
     not dpkg-query --show denyd
 "#;
 
-/// Does so by apt, where the package brought a module of SELinux's policy, and installs it anew. The last thing in its guest: the
+/// Does so by apt, where the package brought a module of SELinux's policy. Nothing of other trials may follow in its guest: the
 /// domain of the denyd that watches goes, too.
-const BY_APT: &str = r#"
+const REMOVED_BY_APT: &str = r#"
     set -e
     . /share/install
-    export DEBIAN_FRONTEND=noninteractive
-    apt() { apt-get --quiet --yes --option DPkg::Options::=--force-unsafe-io "$@"; }
     install_denyd
     systemctl enable --now denyd-metrics.socket denyd
     systemctl start nginx
@@ -69,8 +67,15 @@ const BY_APT: &str = r#"
         2>/dev/null || :)
     fact purged "$(echo $purged)"
     not dpkg-query --show denyd
+"#;
 
-    # As on a machine that never had it: the package brings the module, and its service starts.
+/// Has apt install the package on a machine that does not have its module, and has the service report a refusal.
+const INSTALLED_BY_APT: &str = r#"
+    set -e
+    . /share/install
+    set_times
+    # A new machine does not have it: the image does, unless the step before has removed it.
+    ! semodule --list-modules | grep -qx denyd || semodule -X 200 --remove denyd
     apt install /share/denyd.deb
     semodule --list-modules=full | grep '^200 *denyd '
     fact enabled $(systemctl is-enabled denyd)
@@ -88,22 +93,31 @@ pub(super) const STEP: Step = Step {
 };
 
 /// What takes a guest minutes more, on request.
-pub(in super::super) const LONG_STEPS: [Step; 1] = [Step {
-    name: "apt_upgrades_removes_and_installs_the_package_with_its_module",
-    module: Module::Selinux,
-    script: BY_APT,
-    files: FILES,
-    check: |seen| {
-        seen.upgraded_and_removed()?;
-        let installed = (seen.fact("modules")?, seen.fact("enabled")?, seen.fact("confined")?);
-        if installed != ("", "enabled", "system_u:system_r:denyd_t:s0") {
-            return Err(format!(
-                "what removing left, whether the service is enabled, confined: {installed:?}"
-            ));
-        }
-        nginx(seen, "event", "/var/www/html/installed")
+pub(in super::super) const LONG_STEPS: [Step; 2] = [
+    Step {
+        name: "apt_upgrades_the_package_without_loss_and_removes_it_with_its_module",
+        module: Module::Selinux,
+        script: REMOVED_BY_APT,
+        files: FILES,
+        check: |seen| match seen.fact("modules")? {
+            "" => seen.upgraded_and_removed(),
+            left => Err(format!("removing it left the module {left}")),
+        },
     },
-}];
+    Step {
+        name: "apt_installs_the_package_with_its_module",
+        module: Module::Selinux,
+        script: INSTALLED_BY_APT,
+        files: FILES,
+        check: |seen| {
+            let service = (seen.fact("enabled")?, seen.fact("confined")?);
+            if service != ("enabled", "system_u:system_r:denyd_t:s0") {
+                return Err(format!("the service is {service:?}"));
+            }
+            nginx(seen, "event", "/var/www/html/installed")
+        },
+    },
+];
 
 impl Seen<'_> {
     /// Whether the package was upgraded without the loss of a denial, and left nothing when it was removed and purged.
