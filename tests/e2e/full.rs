@@ -60,7 +60,7 @@ const WATCH: [(&str, &str); 2] =
     [("watch", include_str!("full/watch")), ("apparmor.denyd", include_str!("../../systemd/apparmor/denyd"))];
 
 /// How long steps may take; a busy machine may need minutes.
-const LIMITS: Limits = Limits { script: Duration::from_mins(4), guest: Duration::from_mins(20) };
+const LIMITS: Limits = Limits { script: Duration::from_mins(6), guest: Duration::from_mins(20) };
 
 /// How long what is done in a guest may take.
 #[derive(Clone, Copy)]
@@ -115,18 +115,17 @@ fn steps() -> impl Iterator<Item = Step> {
         .chain(installed::STEPS)
 }
 
-/// The steps that are asked for, in a guest for each module; and on request, those of the package in guests of another Debian
-/// release.
+/// The steps that are asked for, in a guest for each module; and on request, in guests of their own, those that take long and
+/// those of the package on another Debian release.
 pub(crate) fn plan(plan: &mut Plan) {
     for module in [Module::Selinux, Module::Apparmor] {
         let of_module = |step: &Step| step.module == module;
-        add(
-            plan,
-            Place { name: format!("full-{module}"), module, codename: None },
-            steps().filter(of_module).collect(),
-        );
-        let installed = installed::STEPS.into_iter().chain(installed::LONG_STEPS).filter(of_module).collect();
-        add(plan, Place { name: format!("debian-13-{module}"), module, codename: Some("trixie") }, installed);
+        let long = || installed::LONG_STEPS.into_iter().filter(of_module);
+        let installed = installed::STEPS.into_iter().filter(of_module).chain(long());
+        let place = |name: String, codename| Place { name, module, codename };
+        add(plan, place(format!("full-{module}"), None), false, steps().filter(of_module).collect());
+        add(plan, place(format!("full-{module}-long"), None), true, long().collect());
+        add(plan, place(format!("debian-13-{module}"), Some("trixie")), true, installed.collect());
     }
     broken::plan(plan);
 }
@@ -138,12 +137,13 @@ struct Place {
     name: String,
     /// The module in force.
     module: Module,
-    /// Its Debian release, if it is not the machine's own; its trials run on request.
+    /// Its Debian release, if it is not the machine's own.
     codename: Option<&'static str>,
 }
 
-fn add(plan: &mut Plan, place: Place, steps: Vec<Step>) {
-    let (prefix, is_on_request) = (format!("{KERNEL}/{}", place.name), place.codename.is_some());
+/// Adds the trials of steps in a guest: they run always, or only on request.
+fn add(plan: &mut Plan, place: Place, is_on_request: bool, steps: Vec<Step>) {
+    let prefix = format!("{KERNEL}/{}", place.name);
     let name = |step: &Step| format!("{prefix}/{}", step.name);
     let steps: Vec<_> = steps.into_iter().filter(|step| plan.is_asked(&name(step), is_on_request)).collect();
     let guest = Booted::new(prefix.replace('/', "-"), {

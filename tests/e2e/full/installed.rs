@@ -2,6 +2,8 @@
 //!
 //! Beside it runs the `denyd run` of all steps, which sees what the installed one is refused.
 
+mod removed;
+
 use std::{collections::BTreeMap, error::Error, fs, path::Path, process::Command};
 
 use serde_json::Value;
@@ -13,6 +15,7 @@ use xtask::{
     vm::Module,
 };
 
+pub(super) use self::removed::LONG_STEPS;
 use super::{Seen, Step};
 use crate::group::denyd as denyd_program;
 
@@ -113,63 +116,6 @@ const RECOVERS: &str = r#"
     fact recovered "$event"
     systemctl disable --now denyd-metrics.socket denyd
     systemctl stop collector
-"#;
-
-/// Upgrades the package while a program is refused one file after another, removes it, and purges it.
-const REMOVED: &str = r#"
-    set -e
-    . /share/install
-    install_denyd
-    systemctl enable --now denyd-metrics.socket denyd
-    printf 'profile upgraded { /usr/** mrix, /etc/** r, /dev/null rw, }' | apparmor_parser --replace
-    mkdir /srv/upgraded
-    (
-        dpkg --force-unsafe-io --install /share/denyd.deb || touch /srv/failed
-        touch /srv/done
-    ) &
-    count=0
-    until [ -e /srv/done ] && [ $count -gt 20 ]; do
-        count=$((count + 1))
-        touch /srv/upgraded/$count
-        not aa-exec -p upgraded -- cat /srv/upgraded/$count 2>/dev/null
-    done
-    [ ! -e /srv/failed ]
-    fact upgraded "$(dpkg-query --show --showformat '${Version}' denyd)"
-    fact refused $count
-    fact reported "$(python3 /share/upgraded.py $count)"
-    grep -q 'kind = "journald"' /etc/denyd/denyd.toml
-
-    files=$(dpkg --listfiles denyd | while read -r file; do [ -d "$file" ] || echo "$file"; done)
-    dpkg --remove denyd
-    [ -z "$(systemctl list-unit-files --no-legend 'denyd*')" ]
-    [ ! -e /sys/fs/bpf/denyd ]
-    not grep '^denyd ' /sys/kernel/security/apparmor/profiles
-    left=$(for file in $files; do [ ! -e $file ] || echo $file; done | sort)
-    fact left "$(echo $left)"
-    [ -e /var/lib/denyd/history ]
-    dpkg --purge denyd
-    purged=$(ls -d /etc/denyd /etc/apparmor.d/denyd /etc/apparmor.d/local/denyd /etc/logrotate.d/denyd \
-        /var/lib/denyd /var/log/denyd 2>/dev/null || :)
-    fact purged "$(echo $purged)"
-    not dpkg-query --show denyd
-"#;
-
-/// Removes and purges the package where it brought a module of SELinux's policy. The last thing in its guest: the domain of the
-/// denyd that watches is gone, too.
-const REMOVED_WITH_MODULE: &str = r#"
-    set -e
-    . /share/install
-    install_denyd
-    systemctl enable --now denyd-metrics.socket denyd
-    semodule --list-modules=full | grep '^200 *denyd '
-    dpkg --remove denyd
-    [ -z "$(systemctl list-unit-files --no-legend 'denyd*')" ]
-    [ ! -e /sys/fs/bpf/denyd ]
-    fact modules "$(semodule --list-modules | grep -x denyd || :)"
-    dpkg --purge denyd
-    purged=$(ls -d /etc/denyd /etc/logrotate.d/denyd /var/lib/denyd /var/log/denyd 2>/dev/null || :)
-    fact purged "$(echo $purged)"
-    not dpkg-query --show denyd
 "#;
 
 /// What the scripts use.
@@ -308,43 +254,8 @@ pub(super) const STEPS: [Step; 9] = [
             seen.refused_nothing()
         },
     },
-    Step {
-        name: "the_package_is_upgraded_without_loss_and_removed",
-        module: Module::Apparmor,
-        script: REMOVED,
-        files: FILES,
-        check: |seen| {
-            if seen.fact("upgraded")? != env!("CARGO_PKG_VERSION") {
-                return Err("the package was not upgraded".to_owned());
-            }
-            if seen.number("refused")? != seen.number("reported")? {
-                return Err("not each denial of the upgrade was reported once".to_owned());
-            }
-            // What an administrator may have changed goes when the package is purged.
-            let configuration = ["/etc/apparmor.d/denyd", "/etc/denyd/denyd.toml", "/etc/logrotate.d/denyd"];
-            let left: Vec<_> = seen.fact("left")?.split_whitespace().collect();
-            if left != configuration {
-                return Err(format!("removing it left {left:?}"));
-            }
-            match seen.fact("purged")? {
-                "" => Ok(()),
-                left => Err(format!("purging it left {left}")),
-            }
-        },
-    },
+    removed::STEP,
 ];
-
-/// What takes a guest a minute more, on request.
-pub(super) const LONG_STEPS: [Step; 1] = [Step {
-    name: "the_package_is_removed_with_its_module",
-    module: Module::Selinux,
-    script: REMOVED_WITH_MODULE,
-    files: FILES,
-    check: |seen| match (seen.fact("modules")?, seen.fact("purged")?) {
-        ("", "") => Ok(()),
-        left => Err(format!("removing it left the module, purging it files: {left:?}")),
-    },
-}];
 
 /// Whether the event that the script told under this name is SELinux's refusal of this file to nginx.
 fn nginx(seen: &Seen<'_>, fact: &str, path: &'static str) -> Result<(), String> {

@@ -1,22 +1,21 @@
-"""`upgraded.py COUNT`: waits until denyd has told of the last of so many refused files in /srv/upgraded, and prints how many
-it told of once."""
+"""`upgraded.py FOLDER COUNT TIMES`: waits until denyd has told of the last of so many files in the folder, which was refused so many
+times, and prints of how many it told as often."""
 
 import collections
 import json
 import subprocess
 import sys
 
-last = sys.argv[1]
+folder, last, times = sys.argv[1], sys.argv[2], int(sys.argv[3])
 told = collections.Counter()
 with subprocess.Popen(
     ["denyd", "tail", "--follow", "-n", "all", "-o", "json"], stdout=subprocess.PIPE, text=True
 ) as tail:
     for event in map(json.loads, tail.stdout):
-        path = event.get("object", {}).get("path", "")
-        if path.startswith("/srv/upgraded/"):
-            name = path.rpartition("/")[2]
-            told[name] += 1
-            if name == last:
+        place, _, name = event.get("object", {}).get("path", "").rpartition("/")
+        if place == folder:
+            told[name] += event.get("count", 1)
+            if told[last] >= times:
                 break
     tail.kill()
-print(sum(count == 1 for count in told.values()))
+print(sum(count == times for count in told.values()))
