@@ -21,6 +21,13 @@ pub const PIDS: usize = 6;
 /// that does.
 pub const OPEN: u64 = 1 << 63;
 
+/// Set in [`Slot::count`] by user space when it closes a slot in which something was counted, until it frees the slot: see
+/// [`closed`].
+pub const CLOSED: u64 = 1 << 62;
+
+/// Bits of a closed slot's [`Slot::count`] that programs may still add to, more than they do until a daemon is back.
+const LATE: u32 = 28;
+
 /// The bits of [`Slot::count`] that are the number of repeats. Those between and [`OPEN`] are of the key: who counts sees from
 /// the same word whether it is the right slot.
 pub const REPEATS: u64 = (1 << 40) - 1;
@@ -29,6 +36,20 @@ pub const REPEATS: u64 = (1 << 40) - 1;
 #[must_use]
 pub const fn opened(key: u64) -> u64 {
     OPEN | (key << 8 & !REPEATS)
+}
+
+/// [`Slot::count`] of a slot that is closed after this many repeats. What programs still add does not change them, so that
+/// they are there until the slot is freed, even if who closed it is gone.
+#[must_use]
+pub const fn closed(repeats: u64) -> u64 {
+    const MOST: u64 = (CLOSED >> LATE) - 1;
+    CLOSED | (if repeats > MOST { MOST } else { repeats }) << LATE
+}
+
+/// How many repeats there were in a slot of this [`Slot::count`]: `None` if it isn't [`closed`].
+#[must_use]
+pub const fn repeats_of_closed(count: u64) -> Option<u64> {
+    if count & (OPEN | CLOSED) == CLOSED { Some((count & !CLOSED) >> LATE) } else { None }
 }
 
 /// A slot's [`Slot::count`], which programs and user space change at the same time.
@@ -86,7 +107,8 @@ fn take_back(count: &impl Count, mut was: u64) -> bool {
 pub struct Slot {
     /// The denial: [`crate::Head::fold`] of its first record; 0 if the slot is free.
     pub key: u64,
-    /// Repeats, [`OPEN`] and a part of the key: see [`opened`]. Anything if the slot is closed, but not [`OPEN`].
+    /// Repeats, [`OPEN`] and a part of the key: see [`opened`] and [`closed`]. Anything if the slot is free, but not [`OPEN`]
+    /// or [`CLOSED`].
     pub count: u64,
     /// When the first of them was: nanoseconds since boot.
     pub first: u64,
@@ -270,8 +292,9 @@ mod tests {
         fn act(&mut self, other: Other) {
             match (other, self.up_for) {
                 (Other::Close, Some(denial)) => {
-                    self.taken[denial] += self.count & REPEATS;
-                    self.count = 0;
+                    let repeats = self.count & REPEATS;
+                    self.taken[denial] += repeats;
+                    self.count = closed(repeats);
                     self.up_for = None;
                 }
                 (Other::Open(denial), None) => {
@@ -364,6 +387,19 @@ mod tests {
                 let closings = others.iter().filter(|(at, other)| *at < accesses && *other == Other::Close);
                 assert!(!elsewhere || closings.count() > 1, "{others:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_closed_slot_keeps_its_repeats_whatever_is_added() {
+        for repeats in [0, 1, 4711, REPEATS] {
+            let is = repeats_of_closed(closed(repeats)).unwrap();
+            assert!(is == repeats || repeats == REPEATS && is == (1 << 34) - 1, "{repeats}");
+            assert_eq!(repeats_of_closed(closed(repeats) + (1 << LATE) - 1), Some(is));
+            assert_eq!(closed(repeats) & OPEN, 0);
+        }
+        for open in [0, 5, opened(KEYS[0]), opened(KEYS[1]) | 7, opened(u64::MAX)] {
+            assert_eq!(repeats_of_closed(open), None, "{open:#x}");
         }
     }
 

@@ -37,6 +37,13 @@ pub struct Repeats {
     pub pids: Vec<u32>,
 }
 
+impl Repeats {
+    /// Whether these are the repeats that `other` are: one of a slot's times may have been written late.
+    fn are(&self, other: &Self) -> bool {
+        self.count == other.count && (self.first == other.first || self.last == other.last)
+    }
+}
+
 /// What became of the counting of a denial's repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Closing {
@@ -51,10 +58,17 @@ pub trait Slots {
     /// Whether the denial of this key has a slot.
     fn has(&self, key: u64) -> bool;
 
-    /// Ends the counting of this key.
+    /// Ends the counting of this key. Where something was counted, it is there until the slot is freed, whoever else looks:
+    /// this process may be killed before it has noted it.
     fn close(&mut self, key: u64) -> Closing;
 
-    /// The keys that have a slot now. Slots whose counting was ended by a process that is gone are freed.
+    /// What was counted of this key, if the counting has ended and the slot is not freed.
+    fn closed(&self, key: u64) -> Option<Repeats>;
+
+    /// Frees the slot of this key, if the counting has ended.
+    fn free(&mut self, key: u64);
+
+    /// The keys that have a slot now. Slots that a process had half freed when it was killed are freed.
     fn keys(&mut self) -> Vec<u64>;
 }
 
@@ -108,11 +122,22 @@ impl Folding {
         self.slots.keys()
     }
 
+    /// Frees the slot of a denial whose repeats are noted.
+    pub(crate) fn noted(&mut self, repeated: &Repeated) {
+        self.slots.free(key(&repeated.record));
+    }
+
+    /// As [`free_noted`].
+    pub(crate) fn free_noted(&mut self, noted: &[(u64, Repeats)]) {
+        free_noted(&mut *self.slots, noted);
+    }
+
     /// Frees those of these slots whose records nobody has, and gives what was counted in each, with its source.
     pub(crate) fn free(&mut self, keys: Vec<u64>) -> Vec<(Option<SourceId>, u64)> {
         let unknown = keys.into_iter().filter(|key| !self.keys.contains(key));
         let counts = unknown.filter_map(|key| {
             let Closing::Ended(Some(repeats)) = self.slots.close(key) else { return None };
+            self.slots.free(key);
             Some((monitor_common::fold::source(key), repeats.count))
         });
         counts.collect()
@@ -151,6 +176,15 @@ impl Folding {
             }
         }
         None
+    }
+}
+
+/// Frees the slots whose repeats another process has noted, and had not freed when it was killed.
+pub(crate) fn free_noted(slots: &mut (impl Slots + ?Sized), noted: &[(u64, Repeats)]) {
+    for (key, repeats) in noted {
+        if slots.closed(*key).is_some_and(|closed| closed.are(repeats)) {
+            slots.free(*key);
+        }
     }
 }
 

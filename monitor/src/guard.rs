@@ -45,6 +45,8 @@ pub struct Guard {
     due: VecDeque<Repeated>,
     /// The first records of these.
     firsts: HashMap<u64, Box<[u8]>>,
+    /// These, each with what its record has in common with them.
+    noted: Vec<(u64, Repeats)>,
 }
 
 #[derive(Debug)]
@@ -68,6 +70,7 @@ impl Guard {
     /// Keeps a ledger that another process has left, or a new one, which holds nothing.
     #[must_use]
     pub fn new(ledger: Ledger, left: Left) -> Self {
+        let noted = left.noted().collect();
         let Left { commit, records, repeats, taken, ring, .. } = left;
         let mut unsettled =
             records.iter().map(|(number, _)| *number).filter(|number| *number >= commit.settled);
@@ -91,7 +94,14 @@ impl Guard {
             left: records.into(),
             due: repeats,
             firsts,
+            noted,
         }
+    }
+
+    /// The repeats that another pipeline had counted and noted, each with what its record has in common with them
+    /// ([`crate::fold::key`]).
+    pub(crate) fn noted(&self) -> &[(u64, Repeats)] {
+        &self.noted
     }
 
     /// What another pipeline had counted, as far as that is certain.

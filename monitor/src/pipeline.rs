@@ -151,7 +151,10 @@ impl<R: Records> Pipeline<R> {
     pub fn guarded_by(mut self, guard: Guard) -> Self {
         self.handler.tallies.go_on_from(guard.counted());
         self.handler.tallies.lost_by_restart(None, guard.gone());
-        self.handler.left_slots = self.handler.folding.as_mut().map(Folding::slots).unwrap_or_default();
+        if let Some(folding) = &mut self.handler.folding {
+            folding.free_noted(guard.noted());
+            self.handler.left_slots = folding.slots();
+        }
         self.handler.guard = Some(Box::new(guard));
         self
     }

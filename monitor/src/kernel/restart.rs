@@ -294,6 +294,8 @@ impl Left {
     /// Closes all slots, and has what they counted reported with the records that opened them.
     fn take_repeats(&mut self, mut slots: SharedSlots) {
         let mut number = self.repeats.back().map_or(self.commit.repeated, |last| last.number + 1);
+        let noted: Vec<_> = self.noted().collect();
+        fold::free_noted(&mut slots, &noted);
         for key in slots.keys() {
             let Closing::Ended(Some(repeats)) = slots.close(key) else { continue };
             let first = self.records.iter().rev().find(|(_, record)| fold::key(record) == key);

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-use monitor_common::fold::{OPEN, PIDS, REPEATS, Slot, WAYS};
+use monitor_common::fold::{CLOSED, OPEN, PIDS, REPEATS, Slot, WAYS, closed, repeats_of_closed};
 
 use crate::{
     fold::{Closing, Repeats, Slots},
@@ -59,45 +59,66 @@ impl Slots for SharedSlots {
     fn close(&mut self, key: u64) -> Closing {
         let Some(slot) = self.find(key) else { return Closing::Ended(None) };
         // What comes from here on is not counted in it.
-        let count = slot.count.swap(0, Ordering::AcqRel);
-        if count & OPEN == 0 {
+        let ended = |count| (count & OPEN != 0).then(|| closed(count & REPEATS));
+        if slot.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, ended).is_err() && !slot.is_closed() {
             return Closing::Later;
         }
-        let count = count & REPEATS;
-        let len = slot.pids_len.swap(0, Ordering::Relaxed) as usize;
-        let repeats = (count > 0).then(|| {
-            let mut pids: Vec<_> =
-                slot.pids.iter().take(len).map(|pid| pid.load(Ordering::Relaxed)).collect();
-            pids.sort_unstable();
-            pids.dedup();
-            Repeats {
-                count,
-                first: slot.first.load(Ordering::Relaxed),
-                last: slot.last.load(Ordering::Relaxed),
-                pids,
-            }
-        });
-        slot.last_pid.store(0, Ordering::Relaxed);
-        // And now another denial may have it.
-        slot.key.store(0, Ordering::Release);
+        let repeats = slot.repeats();
+        if repeats.is_none() {
+            slot.free();
+        }
         Closing::Ended(repeats)
+    }
+
+    fn closed(&self, key: u64) -> Option<Repeats> {
+        self.find(key)?.repeats()
+    }
+
+    fn free(&mut self, key: u64) {
+        if let Some(slot) = self.find(key).filter(|slot| slot.is_closed()) {
+            slot.free();
+        }
     }
 
     fn keys(&mut self) -> Vec<u64> {
         let mut keys = Vec::new();
         for slot in self.0.iter() {
             let key = slot.key.load(Ordering::Acquire);
-            if slot.count.load(Ordering::Acquire) & OPEN != 0 {
+            if key == 0 {
+                continue;
+            }
+            if slot.count.load(Ordering::Acquire) & (OPEN | CLOSED) != 0 {
                 keys.push(key);
-            } else if key != 0 {
-                // What it counted was taken, and what came after that was not folded.
-                slot.pids_len.store(0, Ordering::Relaxed);
-                slot.last_pid.store(0, Ordering::Relaxed);
-                slot.key.store(0, Ordering::Release);
+            } else {
+                slot.free();
             }
         }
-        keys.retain(|key| *key != 0);
         keys
+    }
+}
+
+impl SharedSlot {
+    fn is_closed(&self) -> bool {
+        repeats_of_closed(self.count.load(Ordering::Acquire)).is_some()
+    }
+
+    /// What was counted in it, if it is closed and anything was.
+    fn repeats(&self) -> Option<Repeats> {
+        let count = repeats_of_closed(self.count.load(Ordering::Acquire)).filter(|count| *count > 0)?;
+        let len = self.pids_len.load(Ordering::Relaxed) as usize;
+        let mut pids: Vec<_> = self.pids.iter().take(len).map(|pid| pid.load(Ordering::Relaxed)).collect();
+        pids.sort_unstable();
+        pids.dedup();
+        let [first, last] = [&self.first, &self.last].map(|time| time.load(Ordering::Relaxed));
+        Some(Repeats { count, first, last, pids })
+    }
+
+    /// Lets another denial have it.
+    fn free(&self) {
+        self.count.store(0, Ordering::Relaxed);
+        self.pids_len.store(0, Ordering::Relaxed);
+        self.last_pid.store(0, Ordering::Relaxed);
+        self.key.store(0, Ordering::Release);
     }
 }
 
@@ -128,8 +149,12 @@ mod tests {
         slot
     }
 
+    fn slot_of(slots: &SharedSlots, key: u64) -> &SharedSlot {
+        slots.find(key).unwrap()
+    }
+
     #[test]
-    fn what_was_counted_is_given_once_and_the_slot_is_free() {
+    fn what_was_counted_is_there_until_the_slot_is_freed() {
         let (_file, mut slots) = slots();
         let key = 0x8000_0000_0000_003e;
         let slot = open(&slots, key, 3);
@@ -142,9 +167,25 @@ mod tests {
         slot.pids_len.store(3, Ordering::Relaxed);
         assert!(slots.has(key));
         let repeats = Repeats { count: 7, first: 10, last: 20, pids: vec![3, 5] };
+        assert_eq!(slots.closed(key), None);
+        assert_eq!(slots.close(key), Closing::Ended(Some(repeats.clone())));
+        // Until it is freed, whoever adds to it and whoever looks.
+        slot_of(&slots, key).count.fetch_add(1000, Ordering::Relaxed);
+        assert_eq!(slots.keys(), [key]);
+        assert_eq!(slots.closed(key), Some(repeats.clone()));
         assert_eq!(slots.close(key), Closing::Ended(Some(repeats)));
+        slots.free(key);
         assert!(!slots.has(key));
         assert_eq!(slots.close(key), Closing::Ended(None));
+    }
+
+    #[test]
+    fn a_slot_that_is_open_is_not_freed() {
+        let (_file, mut slots) = slots();
+        let key = 0x8000_0000_0000_0001;
+        open(&slots, key, 0);
+        slots.free(key);
+        assert!(slots.has(key));
     }
 
     #[test]
@@ -168,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_that_was_left_closed_is_freed_and_the_others_are_named() {
+    fn a_slot_that_was_left_half_freed_is_freed_and_the_others_are_named() {
         let (_file, mut slots) = slots();
         let (left, other) = (0x8000_0000_0000_0002, 0x8000_0000_0000_0009);
         open(&slots, left, 0).count.store(1, Ordering::Relaxed);
@@ -181,7 +222,7 @@ mod tests {
     fn a_closed_slot_shows_it_to_the_program_that_counts_late() {
         let (_file, mut slots) = slots();
         let key = 0x8000_0000_0000_0002;
-        open(&slots, key, 0);
+        open(&slots, key, 0).count.fetch_add(3, Ordering::Relaxed);
         slots.close(key);
         let slot = &slots.0[2];
         assert_eq!(slot.count.fetch_add(1, Ordering::Relaxed) & OPEN, 0);

@@ -20,7 +20,7 @@ use self::region::Region;
 use crate::{
     accounting::{Counted, KernelCounts},
     clock::Clock,
-    fold::Repeats,
+    fold::{self, Repeats},
 };
 
 /// What programs counted that are no longer there, by source.
@@ -124,6 +124,15 @@ pub struct Left {
 }
 
 impl Left {
+    /// The repeats that were not reported for good, each with what its record has in common with them
+    /// ([`crate::fold::key`]), as far as records are still there.
+    pub(crate) fn noted(&self) -> impl Iterator<Item = (u64, Repeats)> {
+        self.repeats.iter().filter_map(|noted| {
+            let first = self.records.binary_search_by_key(&noted.first, |(number, _)| *number).ok()?;
+            Some((fold::key(&self.records[first].1), noted.repeats.clone()))
+        })
+    }
+
     /// Lines that outputs were handed, as far as that is certain.
     #[must_use]
     pub fn handed(&self) -> Handed {

@@ -212,6 +212,9 @@ impl Handler {
         if let Some(guard) = &mut self.guard {
             guard.note(*number, repeats);
         }
+        if let Some(folding) = &mut self.folding {
+            folding.noted(repeated);
+        }
         self.send_repeats(record, repeats, now);
         self.settled_repeats();
     }

@@ -51,6 +51,13 @@ impl Slots for Counted {
         Closing::Ended(self.0.lock().unwrap().remove(&key).filter(|repeats| repeats.count > 0))
     }
 
+    /// Never: this denyd is not killed, and its slots are free as soon as they are closed.
+    fn closed(&self, _key: u64) -> Option<Repeats> {
+        None
+    }
+
+    fn free(&mut self, _key: u64) {}
+
     fn keys(&mut self) -> Vec<u64> {
         self.0.lock().unwrap().keys().copied().collect()
     }
@@ -169,6 +176,14 @@ impl Slots for Held {
 
     fn close(&mut self, key: u64) -> Closing {
         if Instant::now() < self.1 { Closing::Later } else { self.0.close(key) }
+    }
+
+    fn closed(&self, key: u64) -> Option<Repeats> {
+        self.0.closed(key)
+    }
+
+    fn free(&mut self, key: u64) {
+        self.0.free(key);
     }
 
     fn keys(&mut self) -> Vec<u64> {

@@ -8,7 +8,10 @@ use std::{
     num::NonZeroU64,
     ops::Deref,
     rc::Rc,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -52,14 +55,37 @@ struct Ring {
 }
 
 #[derive(Clone, Default)]
-struct SharedSlots(Arc<Mutex<HashMap<u64, u64>>>);
+struct SharedSlots {
+    slots: Arc<Mutex<HashMap<u64, Slot>>>,
+    /// Whether denyd is killed before it frees a slot.
+    stuck: Arc<AtomicBool>,
+    /// Slots that were ever closed.
+    closed: Arc<AtomicU64>,
+}
+
+/// A slot in which repeats are counted, or were.
+#[derive(Clone)]
+enum Slot {
+    Open(u64),
+    Closed(Repeats),
+}
+
+impl SharedSlots {
+    /// Closes every slot as a denyd does that is killed before it has noted what was counted.
+    fn close_all(&mut self) {
+        for key in self.keys() {
+            self.close(key);
+        }
+    }
+}
 
 impl Kernel {
     fn deny(&mut self, fold: u8) {
         self.denials += 1;
         let key = monitor_common::fold::key(SOURCE, fold.into());
         let folded = fold != 0;
-        if folded && let Some(count) = self.slots.0.lock().unwrap().get_mut(&key) {
+        let up = self.slots.has(key);
+        if folded && let Some(Slot::Open(count)) = self.slots.slots.lock().unwrap().get_mut(&key) {
             *count += 1;
             return;
         }
@@ -74,8 +100,8 @@ impl Kernel {
         let at = ring.end;
         ring.end += (record.len() as u64 + 8).next_multiple_of(8);
         ring.waiting.push_back((at, record));
-        if folded {
-            self.slots.0.lock().unwrap().insert(key, 0);
+        if folded && !up {
+            self.slots.slots.lock().unwrap().insert(key, Slot::Open(0));
         }
     }
 }
@@ -103,16 +129,42 @@ impl Records for Kernel {
 
 impl Slots for SharedSlots {
     fn has(&self, key: u64) -> bool {
-        self.0.lock().unwrap().contains_key(&key)
+        self.slots.lock().unwrap().contains_key(&key)
     }
 
     fn close(&mut self, key: u64) -> Closing {
-        let count = self.0.lock().unwrap().remove(&key).filter(|count| *count > 0);
-        Closing::Ended(count.map(|count| Repeats { count, first: 1, last: 2, pids: vec![7] }))
+        let mut slots = self.slots.lock().unwrap();
+        match slots.get_mut(&key) {
+            None => Closing::Ended(None),
+            Some(Slot::Closed(repeats)) => Closing::Ended(Some(repeats.clone())),
+            Some(Slot::Open(0)) => {
+                slots.remove(&key);
+                Closing::Ended(None)
+            }
+            Some(slot @ &mut Slot::Open(count)) => {
+                let time = self.closed.fetch_add(1, Ordering::Relaxed);
+                let repeats = Repeats { count, first: time, last: time, pids: vec![7] };
+                *slot = Slot::Closed(repeats.clone());
+                Closing::Ended(Some(repeats))
+            }
+        }
+    }
+
+    fn closed(&self, key: u64) -> Option<Repeats> {
+        match self.slots.lock().unwrap().get(&key) {
+            Some(Slot::Closed(repeats)) => Some(repeats.clone()),
+            _ => None,
+        }
+    }
+
+    fn free(&mut self, key: u64) {
+        if self.closed(key).is_some() && !self.stuck.load(Ordering::Relaxed) {
+            self.slots.lock().unwrap().remove(&key);
+        }
     }
 
     fn keys(&mut self) -> Vec<u64> {
-        self.0.lock().unwrap().keys().copied().collect()
+        self.slots.lock().unwrap().keys().copied().collect()
     }
 }
 
@@ -159,6 +211,10 @@ enum Step {
     Write(usize),
     /// denyd is killed. Whether that was before it gave the last record back to the ring buffer.
     Kill(bool),
+    /// denyd is killed when it has closed slots, and has not noted what was counted in them.
+    KillWhenClosed,
+    /// denyd runs until windows have ended, and is killed when it has noted what was counted, and has not freed the slots.
+    KillWhenNoted,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -167,6 +223,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0..120_u64).prop_map(Step::Run),
         3 => (0..6_usize).prop_map(Step::Write),
         2 => any::<bool>().prop_map(Step::Kill),
+        1 => Just(Step::KillWhenClosed),
+        1 => Just(Step::KillWhenNoted),
     ];
     prop::collection::vec(step, 1..120)
 }
@@ -199,6 +257,18 @@ proptest! {
                             ring.waiting.push_front(taken);
                         }
                         drop(ring);
+                        denyd = Denyd::start(&kernel, &ledger, false);
+                    }
+                    Step::KillWhenClosed => {
+                        drop(denyd);
+                        kernel.slots.close_all();
+                        denyd = Denyd::start(&kernel, &ledger, false);
+                    }
+                    Step::KillWhenNoted => {
+                        kernel.slots.stuck.store(true, Ordering::Relaxed);
+                        denyd.pipeline.run(sleep_until(Instant::now() + 2 * WINDOW)).await;
+                        drop(denyd);
+                        kernel.slots.stuck.store(false, Ordering::Relaxed);
                         denyd = Denyd::start(&kernel, &ledger, false);
                     }
                 }
