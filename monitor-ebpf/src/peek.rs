@@ -12,6 +12,7 @@ mod license;
 
 use aya_ebpf::{
     EbpfContext as _,
+    bindings::BPF_F_MMAPABLE,
     helpers::generated,
     macros::{map, raw_tracepoint},
     maps::Array,
@@ -21,9 +22,10 @@ use aya_ebpf::{
 /// Bytes that are read at once.
 const PEEK_SIZE: u32 = 4096;
 
-/// What was read.
+/// What was read. User space maps it: while it asks for an element by a system call, no probe runs on that CPU
+/// (`bpf_disable_instrumentation`, include/linux/bpf.h), and a denial there would be lost.
 #[map]
-static PEEKED: Array<[u8; PEEK_SIZE as usize]> = Array::with_max_entries(1, 0);
+static PEEKED: Array<[u8; PEEK_SIZE as usize]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// Reads [`PEEK_SIZE`] bytes at the address in the first argument into [`PEEKED`]. Returns 0, or 1 if it can't.
 #[raw_tracepoint]

@@ -1,16 +1,22 @@
 //! Kernel variables, read at start by a one-shot program.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    io,
+    os::fd::AsFd as _,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
-    maps::{Array, MapError},
+    maps::Map,
     programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun as _},
 };
 
 use zerocopy::IntoBytes as _;
 
 use super::{failure::reason, object};
+use crate::shared::{Access, Shared};
 
 /// Bytes that are read at once; the program's map has this size.
 const PEEK_SIZE: usize = 4096;
@@ -25,8 +31,8 @@ pub(super) enum MemoryError {
     #[error("cannot run the program that reads kernel variables: {}", reason(.0))]
     Program(#[from] ProgramError),
     /// The program's map could not be read.
-    #[error("cannot read the map of the program that reads kernel variables: {0}")]
-    Map(#[from] MapError),
+    #[error("cannot map what is read by the program that reads kernel variables: {0}")]
+    Map(#[from] io::Error),
     /// The object lacks the program: not the one that this denyd was built with.
     #[error("the eBPF object has no program `peek`")]
     Absent,
@@ -38,6 +44,8 @@ pub(super) enum MemoryError {
 /// Reads kernel memory until it is dropped, which unloads the program.
 pub(super) struct KernelMemory {
     ebpf: Ebpf,
+    /// What the program has read: [`PEEK_SIZE`] bytes.
+    peeked: Shared<AtomicU64>,
     /// What was read so far, by address: the names that are wanted lie close together.
     pages: HashMap<u64, Box<[u8; PEEK_SIZE]>>,
 }
@@ -53,7 +61,9 @@ impl KernelMemory {
         let mut ebpf = EbpfLoader::new().btf(None).load(object.as_bytes())?;
         let program: &mut RawTracePoint = ebpf.program_mut("peek").ok_or(MemoryError::Absent)?.try_into()?;
         program.load()?;
-        Ok(Self { ebpf, pages: HashMap::new() })
+        let Some(Map::Array(map)) = ebpf.map("PEEKED") else { return Err(MemoryError::Absent) };
+        let peeked = Shared::map(map.fd().as_fd(), PEEK_SIZE / size_of::<u64>(), Access::Read)?;
+        Ok(Self { ebpf, peeked, pages: HashMap::new() })
     }
 
     /// Reads the bytes from the address to the end of its page.
@@ -62,7 +72,7 @@ impl KernelMemory {
         let start = address - offset;
         let page = match self.pages.entry(start) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(Box::new(peek(&self.ebpf, start)?)),
+            Entry::Vacant(entry) => entry.insert(Box::new(peek(&self.ebpf, &self.peeked, start)?)),
         };
         #[expect(clippy::cast_possible_truncation, reason = "less than a page")]
         Ok(&page[offset as usize..])
@@ -113,13 +123,16 @@ impl KernelMemory {
 }
 
 /// Runs the program on one page.
-fn peek(ebpf: &Ebpf, address: u64) -> Result<[u8; PEEK_SIZE], MemoryError> {
+fn peek(ebpf: &Ebpf, peeked: &[AtomicU64], address: u64) -> Result<[u8; PEEK_SIZE], MemoryError> {
     let program: &RawTracePoint = ebpf.program("peek").ok_or(MemoryError::Absent)?.try_into()?;
     let mut options = RawTracePointRunOptions::default();
     options.args[0] = address;
     if program.test_run(options)?.return_value != 0 {
         return Err(MemoryError::Fault(address));
     }
-    let map: Array<_, [u8; PEEK_SIZE]> = ebpf.map("PEEKED").ok_or(MemoryError::Absent)?.try_into()?;
-    Ok(map.get(&0, 0)?)
+    let mut page = [0; PEEK_SIZE];
+    for (bytes, word) in page.chunks_exact_mut(size_of::<u64>()).zip(peeked) {
+        bytes.copy_from_slice(&word.load(Ordering::Acquire).to_ne_bytes());
+    }
+    Ok(page)
 }
