@@ -12,6 +12,12 @@ use proptest::{prelude::*, sample::Index};
 /// how they are made.
 const POLICIES: [&str; 4] = ["rich.24", "rich.30", "rich.33", "rich.35"];
 
+/// Where a policy says what it has, behind its magic number, its name and its version (`policydb_read()`,
+/// security/selinux/ss/policydb.c).
+const FLAGS: usize = 20;
+/// It has levels (`POLICYDB_CONFIG_MLS`).
+const LEVELS: u8 = 1;
+
 fn policy(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/policies").join(name);
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -67,6 +73,23 @@ fn whole_policies_are_read() {
     for name in POLICIES {
         let read = Policy::read(&policy(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(format!("rich.{}", read.version), name);
+        ask(&read);
+    }
+}
+
+/// Its contexts, users and rules have levels all the same, as a policy that the fuzzer found.
+#[test]
+fn levels_mean_nothing_in_a_policy_that_says_it_has_none() {
+    for name in POLICIES {
+        let mut bytes = policy(name);
+        assert_eq!(bytes[FLAGS] & LEVELS, LEVELS, "{name} has levels");
+        bytes[FLAGS] &= !LEVELS;
+        let read = Policy::read(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        for (_, context) in read.labels.initial.iter() {
+            let text = read.text(context);
+            assert_eq!(text.matches(':').count(), 2, "{name}: {text}");
+            assert_eq!(read.context(&text).as_ref(), Ok(context), "{name}: {text}");
+        }
         ask(&read);
     }
 }

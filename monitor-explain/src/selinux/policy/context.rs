@@ -154,6 +154,8 @@ impl Context {
     ) -> Result<Self, PolicyError> {
         let [user, role, type_] = reader.words()?;
         let range = Range::read(reader)?;
+        // A policy without levels may carry some all the same: they mean nothing, and no text has them.
+        let range = if levels { range } else { Range::default() };
         let context = Self { user: UserId(user), role: RoleId(role), type_: TypeId(type_), range };
         match symbols.check(&context, levels) {
             Ok(()) => Ok(context),
