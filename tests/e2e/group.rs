@@ -1,6 +1,7 @@
 //! A guest in which a group of cases ran, and what came out of it.
 
 use std::{
+    env,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock},
     time::Duration,
@@ -31,7 +32,7 @@ use xtask::{
     workspace::{self, Profile},
 };
 
-use crate::{confined, plan::Booted, signed::Signed, stage::Stage};
+use crate::{arm64, confined, plan::Booted, signed::Signed, stage::Stage};
 
 /// The environment variable that names a folder for everything that guests print.
 const KEEP: &str = "DENYD_E2E_KEEP";
@@ -180,7 +181,8 @@ pub(crate) fn denyd() -> Result<&'static str, String> {
         let path = if architecture().is_host() {
             workspace::build_denyd(Profile::Dev).map_err(|error| error.to_string())?
         } else {
-            build_foreign("monitor", "denyd")?
+            let smallest = env::var_os(arm64::IN_SAMPLE).map_or(&[][..], |_| &["--no-default-features"]);
+            build_foreign("monitor", "denyd", smallest)?
         };
         Ok(path.to_string_lossy().into_owned())
     });
@@ -241,12 +243,13 @@ pub(crate) fn architecture() -> Architecture {
 
 /// The actor for another kind of machine, built once.
 fn actor() -> Result<PathBuf, String> {
-    static ACTOR: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| build_foreign("tests", "actor"));
+    static ACTOR: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| build_foreign("tests", "actor", &[]));
     ACTOR.clone()
 }
 
-fn build_foreign(package: &str, name: &str) -> Result<PathBuf, String> {
-    binary::build_foreign(package, name, architecture(), Profile::Dev).map_err(|error| error.to_string())
+fn build_foreign(package: &str, name: &str, more: &[&str]) -> Result<PathBuf, String> {
+    binary::build_foreign(package, name, architecture(), Profile::Dev, more)
+        .map_err(|error| error.to_string())
 }
 
 fn resolve(kernel: &str) -> Result<Kernel, String> {
@@ -263,7 +266,7 @@ pub(crate) fn boot(guest: &Guest, script: &str) -> Result<String, String> {
 impl Session {
     /// Takes the output of a guest apart, and keeps it under `name` if it is asked for.
     pub(crate) fn read(output: &str, name: &str) -> Result<Self, String> {
-        if let Some(folder) = std::env::var_os(KEEP) {
+        if let Some(folder) = env::var_os(KEEP) {
             std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
             let file = Path::new(&folder).join(format!("{name}.jsonl").to_lowercase());
             std::fs::write(file, output).map_err(|error| error.to_string())?;

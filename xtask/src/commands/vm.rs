@@ -102,7 +102,7 @@ impl Vm {
         let denyd = if self.arch.is_host() {
             workspace::build_denyd(Profile::Release)?
         } else {
-            binary::build_foreign("monitor", "denyd", self.arch, Profile::Release)?
+            binary::build_foreign("monitor", "denyd", self.arch, Profile::Release, &[])?
         };
         let outcome = guest.binary(denyd).run(&self.command, &mut io::stdout())?;
         Ok(ExitCode::from(outcome.status))

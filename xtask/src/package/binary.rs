@@ -28,7 +28,7 @@ pub fn build(release: &Release, architecture: Architecture) -> Result<PathBuf, P
     Ok(workspace::build("monitor", "denyd", Profile::Release, &mut cargo, &[])?)
 }
 
-/// Builds the program `name` of `package` for other machines than this one.
+/// Builds the program `name` of `package` for other machines than this one, by cargo with the arguments `more`, too.
 ///
 /// # Errors
 /// When it can't be built.
@@ -37,9 +37,10 @@ pub fn build_foreign(
     name: &str,
     architecture: Architecture,
     profile: Profile,
+    more: &[&str],
 ) -> Result<PathBuf, PackageError> {
     let mut cargo = workspace::cargo_for(architecture, &places()?);
-    Ok(workspace::build(package, name, profile, &mut cargo, &[])?)
+    Ok(workspace::build(package, name, profile, &mut cargo, more)?)
 }
 
 /// Whether it is what a package for these machines needs: their program, static.
