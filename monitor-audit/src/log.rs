@@ -6,17 +6,20 @@
 //! [`PENDING`] groups of records. A line that can't be read is named, and the rest is read on.
 
 mod apparmor;
+mod bare;
 mod group;
 mod head;
 mod interpreted;
 mod journal;
 mod json;
+mod kernel;
 mod other;
 mod selinux;
 mod told;
+mod twice;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     io::{self, BufRead, Read as _},
 };
 
@@ -26,6 +29,7 @@ use self::{
     group::Group,
     head::{Head, Type},
     journal::Entry,
+    twice::Twice,
 };
 use crate::record::{self, RecordError};
 
@@ -88,6 +92,11 @@ pub enum Problem {
     /// A denial without a part that it can't be without.
     #[error("a denial without {0}")]
     Without(&'static str),
+    /// It has a denial's words, in no form that is known.
+    #[error(
+        "a denial's words, but not as a log has them: each record needs a line of its own, as it was written"
+    )]
+    Form,
     /// A JSON line that says it is denyd's.
     #[error("an event that this version of denyd can't read: {0}")]
     Json(String),
@@ -110,8 +119,13 @@ pub struct Summary {
 ///
 /// Fails if the log can't be read.
 pub fn read(mut input: impl BufRead, mut take: impl FnMut(Item<'_>)) -> io::Result<Summary> {
-    let mut reader =
-        Reader { pending: VecDeque::new(), bytes: 0, summary: Summary::default(), entry: Entry::default() };
+    let mut reader = Reader {
+        pending: VecDeque::new(),
+        bytes: 0,
+        summary: Summary::default(),
+        entry: Entry::default(),
+        twice: Twice::default(),
+    };
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -144,6 +158,8 @@ struct Reader {
     summary: Summary,
     /// The entry of the journal that is being read.
     entry: Entry,
+    /// What the journal may have twice.
+    twice: Twice,
 }
 
 impl Reader {
@@ -223,9 +239,21 @@ impl Reader {
 
     /// A line with a record, maybe; `around` is what is known from around it.
     fn record(&mut self, line: &str, around: &Head, number: u64, take: &mut impl FnMut(Item<'_>)) {
+        // Records of one event that were pasted into one line.
+        for line in head::records(line) {
+            self.one_record(line, around, number, take);
+        }
+    }
+
+    fn one_record(&mut self, line: &str, around: &Head, number: u64, take: &mut impl FnMut(Item<'_>)) {
         let of_words = interpreted::find(line);
         let is_interpreted = of_words.is_some();
-        let Some((head, rest)) = of_words.or_else(|| head::find(line, around)) else { return };
+        let Some((head, rest)) = of_words.or_else(|| head::find(line, around)) else {
+            if head::tells_of_denial(line) && !is_grant(line) {
+                self.broken(Problem::Form, take);
+            }
+            return;
+        };
         if head.kind == Type::Other {
             return;
         }
@@ -236,11 +264,16 @@ impl Reader {
             }
             return;
         }
-        // After this character, ENRICHED logs have what auditd looked up.
-        let (raw, enriched) = rest.split_once('\x1d').unwrap_or((rest, ""));
+        let (raw, enriched) = head::split_enriched(rest);
+        if head.kind.tells_of_denial() && self.twice.is_told(&head, raw) {
+            return;
+        }
         let parsed = match head.kind {
             Type::Manager => told::split(raw),
-            _ if raw.trim_start().starts_with("avc:  granted") => return,
+            Type::Lockdown | Type::Yama => {
+                Ok((BTreeSet::new(), kernel::fields(head.kind, raw).unwrap_or_default()))
+            }
+            _ if is_grant(raw) => return,
             _ => {
                 let (permissions, rest) = record::split_permissions(raw);
                 let fields = if is_interpreted { interpreted::fields(rest) } else { record::fields(rest) };
@@ -289,4 +322,9 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether it reports what was allowed.
+fn is_grant(text: &str) -> bool {
+    text.split_once("avc:").is_some_and(|(_, rest)| rest.trim_start().starts_with("granted"))
 }

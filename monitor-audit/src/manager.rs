@@ -154,10 +154,11 @@ impl<'a> Fields<'a> {
 }
 
 /// Takes off what libaudit puts after each message (`audit_log_user_avc_message`, libaudit's `audit_logging.c`), and the
-/// line end before it.
+/// line end, or the colon of old versions, before it.
 fn without_end_of_libaudit(text: &[u8]) -> &[u8] {
     let end = find_last(text, b" exe=").unwrap_or(text.len());
-    text[..end].trim_ascii_end()
+    let text = text[..end].trim_ascii_end();
+    text.strip_suffix(b" :").unwrap_or(text)
 }
 
 fn split_once<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
@@ -259,6 +260,16 @@ mod tests {
 
     const FORGED: &str = "x\" uid=9 path=\"/b.service\" scontext=evil_u:r:t tcontext=evil_u:r:t tclass=evil permissive=1\n \
                           exe=\"/evil\" sauid=0";
+
+    #[test]
+    fn what_x_wrote_in_2011() {
+        let avc = Avc::parse(
+            b"avc:  denied  { getattr } for request=X11:GetWindowAttributes comm=firefox resid=1e00003 restype=WINDOW \
+              scontext=staff_u:staff_r:mozilla_t:s0 tcontext=staff_u:object_r:xserver_t:s0 tclass=x_drawable : \
+              exe=\"/usr/bin/Xorg\" (sauid=0, hostname=?, addr=?, terminal=?)",
+        );
+        assert_eq!(avc.and_then(|avc| avc.query).map(|query| query.class), Some(&b"x_drawable"[..]));
+    }
 
     #[test]
     fn a_command_line_can_forge_nothing() {

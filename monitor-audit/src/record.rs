@@ -212,11 +212,28 @@ pub(crate) fn fields(mut rest: &str) -> Result<Vec<(String, Field)>, RecordError
             let (value, after) = quoted.split_once('"').ok_or_else(|| RecordError::Field(rest.to_owned()))?;
             (Field::Quoted(value.to_owned()), after)
         } else {
-            let (value, after) = value.split_once(' ').unwrap_or((value, ""));
+            let (value, after) = split_bare(name, value);
             (Field::Bare(value.to_owned()), after)
         };
         fields.push((name.to_owned(), field));
         rest = after;
+    }
+}
+
+/// Splits a value without quotes from what follows it.
+fn split_bare<'a>(name: &str, rest: &'a str) -> (&'a str, &'a str) {
+    // AppArmor's labels end with the profile's mode: `subj=docker-default (enforce) pid=1`. Before 5.19, the label of a
+    // stack of modules began with another `=` (`audit_log_task_context`, kernel/audit.c).
+    let is_label = matches!(name, "subj" | "obj");
+    let rest = if is_label { rest.strip_prefix('=').unwrap_or(rest) } else { rest };
+    let (value, after) = rest.split_once(' ').unwrap_or((rest, ""));
+    let mode = after.strip_prefix('(').and_then(|mode| mode.split_once(')')).map(|(mode, _)| mode);
+    match mode {
+        Some(mode) if is_label && mode.bytes().all(|byte| byte.is_ascii_lowercase()) => {
+            let (label, after) = rest.split_at(value.len() + " ()".len() + mode.len());
+            (label, after)
+        }
+        _ => (value, after),
     }
 }
 
@@ -253,6 +270,26 @@ mod tests {
         assert_eq!(record.field("info").unwrap().bytes(), b"Failed name lookup - disconnected path");
         assert_eq!(record.number("error"), Some(-13));
         assert_eq!(record.field("name").unwrap().bytes(), b"/caf\xe9 \xff\\\n");
+    }
+
+    #[test]
+    fn a_label_of_apparmors_has_its_mode() {
+        // As posted in snapd's tracker, from Ubuntu 22.04.
+        let record = parse(
+            "audit: type=1326 audit(1646152506.741:60): auid=1000 ses=4 subj==snap.firefox.firefox (enforce) pid=2750 \
+             comm=\"MainThread\" sig=0 arch=c000003e syscall=314 compat=0 ip=0x7f365b5d589d code=0x50000",
+        );
+        assert_eq!(record.field("subj").map(Field::bare), Some("snap.firefox.firefox (enforce)"));
+        assert_eq!((record.number("pid"), record.number("syscall")), (Some(2750), Some(314)));
+        let label = |text: &str| {
+            let fields = fields(text).unwrap();
+            fields.into_iter().map(|(name, field)| (name, field.bare().to_owned())).collect::<Vec<_>>()
+        };
+        let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(label("subj=docker-default (enforce)"), [owned("subj", "docker-default (enforce)")]);
+        assert_eq!(label("subj=unconfined pid=1"), [owned("subj", "unconfined"), owned("pid", "1")]);
+        assert!(fields("comm=a (enforce) pid=1").is_err(), "of labels alone");
+        assert!(fields("subj=a (Or so) pid=1").is_err(), "of a mode alone");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! AppArmor's records.
 
 use monitor_event::{
-    event::{Endpoint, Event, Module, ObjectKind, PathRoot, TargetProcess, Verdict},
+    event::{Endpoint, Event, Module, ObjectKind, PathRoot, TargetProcess, Text, Verdict},
     names::apparmor::Class,
 };
 
@@ -10,7 +10,7 @@ use super::{
     group::{Group, Made, Part, owned},
     selinux,
 };
-use crate::manager::Mediated;
+use crate::{manager::Mediated, untrusted::from_hexadecimal};
 
 /// A denial of the kernel's, or what complain mode let pass.
 pub(super) fn kernel(group: &Group, part: &Part) -> Made {
@@ -31,17 +31,24 @@ pub(super) fn kernel(group: &Group, part: &Part) -> Made {
         event.subject.namespace = part.text("namespace");
         event.subject.label = Some(profile);
     }
-    let class = part.word("class").or_else(|| Class::from_operation(operation.as_bytes()).name());
+    let class = part.word("class").or_else(|| {
+        // Before 6.7 nothing said it; an inherited or used socket is checked as a file is.
+        let is_socket = part.field("family").is_some();
+        if is_socket { Class::Net.name() } else { Class::from_operation(operation.as_bytes()).name() }
+    });
     let action = &mut event.action;
     action.denied_mask = part.word("denied_mask").or_else(|| part.word("denied"));
     action.requested_mask = part.word("requested_mask").or_else(|| part.word("requested"));
     action.info = part.text("info");
     action.signal = part.word("signal");
     action.rlimit = part.word("rlimit");
-    action.rlimit_value = part.number("value").and_then(|value| value.try_into().ok());
+    action.rlimit_value = part.word("value").and_then(|value| value.parse().ok());
     action.mount_options = part.text("flags");
     action.errno = part.number("error").and_then(|error| error.checked_neg()?.try_into().ok());
-    if matches!(class.as_deref(), Some("net" | "ptrace" | "signal" | "io_uring" | "namespace")) {
+    if matches!(
+        class.as_deref(),
+        Some("net" | "ptrace" | "signal" | "io_uring" | "namespace" | "posix_mqueue")
+    ) {
         let mask = action.denied_mask.as_deref().unwrap_or_default();
         action.permissions = mask
             .split([' ', ','])
@@ -57,7 +64,7 @@ pub(super) fn kernel(group: &Group, part: &Part) -> Made {
     object.socket_type = part.word("sock_type");
     object.owner = part.unsigned("ouid");
     object.capability = part.word("capname").map(|name| name.into_owned().into());
-    object.label = part.text("peer").or_else(|| part.text("peer_label"));
+    object.label = part.text("peer").or_else(|| part.text("peer_label")).or_else(|| part.text("tcontext"));
     object.kind = match class.as_deref() {
         Some("file" | "mount") => ObjectKind::File,
         Some("cap") => ObjectKind::Capability,
@@ -76,10 +83,14 @@ pub(super) fn kernel(group: &Group, part: &Part) -> Made {
         object.remote = end("faddr", "fport");
         object.source = end("saddr", "src");
         object.destination = end("daddr", "dest");
-        // A unix socket's name: the peer's, where something is done to it.
-        let address = part.text("peer_addr").filter(|name| name.starts_with(['@', '/']));
-        let address = address.or_else(|| part.text("addr")).filter(|name| name.starts_with(['@', '/']));
-        match address {
+        // A unix socket's names, of which an event has one: the peer's, where it has one.
+        let [own, peer] = ["addr", "peer_addr"].map(|name| address(part, name));
+        for (place, name) in [(&mut object.local, &own), (&mut object.remote, &peer)] {
+            if let Some(name) = name.as_ref().filter(|name| name.starts_with('@')) {
+                *place = Some(Endpoint { address: Some(name.clone()), port: None });
+            }
+        }
+        match peer.or(own) {
             Some(name) if name.starts_with('@') => object.abstract_name = Some(name),
             path => object.path = path,
         }
@@ -100,6 +111,22 @@ pub(super) fn kernel(group: &Group, part: &Part) -> Made {
     event.action.operation = Some(operation);
     event.action.class = class;
     Ok(event)
+}
+
+/// The name of a unix socket; `none` is none. Of an abstract one, whose name isn't text, the bytes behind the `@` stand in
+/// hexadecimal (`audit_unix_addr`, security/apparmor/net.c), to the end of the address.
+fn address(part: &Part, name: &str) -> Option<Text<'static>> {
+    let written = part.field(name)?.bare();
+    let Some(rest) = written.strip_prefix('@') else {
+        return part.text(name).filter(|path| path.starts_with('/'));
+    };
+    // Text would have been written as it is.
+    let is_odd = |byte: &u8| !byte.is_ascii_graphic() || *byte == b'"';
+    let Some(bytes) = from_hexadecimal(rest).filter(|bytes| bytes.iter().any(is_odd)) else {
+        return part.text(name);
+    };
+    let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    Some(owned(&[b"@", &bytes[..end]].concat()))
 }
 
 /// What dbus-daemon refused.

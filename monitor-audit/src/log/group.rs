@@ -67,6 +67,9 @@ impl Group {
                 Type::Manager => selinux::manager(self, part),
                 Type::Landlock => other::landlock(self, part),
                 Type::Seccomp => other::seccomp(self, part),
+                Type::Ipe => other::ipe(self, part),
+                Type::Lockdown => other::lockdown(self, part),
+                Type::Yama => other::yama(self, part),
                 _ => return None,
             };
             Some(match event {
@@ -93,7 +96,7 @@ impl Group {
             verdict: Some(Verdict::Denied),
             silent: false,
             fingerprint: None,
-            count: None,
+            count: self.head.repeats,
             first: None,
             last: None,
             pids: Vec::new(),
@@ -217,16 +220,16 @@ fn system_call(part: &Part) -> Option<String> {
     }
     // `ausearch -i` writes it in the number's place.
     let field = part.field("syscall")?.bare();
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if field.starts_with(|c: char| c.is_ascii_alphabetic()) && field.chars().all(is_name) {
+    if other::is_name(field) {
         return Some(field.to_owned());
     }
     let abi = abi(part)?;
     Some(syscall::name(abi, part.number("syscall")?.try_into().ok()?).into_owned())
 }
 
-/// The rules by which the record's number is a system call's.
+/// The rules by which the record's number is a system call's; `ausearch -i` writes the machine's name.
 pub(super) fn abi(part: &Part) -> Option<Abi> {
-    let arch = u32::from_str_radix(part.field("arch")?.bare(), 16).ok()?;
-    ABIS.iter().find_map(|(known, abi)| (*known == arch).then_some(*abi))
+    let arch = part.field("arch")?.bare();
+    let number = u32::from_str_radix(arch, 16).ok();
+    ABIS.iter().find_map(|(known, abi)| (Some(*known) == number || abi.name() == arch).then_some(*abi))
 }

@@ -1,7 +1,11 @@
 //! What stands before a record's fields: `type=AVC msg=audit(1.002:3): `, and what syslog, the kernel or the journal
 //! puts before that.
 
+use std::num::NonZeroU64;
+
 use jiff::Timestamp;
+
+use super::{bare, kernel};
 
 /// What a record is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +28,14 @@ pub(super) enum Type {
     Seccomp,
     /// A denial by Landlock.
     Landlock,
+    /// A domain of Landlock's, and who made it.
+    LandlockDomain,
+    /// A denial by IPE.
+    Ipe,
+    /// What lockdown refused: a message of the kernel's, and no audit record.
+    Lockdown,
+    /// What Yama refused: a message, too.
+    Yama,
     /// The end of an event.
     End,
     /// Another.
@@ -41,9 +53,19 @@ pub(super) struct Head {
     pub(super) serial: Option<u64>,
     /// The machine.
     pub(super) host: Option<String>,
+    /// How many times more syslog had the line that it stands for.
+    pub(super) repeats: Option<NonZeroU64>,
 }
 
 impl Type {
+    /// Whether a record of it reports a denial, with all that it has to say.
+    pub(super) fn tells_of_denial(self) -> bool {
+        matches!(
+            self,
+            Self::Denial | Self::Manager | Self::SelinuxError | Self::Seccomp | Self::Landlock | Self::Ipe
+        )
+    }
+
     /// By name, number, or what auditd writes for a number that it doesn't know.
     pub(super) fn of(name: &str) -> Self {
         let name = name.strip_prefix("UNKNOWN[").and_then(|name| name.strip_suffix(']')).unwrap_or(name);
@@ -57,10 +79,51 @@ impl Type {
             "PROCTITLE" | "1327" => Self::Title,
             "SECCOMP" | "1326" => Self::Seccomp,
             "LANDLOCK_ACCESS" | "1423" => Self::Landlock,
+            "LANDLOCK_DOMAIN" | "1424" => Self::LandlockDomain,
+            "IPE_ACCESS" | "1420" => Self::Ipe,
             "EOE" | "1320" => Self::End,
             _ => Self::Other,
         }
     }
+}
+
+/// Splits a record from what ENRICHED logs have behind it: what auditd looked up, in names of capitals, after a character
+/// that syslog and terminals write in ways of their own.
+pub(super) fn split_enriched(record: &str) -> (&str, &str) {
+    if let Some(split) = record.split_once('\x1d') {
+        return split;
+    }
+    let found = ["^]", "#035"].into_iter().find_map(|mark| {
+        let (raw, enriched) = record.rsplit_once(mark)?;
+        let (name, _) = enriched.split_once('=')?;
+        (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase())).then_some((raw, enriched))
+    });
+    found.unwrap_or((record, ""))
+}
+
+/// The records in a line: more than one where records of one event were joined. Whoever can put words into a record does
+/// not know its time and serial number beforehand.
+pub(super) fn records(line: &str) -> impl Iterator<Item = &str> {
+    let stamp = line.split_once("audit(").and_then(|(_, rest)| rest.split_once(')')).map(|(stamp, _)| stamp);
+    let joint = stamp.map(|stamp| format!(" msg=audit({stamp})"));
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let line = rest.take()?;
+        let next = joint.as_deref().and_then(|joint| {
+            let own = line.find(joint)? + joint.len();
+            let next = own + line[own..].find(joint)?;
+            line[own..next].rfind(" type=").map(|at| own + at)
+        });
+        let Some(next) = next else { return Some(line) };
+        rest = Some(line[next..].trim_start());
+        Some(&line[..next])
+    })
+}
+
+/// Whether a line has the words of a denial, in whatever form.
+pub(super) fn tells_of_denial(line: &str) -> bool {
+    let has = |words: &[&str]| words.iter().all(|word| line.contains(word));
+    has(&["avc:", "denied", "scontext="]) || has(&["apparmor=", "DENIED", "operation="])
 }
 
 /// Whether a line may be a record.
@@ -70,7 +133,10 @@ pub(super) fn looks_like(line: &[u8]) -> bool {
 
 /// Finds a record's head, and gives what follows it.
 pub(super) fn find<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
-    stamped(line, around).or_else(|| of_journal(line, around))
+    stamped(line, around)
+        .or_else(|| of_journal(line, around))
+        .or_else(|| bare::find(line, around))
+        .or_else(|| kernel::find(line, around))
 }
 
 /// `PREFIX type=TYPE [msg=]audit(SECONDS.MILLIS:SERIAL): REST`. The first counts: what follows it is in others' hands.
@@ -79,44 +145,68 @@ fn stamped<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
     let (before, rest) = (&line[..at], &line[at + "audit(".len()..]);
     let before = before.strip_suffix("msg=").unwrap_or(before).strip_suffix(' ')?;
     let (prefix, kind) = before.rsplit_once("type=")?;
-    if kind.contains(' ') || !(prefix.is_empty() || prefix.ends_with(' ')) {
+    // Before it stand the blanks of who pasted it, and what grep puts there: `audit.log:211:`.
+    if kind.contains(' ') || prefix.ends_with(|last: char| last.is_alphanumeric() || last == '_') {
         return None;
     }
     let (stamp, rest) = rest.split_once("):")?;
     let (time, serial) = stamp.split_once(':')?;
+    let repeats = repeats(prefix);
+    let rest = match repeats {
+        Some(_) => rest.strip_suffix(']').unwrap_or(rest),
+        None => rest,
+    };
     let head = Head {
         kind: Type::of(kind),
-        time: Some(time_of(time)?),
+        time: time_of(time)?,
         serial: Some(serial.parse().ok()?),
         host: host(prefix).or_else(|| around.host.clone()),
+        repeats,
     };
     Some((head, rest))
 }
 
-/// `SECONDS.MILLIS`.
-fn time_of(text: &str) -> Option<Timestamp> {
+/// `message repeated 4 times: [ LINE]`, as rsyslog writes lines that it left out.
+fn repeats(prefix: &str) -> Option<NonZeroU64> {
+    let (_, rest) = prefix.split_once("message repeated ")?;
+    rest.split_once(" times: [")?.0.parse().ok()
+}
+
+/// `SECONDS.MILLIS`; Android's logd leaves only `0.0` of them.
+fn time_of(text: &str) -> Option<Option<Timestamp>> {
     let (seconds, millis) = text.split_once('.')?;
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if (seconds, millis) == ("0", "0") {
+        return Some(None);
+    }
     if millis.len() != 3 || !digits(millis) || !digits(seconds) {
         return None;
     }
-    Timestamp::new(seconds.parse().ok()?, millis.parse::<i32>().ok()?.checked_mul(1_000_000)?).ok()
+    Timestamp::new(seconds.parse().ok()?, millis.parse::<i32>().ok()?.checked_mul(1_000_000)?).ok().map(Some)
 }
 
 /// The machine: audit's `node=NAME`, or the word before `kernel:`.
-fn host(prefix: &str) -> Option<String> {
-    if let Some(node) = prefix.strip_prefix("node=") {
+pub(super) fn host(prefix: &str) -> Option<String> {
+    if let Some((before, node)) = prefix.split_once("node=")
+        && (before.is_empty() || before.ends_with([' ', ':']))
+    {
         return Some(node.split(' ').next()?.to_owned());
     }
     let (before, _) = prefix.split_once(" kernel:")?;
-    let host = before.rsplit(' ').next()?;
+    // Some put the message's level there.
+    let is_level = |word: &&str| LEVELS.contains(word);
+    let host = before.rsplit(' ').skip_while(is_level).next()?;
     (!host.is_empty()).then(|| host.to_owned())
 }
+
+/// Syslog's levels, as rsyslog's `syslogseverity-text` has them in capitals.
+const LEVELS: [&str; 8] = ["EMERG", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE", "INFO", "DEBUG"];
 
 /// `Nov 28 10:00:00 HOST audit[PID]: AVC REST`, as `journalctl` shows the records that it took from the kernel: without
 /// a serial number, and mostly without a year.
 fn of_journal<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
-    let (prefix, rest) = match line.split_once(" audit[") {
+    let at_start = line.strip_prefix("audit[").map(|rest| ("", rest));
+    let (prefix, rest) = match at_start.or_else(|| line.split_once(" audit[")) {
         Some((prefix, rest)) => {
             let (pid, rest) = rest.split_once("]: ")?;
             if pid.is_empty() || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -133,17 +223,20 @@ fn of_journal<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
     if kind == Type::Other {
         return None;
     }
+    Some((of_line(kind, prefix, around), rest))
+}
+
+/// The head of a line of syslog's form, `TIME HOST`, or of none: what stands in it, and what is known from around it.
+pub(super) fn of_line(kind: Type, prefix: &str, around: &Head) -> Head {
     let time = prefix.split(' ').next().and_then(|word| word.parse().ok());
     let host = prefix.rsplit(' ').next().filter(|host| !host.is_empty()).map(str::to_owned);
-    Some((
-        Head {
-            kind,
-            time: time.or(around.time),
-            serial: around.serial,
-            host: host.or_else(|| around.host.clone()),
-        },
-        rest,
-    ))
+    Head {
+        kind,
+        time: time.or(around.time),
+        serial: around.serial,
+        host: host.or_else(|| around.host.clone()),
+        repeats: None,
+    }
 }
 
 #[cfg(test)]
@@ -167,11 +260,52 @@ mod tests {
             ("Nov 28 10:00:00 web1 kernel: audit: type=1400 audit(1795322866.140:4): x=1", Some(4), host()),
             ("Nov 28 10:00:00 web1 kernel: [ 1.2] type=1400 audit(1795322866.140:4): x=1", Some(4), host()),
             ("Nov 28 10:00:00 web1 audit[77]: AVC x=1", None, host()),
+            ("Nov 28 10:00:00 web1 NOTICE kernel: type=1400 audit(1795322866.140:4): x=1", Some(4), host()),
+            ("\ttype=AVC msg=audit(1795322866.140:4): x=1", Some(4), None),
+            ("211:type=AVC msg=audit(1795322866.140:4): x=1", Some(4), None),
+            ("audit.log:211:node=web1 type=AVC msg=audit(1795322866.140:4): x=1", Some(4), host()),
+            ("'type=AVC msg=audit(1795322866.140:4): x=1", Some(4), None),
+            ("audit[77]: AVC x=1", None, None),
+            ("04-03 22:07:47.961  9965  9965 I x: type=1400 audit(0.0:279): x=1", Some(279), None),
         ] {
             let (kind, found, of, rest) = head(line);
             assert_eq!((kind, found, of, rest.trim()), (Type::Denial, serial, name, "x=1"), "{line}");
         }
         assert_eq!(head("type=UNKNOWN[1423] msg=audit(1.002:3): x=1").0, Type::Landlock);
+    }
+
+    #[test]
+    fn records_of_one_event_in_one_line_are_told_apart() {
+        let all = |line| records(line).collect::<Vec<_>>();
+        let line = "type=PROCTITLE msg=audit(06/25/2025 04:34:13.163:11) : proctitle=x --a type=AVC \
+                    msg=audit(06/25/2025 04:34:13.163:11) : avc:  denied  { read } type=SYSCALL \
+                    msg=audit(06/25/2025 04:34:13.163:11) : arch=x86_64";
+        let starts = ["type=PROCTITLE", "type=AVC", "type=SYSCALL"];
+        let found = all(line);
+        assert_eq!(found.len(), 3, "{found:?}");
+        for (record, start) in found.iter().zip(starts) {
+            assert!(record.starts_with(start), "{record}");
+        }
+        for one in [
+            "type=AVC msg=audit(1.002:3): name=\" type=AVC msg=audit(1.002:4): x\"",
+            "audit: type=1400 audit(1.002:3): x=1",
+            "no record",
+        ] {
+            assert_eq!(all(one), [one]);
+        }
+    }
+
+    #[test]
+    fn what_auditd_looked_up_is_split_off_however_its_mark_is_written() {
+        for mark in ["\x1d", "^]", "#035"] {
+            let record = format!("fsuid=1 ouid=1000{mark}FSUID=\"root\" OUID=\"a\"");
+            assert_eq!(
+                split_enriched(&record),
+                ("fsuid=1 ouid=1000", "FSUID=\"root\" OUID=\"a\""),
+                "{mark:?}"
+            );
+        }
+        assert_eq!(split_enriched("name=\"a^]b\" ouid=1"), ("name=\"a^]b\" ouid=1", ""));
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(super) fn find(line: &str) -> Option<(Head, &str)> {
         time: None,
         serial: Some(serial.parse().ok()?),
         host: host.map(str::to_owned),
+        repeats: None,
     };
     Some((head, rest))
 }

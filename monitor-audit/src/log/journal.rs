@@ -34,6 +34,7 @@ impl Entry {
             time: micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()),
             serial: self.serial.and_then(|serial| serial.parse().ok()),
             host: self.host,
+            repeats: None,
         };
         Some((message, line, head))
     }

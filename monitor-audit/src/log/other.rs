@@ -1,8 +1,8 @@
-//! Landlock's and seccomp's records.
+//! Records of Landlock, seccomp and IPE, and messages of lockdown and Yama.
 
 use monitor_event::{
-    event::{Module, ObjectKind, PathRoot, Verdict},
-    names::{seccomp as names, syscall},
+    event::{Endpoint, Module, Object, ObjectKind, PathRoot, TargetProcess, Text, Verdict},
+    names::{lockdown as reasons, seccomp as names, syscall},
 };
 
 use super::{
@@ -24,36 +24,125 @@ pub(super) fn landlock(group: &Group, part: &Part) -> Made {
         _ => ObjectKind::Other,
     };
     event.action.class = Some(class.into());
-    event.object.path = part.text("path");
-    event.object.path_root =
-        event.object.path.as_deref().filter(|path| path.starts_with('/')).map(|_| PathRoot::MountNamespace);
-    event.object.device = part.text("dev");
-    event.object.inode = part.number("ino").and_then(|inode| inode.try_into().ok());
-    let port = |name| part.number(name).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
-    let end = |port| monitor_event::event::Endpoint { address: None, port: Some(port) };
-    event.object.source = port("src").map(end);
-    event.object.destination = port("dest").map(end);
+    file(&mut event.object, part);
+    let port =
+        |name: &str| part.number(name).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+    let end = |address: &str, name: &str| {
+        let (address, port) = (part.word(address), port(name));
+        (address.is_some() || port.is_some()).then_some(Endpoint { address, port })
+    };
+    event.object.source = end("saddr", "src");
+    event.object.destination = end("daddr", "dest");
+    event.object.process = part.unsigned("opid").map(|pid| TargetProcess {
+        pid,
+        tid: None,
+        comm: part.text("ocomm"),
+        exe: None,
+        start_time: None,
+    });
     Ok(event)
+}
+
+/// `path="/usr/bin" dev="vda2" ino=351`.
+fn file(object: &mut Object<'static>, part: &Part) {
+    object.path = part.text("path");
+    object.path_root =
+        object.path.as_deref().filter(|path| path.starts_with('/')).map(|_| PathRoot::MountNamespace);
+    object.device = part.text("dev");
+    object.inode = part.number("ino").and_then(|inode| inode.try_into().ok());
+    if object.path.is_some() {
+        object.kind = ObjectKind::File;
+    }
 }
 
 /// `... comm="x" exe="/x" sig=31 arch=c000003e syscall=41 compat=0 ip=0x7f code=0x7ffc0000`.
 pub(super) fn seccomp(group: &Group, part: &Part) -> Made {
     let mut event = group.event(Module::Seccomp, part);
-    let number = part.number("syscall").and_then(|number| i32::try_from(number).ok());
-    let number = number.ok_or(Problem::Without("syscall"))?;
+    let abi = abi(part);
+    // `ausearch -i` writes its name.
+    let (number, name) = match part.number("syscall").and_then(|number| i32::try_from(number).ok()) {
+        Some(number) => (Some(number), abi.map(|abi| syscall::name(abi, number))),
+        None => {
+            let name =
+                part.word("syscall").filter(|name| is_name(name)).ok_or(Problem::Without("syscall"))?;
+            (abi.and_then(|abi| syscall::number(abi, &name)), Some(name))
+        }
+    };
     event.action.class = Some("syscall".into());
-    event.action.syscall_number = Some(number);
-    if let Some(abi) = abi(part) {
-        event.action.syscall = Some(syscall::name(abi, number));
-        event.action.syscall_arch = Some(abi.name().into());
-    }
-    let code = part.unsigned("code");
-    // The lower half of a filter's word is data.
-    let action = code.and_then(|code| names::action(code & 0xffff_0000));
+    event.action.syscall_number = number;
+    event.action.syscall = name;
+    event.action.syscall_arch = abi.map(|abi| abi.name().into());
+    event.process.label = part.text("subj");
+    let action = match part.unsigned("code") {
+        // The lower half of a filter's word is data.
+        Some(code) => names::action(code & 0xffff_0000),
+        None => part.word("code").and_then(|word| names::of_word(&word)),
+    };
     event.action.seccomp_action = action.map(|action| names::name(action).into());
     if event.action.seccomp_action.as_deref() == Some("log") {
         event.verdict = Some(Verdict::Permitted);
     }
     event.action.instruction_pointer = part.word("ip");
+    Ok(event)
+}
+
+/// Whether it is one of the words of which names of system calls are made.
+pub(super) fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// `ipe_op=EXECUTE ipe_hook=MMAP enforcing=1 pid=2241 comm="x" path="/x" dev="sda2" ino=5 rule="DEFAULT action=DENY"`
+/// (`ipe_audit_match`, security/ipe/audit.c).
+pub(super) fn ipe(group: &Group, part: &Part) -> Made {
+    let mut event = group.event(Module::Ipe, part);
+    let rule = part.text("rule").ok_or(Problem::Without("rule"))?;
+    if !rule.ends_with("action=DENY") {
+        return Err(None);
+    }
+    event.action.class = Some("ipe".into());
+    event.action.permissions = part.word("ipe_op").into_iter().collect();
+    event.action.operation = part.word("ipe_hook");
+    event.action.info = Some(rule);
+    if part.number("enforcing") == Some(0) {
+        event.verdict = Some(Verdict::Permitted);
+    }
+    file(&mut event.object, part);
+    Ok(event)
+}
+
+/// What lockdown refused whom.
+pub(super) fn lockdown(group: &Group, part: &Part) -> Made {
+    let mut event = group.event(Module::Lockdown, part);
+    let text = part.word("reason").ok_or(Problem::Without("reason"))?;
+    let reason: Text<'static> = match reasons::of_text(&text) {
+        Some(name) => name.into(),
+        None => text.clone(),
+    };
+    event.action.class = Some("lockdown".into());
+    event.action.permissions = vec![reason.clone()];
+    event.action.info = Some(text);
+    event.object.kind = ObjectKind::Kernel;
+    event.object.lockdown_reason = Some(reason);
+    Ok(event)
+}
+
+/// Whom Yama did not let trace whom.
+pub(super) fn yama(group: &Group, part: &Part) -> Made {
+    let mut event = group.event(Module::Yama, part);
+    let operation = part.word("operation").ok_or(Problem::Without("operation"))?;
+    event.action.class = Some("ptrace".into());
+    event.action.permissions = vec![operation.clone()];
+    event.action.operation = Some(operation);
+    // A command line, of which nothing says where its words end.
+    event.process.cmdline = part.word("agent").into_iter().collect();
+    event.object.kind = ObjectKind::Process;
+    event.object.process = part.unsigned("opid").map(|pid| TargetProcess {
+        pid,
+        tid: None,
+        comm: None,
+        exe: None,
+        start_time: None,
+    });
     Ok(event)
 }

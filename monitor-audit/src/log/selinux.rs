@@ -53,7 +53,8 @@ fn object(object: &mut Object<'static>, group: &Group, part: &Part, class: &str,
     object.netlink_message = part.number("nl-msgtype").and_then(|kind| kind.try_into().ok());
     object.ipc_key = part.number("ipc_key").and_then(|key| key.try_into().ok());
     object.key_serial = part.number("key").and_then(|key| key.try_into().ok());
-    object.capability = part.unsigned("capability").map(capability::name);
+    // `ausearch -i` writes its name.
+    object.capability = part.unsigned("capability").map(capability::name).or_else(|| part.word("capability"));
     object.source = endpoint(part, &["saddr"], &["src"]);
     object.destination = endpoint(part, &["daddr"], &["dest"]);
     object.local = endpoint(part, &["laddr"], &["lport"]);

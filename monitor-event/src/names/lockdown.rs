@@ -31,6 +31,43 @@ impl Reasons {
     }
 }
 
+/// What the kernel logs for the reasons, by their names (`lockdown_reasons`, security/security.c).
+const TEXTS: [(&str, &str); 27] = [
+    ("module_signature", "unsigned module loading"),
+    ("dev_mem", "/dev/mem,kmem,port"),
+    ("efi_test", "/dev/efi_test access"),
+    ("kexec", "kexec of unsigned images"),
+    ("hibernation", "hibernation"),
+    ("pci_access", "direct PCI access"),
+    ("ioport", "raw io port access"),
+    ("msr", "raw MSR access"),
+    ("acpi_tables", "modifying ACPI tables"),
+    ("device_tree", "modifying device tree contents"),
+    ("pcmcia_cis", "direct PCMCIA CIS storage"),
+    ("tiocsserial", "reconfiguration of serial port IO"),
+    ("module_parameters", "unsafe module parameters"),
+    ("mmiotrace", "unsafe mmio"),
+    ("debugfs", "debugfs access"),
+    ("xmon_wr", "xmon write access"),
+    ("bpf_write_user", "use of bpf to write user RAM"),
+    ("dbg_write_kernel", "use of kgdb/kdb to write kernel RAM"),
+    ("rtas_error_injection", "RTAS error injection"),
+    ("kcore", "/proc/kcore access"),
+    ("kprobes", "use of kprobes"),
+    ("bpf_read_kernel", "use of bpf to read kernel RAM"),
+    ("dbg_read_kernel", "use of kgdb/kdb to read kernel RAM"),
+    ("perf", "unsafe use of perf"),
+    ("tracefs", "use of tracefs"),
+    ("xmon_rw", "xmon read and write access"),
+    ("xfrm_secret", "xfrm SA secret"),
+];
+
+/// The name of the reason that the kernel logs so; `None` if it is none of those known.
+#[must_use]
+pub fn of_text(text: &str) -> Option<&'static str> {
+    TEXTS.iter().find_map(|&(name, known)| (known == text).then_some(name))
+}
+
 /// A reason's name, or `reason_NN` where it has none.
 #[must_use]
 pub fn name(reasons: &Reasons, number: u32) -> Text<'static> {

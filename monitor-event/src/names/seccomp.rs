@@ -8,6 +8,17 @@ pub fn action(number: u32) -> Option<Action> {
     Action::ALL.into_iter().find(|&action| action as u32 == number)
 }
 
+/// The action that `ausearch -i` writes so (libaudit's `auparse/seccomptab.h`).
+#[must_use]
+pub fn of_word(word: &str) -> Option<Action> {
+    let word = match word {
+        "kill" => "kill_thread",
+        "user-notify" => "user_notif",
+        word => &word.replace('-', "_"),
+    };
+    Action::ALL.into_iter().find(|&action| name(action) == word)
+}
+
 /// An action's name.
 #[must_use]
 pub fn name(action: Action) -> &'static str {

@@ -80,6 +80,19 @@ impl Abi {
     }
 }
 
+/// The number of the system call of this name; `None` if there is none.
+#[must_use]
+pub fn number(abi: Abi, name: &str) -> Option<i32> {
+    let id = match abi {
+        Abi::X86_64 | Abi::X32 => name.parse::<syscalls::x86_64::Sysno>().ok()?.id(),
+        Abi::I386 => name.parse::<syscalls::x86::Sysno>().ok()?.id(),
+        Abi::Aarch64 => name.parse::<syscalls::aarch64::Sysno>().ok()?.id(),
+        Abi::Arm => name.parse::<syscalls::arm::Sysno>().ok()?.id(),
+        Abi::Native => name.parse::<syscalls::Sysno>().ok()?.id(),
+    };
+    Some(if abi == Abi::X32 { id | X32_BIT } else { id })
+}
+
 /// A system call's name, or `syscall_NN` where it has none.
 #[must_use]
 pub fn name(abi: Abi, number: i32) -> Text<'static> {
@@ -107,6 +120,8 @@ mod tests {
             (Abi::X86_64, -1, "syscall_-1"),
         ] {
             assert_eq!(name(abi, number), wanted, "{abi:?} {number}");
+            let again = (!wanted.starts_with("syscall_")).then_some(number);
+            assert_eq!(super::number(abi, wanted), again, "{abi:?} {wanted}");
         }
     }
 

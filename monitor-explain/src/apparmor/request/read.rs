@@ -1,7 +1,7 @@
 //! An event as a request.
 
 use monitor_event::{
-    event::{Event, ObjectKind},
+    event::{Endpoint, Event, ObjectKind},
     text,
 };
 
@@ -138,8 +138,14 @@ fn unix(event: &Event<'_>) -> Option<Request> {
         request = request.with(Key::Type, kind);
     }
     request = with(request, Key::Peer, object.label.as_deref())?;
-    // The name is the peer's where something is done to it, and otherwise the socket's own.
-    let is_peers = matches!(action.operation.as_deref(), Some("connect" | "sendmsg"));
+    // Logs say whose name it is. Otherwise it is the peer's where something is done to it, and else the socket's own.
+    let is = |end: &Option<Endpoint<'_>>| {
+        end.as_ref().is_some_and(|end| end.address.is_some() && end.address == object.abstract_name)
+    };
+    let is_peers = match (is(&object.local), is(&object.remote)) {
+        (false, false) => matches!(action.operation.as_deref(), Some("connect" | "sendmsg")),
+        (_, is_remote) => is_remote,
+    };
     with(request, if is_peers { Key::PeerAddress } else { Key::Address }, object.abstract_name.as_deref())
 }
 

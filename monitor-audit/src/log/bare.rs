@@ -1,0 +1,89 @@
+//! Records without type, time and serial number: as `journalctl -o cat` and Android's `logcat` print them, as people paste
+//! them, and as an object manager writes into syslog what it refused.
+
+use super::head::{Head, Type, of_line};
+
+/// Finds a record's head, and gives what follows it.
+pub(super) fn find<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
+    let line = line.trim_start();
+    if let Some(kind) = begins(line) {
+        return Some((of_line(kind, "", around), line));
+    }
+    if let Some((name, rest)) = line.split_once(' ')
+        && Type::of(name) == Type::Denial
+        && begins(rest) == Some(Type::Denial)
+    {
+        return Some((of_line(Type::Denial, "", around), rest));
+    }
+    of_android(line, around).or_else(|| of_manager(line, around))
+}
+
+/// What a record's words are about, by the first of them.
+fn begins(text: &str) -> Option<Type> {
+    let selinux = text.strip_prefix("avc:").is_some_and(|rest| rest.trim_start().starts_with("denied"));
+    let apparmor = || ["DENIED", "ALLOWED"].into_iter().any(|word| says(text, word));
+    (selinux || apparmor()).then_some(Type::Denial)
+}
+
+fn says(text: &str, word: &str) -> bool {
+    text.strip_prefix("apparmor=\"")
+        .and_then(|rest| rest.strip_prefix(word))
+        .is_some_and(|rest| rest.starts_with('"'))
+}
+
+/// `04-03 22:07:47.958  2026  2026 E SELinux : avc:  denied ...`, by Android's service manager.
+fn of_android<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
+    let (_, rest) = line.split_once(" SELinux")?;
+    let rest = rest.trim_start().strip_prefix(':')?.trim_start();
+    begins(rest).map(|kind| (of_line(kind, "", around), rest))
+}
+
+/// `Nov 28 10:00:00 HOST dbus-daemon[812]: [system] apparmor="DENIED" ...`: what the bus of a user's session refuses stands
+/// nowhere else.
+fn of_manager<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
+    let (prefix, rest) = line.split_once(" dbus-daemon[")?;
+    let (pid, rest) = rest.split_once("]: ")?;
+    if pid.is_empty() || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // `[system] ` or `[session uid=1000 pid=4258] `.
+    let told = rest.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map_or(rest, |(_, told)| told);
+    begins(told).map(|_| (of_line(Type::Manager, prefix, around), told))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn kind(line: &str) -> Option<Type> {
+        find(line, &Head::default()).map(|(head, _)| head.kind)
+    }
+
+    #[test]
+    fn the_first_words_tell_what_a_line_is() {
+        for line in [
+            "avc: denied { getattr } for pid=1 scontext=a tcontext=b tclass=c",
+            "AVC avc:  denied  { read } for pid=1 scontext=a tcontext=b tclass=c",
+            "AVC apparmor=\"DENIED\" operation=\"open\"",
+            "apparmor=\"ALLOWED\" operation=\"open\"",
+            "04-03 22:07:47.958  2026  2026 E SELinux : avc:  denied  { find } for service=netd scontext=a",
+        ] {
+            assert_eq!(kind(line), Some(Type::Denial), "{line}");
+        }
+        let line =
+            "Jan  1 10:00:00 h dbus-daemon[812]: [system] apparmor=\"DENIED\" operation=\"dbus_method_call\"";
+        let (head, rest) = find(line, &Head::default()).unwrap();
+        assert_eq!((head.kind, head.host.as_deref()), (Type::Manager, Some("h")));
+        assert_eq!(rest, "apparmor=\"DENIED\" operation=\"dbus_method_call\"");
+        for line in [
+            "avc: granted { read } for pid=1",
+            "apparmor=\"STATUS\" operation=\"profile_load\"",
+            "Nov 28 10:00:00 h sshd[1]: Invalid user avc: denied { read } for scontext=a",
+            "Nov 28 10:00:00 h dbus-daemon[x]: apparmor=\"DENIED\"",
+            "Nov 28 10:00:00 h dbus-daemon[1]: Activating service apparmor=\"DENIED\"",
+        ] {
+            assert_eq!(kind(line), None, "{line}");
+        }
+    }
+}
