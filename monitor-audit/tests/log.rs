@@ -136,6 +136,11 @@ fn what_selinux_computes_is_read() {
     let (event, _) = &found.denials[0];
     assert_eq!(event.action.operation.as_deref(), Some("security_bounded_transition"));
     assert_eq!(event.object.label.as_deref(), Some("u:r:b_t:s0"));
+    let found = read(
+        "type=SELINUX_ERR msg=audit(1.002:4): op=security_validate_transition seresult=denied oldcontext=u:object_r:a_t:s15 \
+         newcontext=u:object_r:a_t:s0 taskcontext=u:r:b_t:s0 tclass=file\n",
+    );
+    assert_eq!(found.denials[0].0.process.label.as_deref(), Some("u:r:b_t:s0"));
 }
 
 #[test]

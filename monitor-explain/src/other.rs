@@ -59,7 +59,8 @@ pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
 /// Who asked: the program, or at least the thread's name.
 fn who<'e>(event: &'e Event<'_>) -> &'e str {
     let process = &event.process;
-    process.exe.as_deref().or(process.comm.as_deref()).unwrap_or("a process")
+    let command = process.cmdline.first().map(|command| &**command);
+    process.exe.as_deref().or(process.comm.as_deref()).or(command).unwrap_or("a process")
 }
 
 fn draft(event: &Event<'_>, cause: Cause, what: &str, why: &str) -> Draft {

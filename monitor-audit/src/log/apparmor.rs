@@ -17,6 +17,8 @@ pub(super) fn kernel(group: &Group, part: &Part) -> Made {
     let verdict = match part.word("apparmor").as_deref() {
         Some("DENIED" | "KILLED") => Verdict::Denied,
         Some("ALLOWED") => Verdict::Permitted,
+        // With the quotes of a web page.
+        Some(word) if word.contains("DENIED") => return Err(Some(Problem::Form)),
         _ => return Err(None),
     };
     let mut event = group.event(Module::Apparmor, part);

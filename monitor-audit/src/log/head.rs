@@ -158,7 +158,8 @@ fn stamped<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
     };
     let head = Head {
         kind: Type::of(kind),
-        time: time_of(time)?,
+        // All that Android's logd leaves of it.
+        time: if time == "0.0" { None } else { Some(time_of(time)?) },
         serial: Some(serial.parse().ok()?),
         host: host(prefix).or_else(|| around.host.clone()),
         repeats,
@@ -172,17 +173,14 @@ fn repeats(prefix: &str) -> Option<NonZeroU64> {
     rest.split_once(" times: [")?.0.parse().ok()
 }
 
-/// `SECONDS.MILLIS`; Android's logd leaves only `0.0` of them.
-fn time_of(text: &str) -> Option<Option<Timestamp>> {
+/// `SECONDS.MILLIS`.
+fn time_of(text: &str) -> Option<Timestamp> {
     let (seconds, millis) = text.split_once('.')?;
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if (seconds, millis) == ("0", "0") {
-        return Some(None);
-    }
     if millis.len() != 3 || !digits(millis) || !digits(seconds) {
         return None;
     }
-    Timestamp::new(seconds.parse().ok()?, millis.parse::<i32>().ok()?.checked_mul(1_000_000)?).ok().map(Some)
+    Timestamp::new(seconds.parse().ok()?, millis.parse::<i32>().ok()?.checked_mul(1_000_000)?).ok()
 }
 
 /// The machine: audit's `node=NAME`, or the word before `kernel:`.
@@ -194,8 +192,7 @@ pub(super) fn host(prefix: &str) -> Option<String> {
     }
     let (before, _) = prefix.split_once(" kernel:")?;
     // Some put the message's level there.
-    let is_level = |word: &&str| LEVELS.contains(word);
-    let host = before.rsplit(' ').skip_while(is_level).next()?;
+    let host = before.rsplit(' ').find(|word| !LEVELS.contains(word))?;
     (!host.is_empty()).then(|| host.to_owned())
 }
 

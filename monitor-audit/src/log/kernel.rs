@@ -39,7 +39,7 @@ fn lockdown(message: &str) -> Option<Vec<(String, Field)>> {
     Some(vec![quoted("comm", comm), quoted("reason", reason)])
 }
 
-/// `ACCESS of "TARGET"[PID] was attempted by "AGENT"[PID]` (`__report_access`, security/yama/yama_lsm.c). Command lines
+/// `ACCESS of "TARGET"[PID] was attempted by "AGENT"[PID]` (`__report_access`, `security/yama/yama_lsm.c`). Command lines
 /// have their quotes escaped (`kstrdup_quotable_cmdline`).
 fn yama(message: &str) -> Option<Vec<(String, Field)>> {
     let (access, rest) = message.split_once(" of \"")?;

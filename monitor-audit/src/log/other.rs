@@ -1,13 +1,14 @@
 //! Records of Landlock, seccomp and IPE, and messages of lockdown and Yama.
 
 use monitor_event::{
-    event::{Endpoint, Module, Object, ObjectKind, PathRoot, TargetProcess, Text, Verdict},
+    event::{Ancestor, Endpoint, Event, Module, Object, ObjectKind, PathRoot, TargetProcess, Text, Verdict},
     names::{lockdown as reasons, seccomp as names, syscall},
 };
 
 use super::{
     Problem,
     group::{Group, Made, Part, abi, owned},
+    head::Type,
 };
 
 /// `domain=195ba459b blockers=fs.make_reg path="/usr/bin" dev="vda2" ino=351`.
@@ -24,6 +25,7 @@ pub(super) fn landlock(group: &Group, part: &Part) -> Made {
         _ => ObjectKind::Other,
     };
     event.action.class = Some(class.into());
+    made_by(&mut event, group, part);
     file(&mut event.object, part);
     let port =
         |name: &str| part.number(name).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
@@ -43,6 +45,30 @@ pub(super) fn landlock(group: &Group, part: &Part) -> Made {
     Ok(event)
 }
 
+/// Who made the domain, which the record of the domain's first denial says: `domain=195ba459b status=allocated
+/// mode=enforcing pid=286 uid=0 exe="/root/sandboxer" comm="sandboxer"`. It is the process itself, or one of its ancestors.
+fn made_by(event: &mut Event<'static>, group: &Group, part: &Part) {
+    let is_of =
+        |other: &&Part| other.kind == Type::LandlockDomain && other.word("domain") == part.word("domain");
+    let Some(maker) = group.parts.iter().find(is_of) else { return };
+    let (Some(pid), Some(uid), Some(comm)) =
+        (maker.unsigned("pid"), maker.unsigned("uid"), maker.text("comm"))
+    else {
+        return;
+    };
+    let exe = maker.text("exe");
+    match event.process.pid {
+        Some(own) if own == pid => {
+            event.subject.same_exec = exe.is_some().then(|| exe == event.process.exe);
+        }
+        Some(_) => {
+            event.subject.same_exec = Some(false);
+            event.process.ancestors = vec![Ancestor { pid, comm, exe, uid, start_time: None }];
+        }
+        None => {}
+    }
+}
+
 /// `path="/usr/bin" dev="vda2" ino=351`.
 fn file(object: &mut Object<'static>, part: &Part) {
     object.path = part.text("path");
@@ -60,13 +86,12 @@ pub(super) fn seccomp(group: &Group, part: &Part) -> Made {
     let mut event = group.event(Module::Seccomp, part);
     let abi = abi(part);
     // `ausearch -i` writes its name.
-    let (number, name) = match part.number("syscall").and_then(|number| i32::try_from(number).ok()) {
-        Some(number) => (Some(number), abi.map(|abi| syscall::name(abi, number))),
-        None => {
-            let name =
-                part.word("syscall").filter(|name| is_name(name)).ok_or(Problem::Without("syscall"))?;
-            (abi.and_then(|abi| syscall::number(abi, &name)), Some(name))
-        }
+    let number = part.number("syscall").and_then(|number| i32::try_from(number).ok());
+    let (number, name) = if number.is_some() {
+        (number, number.zip(abi).map(|(number, abi)| syscall::name(abi, number)))
+    } else {
+        let name = part.word("syscall").filter(|name| is_name(name)).ok_or(Problem::Without("syscall"))?;
+        (abi.and_then(|abi| syscall::number(abi, &name)), Some(name))
     };
     event.action.class = Some("syscall".into());
     event.action.syscall_number = number;

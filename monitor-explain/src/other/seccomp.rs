@@ -59,7 +59,16 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
     let name = action.syscall.as_deref().filter(|name| !name.starts_with("syscall_"));
     let number = action.syscall_number.map(|number| format!("system call {number}"));
     let call = name.map(str::to_owned).or(number).unwrap_or_else(|| "a system call".to_owned());
+    let decided = action.seccomp_action.as_deref();
+    if decided == Some("log") {
+        return logged(event, &call);
+    }
     let mut draft = draft(event, Cause::Sandbox, &format!("call {call}"), "a seccomp filter forbids it");
+    if decided == Some("user_notif") {
+        draft = draft.because(
+            "the filter left it to its supervisor: a container's runtime, or the sandbox that started it",
+        );
+    }
     if let Some(decided) = action.seccomp_action.as_deref() {
         draft = draft.because(format!("the filter decided: {decided}"));
     }
@@ -78,6 +87,12 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
         Some(danger) => remedy.warn(format!("{call}: {danger}")),
         None => remedy,
     };
+    if let Some(snap) = snap(event) {
+        return draft.because("snapd writes the filters of snaps, by their interfaces").remedy(warned(
+            Remedy::new(RemedyKind::Setting, "connect the interface that the snap needs")
+                .run(format!("snap connections {}", shell_words::quote(snap))),
+        ));
+    }
     if event.container.is_some() {
         return draft
             .because("the process is in a container, whose runtime installs a filter")
@@ -136,6 +151,22 @@ pub(super) fn judge(event: &Event<'_>, context: &Context<'_>) -> Draft {
                 )),
         },
     }
+}
+
+/// A call that a filter let pass, and told.
+fn logged(event: &Event<'_>, call: &str) -> Draft {
+    let who = super::who(event);
+    let summary = format!("{who} calls {call}: a seccomp filter lets it, and logs it");
+    Draft::new(event.module, Cause::Sandbox, format!("{who} logs {call}"), summary)
+        .because("the filter decided: log; nothing was refused")
+}
+
+/// The snap that a process is of, by its AppArmor label (`snap.NAME.APP`) or where its program lies.
+fn snap<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+    let by_label = event.process.label.as_deref().and_then(|label| label.strip_prefix("snap."));
+    let by_path = || event.process.exe.as_deref()?.strip_prefix("/snap/");
+    let name = by_label.or_else(by_path)?.split(['.', '/']).next()?;
+    (!name.is_empty()).then_some(name)
 }
 
 fn container(call: &str) -> Remedy {

@@ -198,6 +198,26 @@ fn every_capability_that_the_kernel_has_is_told_about() {
 }
 
 #[test]
+fn a_filter_that_logs_or_asks_forbids_nothing_by_itself() {
+    let found = |decided: &str, more: Value| {
+        let action = json!({"class": "syscall", "syscall": "pkey_alloc", "seccomp_action": decided});
+        finding("seccomp", "here", action, json!({"kind": "none"}), more, &Place::default())
+    };
+    let logged = found("log", json!({}));
+    assert!(logged.summary.contains("logs it") && logged.remedies.is_empty(), "{logged:#?}");
+    let asked = found("user_notif", json!({}));
+    assert!(asked.evidence.iter().any(|line| line.contains("supervisor")), "{asked:#?}");
+    for process in [
+        json!({"pid": 7, "label": "snap.discord.discord (enforce)"}),
+        json!({"pid": 7, "exe": "/snap/discord/1/usr/share/discord/Discord"}),
+    ] {
+        let of_snap = found("errno", json!({"process": process}));
+        assert_eq!(of_snap.remedies.len(), 1, "{of_snap:#?}");
+        assert_eq!(of_snap.remedies[0].commands[0], "snap connections discord");
+    }
+}
+
+#[test]
 fn who_made_a_landlock_domain_is_told() {
     let landlock = |same: bool| {
         let more = json!({
