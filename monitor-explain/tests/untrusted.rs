@@ -94,6 +94,19 @@ fn levels_mean_nothing_in_a_policy_that_says_it_has_none() {
     }
 }
 
+/// Another user or category would be read from its contexts.
+#[test]
+fn a_name_that_would_end_early_is_refused() {
+    for (name, other) in [("init_t", "in:t_t"), ("c0", "c,"), ("s1", "s-"), ("init_t", "in t_t")] {
+        let mut bytes = policy("rich.33");
+        // Its length stands before it, among other words.
+        let at = bytes.windows(name.len()).position(|window| window == name.as_bytes()).unwrap();
+        bytes[at..at + name.len()].copy_from_slice(other.as_bytes());
+        let problem = Policy::read(&bytes).err().map(|error| error.problem);
+        assert_eq!(problem, Some(Problem::Symbol(other.to_owned())), "{name}");
+    }
+}
+
 #[test]
 fn a_policy_that_is_cut_off_anywhere_is_refused() {
     for name in POLICIES {

@@ -50,6 +50,9 @@ pub enum Problem {
     /// A name is empty, holds a NUL or is not UTF-8.
     #[error("a name is empty or is not text")]
     Name,
+    /// A symbol has a name that would end early where it is used.
+    #[error("no symbol can have the name {0:?}")]
+    Symbol(String),
     /// A name or a rule that must be there once is there twice.
     #[error("{0} is there twice")]
     Duplicate(String),

@@ -90,6 +90,23 @@ impl<'a> Reader<'a> {
         str::from_utf8(bytes).map_err(|_not_text| self.error(Problem::Name))
     }
 
+    /// The name of a symbol, of `length` bytes: one that can stand in a context, where colons part the names.
+    pub(super) fn symbol(&mut self, length: u32) -> Result<&'a str, PolicyError> {
+        let name = self.name(length)?;
+        let is_word = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+        if is_word { Ok(name) } else { Err(self.error(Problem::Symbol(name.to_owned()))) }
+    }
+
+    /// The name of a sensitivity or a category: one that can stand in levels, where these characters part the names.
+    pub(super) fn level(&mut self, length: u32) -> Result<&'a str, PolicyError> {
+        let name = self.symbol(length)?;
+        if name.contains(['-', ',', '.']) {
+            Err(self.error(Problem::Symbol(name.to_owned())))
+        } else {
+            Ok(name)
+        }
+    }
+
     /// A name of `length` bytes that the file system chose.
     pub(super) fn path(&mut self, length: u32) -> Result<&'a [u8], PolicyError> {
         let length = self.fits(length, 1)?;

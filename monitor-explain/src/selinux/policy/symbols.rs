@@ -187,7 +187,7 @@ fn permissions(
     names.resize(limit.max(inherited), None);
     for _ in 0..reader.fits(count, 9)? {
         let [length, value] = reader.words()?;
-        let name = reader.name(length)?;
+        let name = reader.symbol(length)?;
         let place = usize::try_from(value).ok().and_then(|value| value.checked_sub(1));
         let free = place.filter(|place| *place < limit).and_then(|place| names.get_mut(place));
         let free = free.ok_or_else(|| reader.error(Problem::Value { what: "permission", value }))?;
@@ -205,7 +205,7 @@ fn permissions(
 /// `common_read()`.
 fn common(reader: &mut Reader<'_>, commons: &mut Table<CommonId, Common>) -> Result<(), PolicyError> {
     let [length, value, limit, count] = reader.words()?;
-    let name = reader.name(length)?;
+    let name = reader.symbol(length)?;
     let mut names = Vec::new();
     permissions(reader, &mut names, limit, count)?;
     commons.insert(reader, name, value, Common { permissions: names })
@@ -221,11 +221,11 @@ fn class(
     if value > u32::from(u16::MAX) {
         return Err(reader.error(Problem::Value { what: "class", value }));
     }
-    let name = reader.name(length)?;
+    let name = reader.symbol(length)?;
     let mut names = Vec::new();
     let mut common = None;
     if common_length != 0 {
-        let own = reader.name(common_length)?;
+        let own = reader.symbol(common_length)?;
         let value = commons.value(own).ok_or_else(|| reader.error(Problem::Missing(own.to_owned())))?;
         common = Some(CommonId(value));
         names = commons.get(CommonId(value)).map(|common| common.permissions.clone()).unwrap_or_default();
@@ -262,7 +262,7 @@ fn class(
 /// `role_read()`.
 fn role(reader: &mut Reader<'_>, roles: &mut Table<RoleId, Role>) -> Result<(), PolicyError> {
     let [length, value, bounds] = reader.words()?;
-    let name = reader.name(length)?;
+    let name = reader.symbol(length)?;
     let dominates = Bitmap::read(reader)?;
     let types = Bitmap::read(reader)?;
     if (name == "object_r") != (value == OBJECT_ROLE.0) {
@@ -277,7 +277,7 @@ fn type_(reader: &mut Reader<'_>, types: &mut Table<TypeId, Type>) -> Result<(),
     const PRIMARY: u32 = 1;
     const ATTRIBUTE: u32 = 2;
     let [length, value, properties, bounds] = reader.words()?;
-    let name = reader.name(length)?;
+    let name = reader.symbol(length)?;
     if properties & PRIMARY == 0 {
         return types.alias(reader, name, value);
     }
@@ -293,7 +293,7 @@ fn type_(reader: &mut Reader<'_>, types: &mut Table<TypeId, Type>) -> Result<(),
 /// `user_read()`.
 fn user(reader: &mut Reader<'_>, users: &mut Table<UserId, User>) -> Result<(), PolicyError> {
     let [length, value, bounds] = reader.words()?;
-    let name = reader.name(length)?;
+    let name = reader.symbol(length)?;
     let roles = Bitmap::read(reader)?;
     let range = Range::read(reader)?;
     let level = Level::read(reader)?;
@@ -307,14 +307,14 @@ fn boolean(reader: &mut Reader<'_>, booleans: &mut Table<BooleanId, Boolean>) ->
     if state > 1 {
         return Err(reader.error(Problem::Value { what: "state of a boolean", value: state }));
     }
-    let name = reader.name(length)?;
+    let name = reader.symbol(length)?;
     booleans.insert(reader, name, value, Boolean { id: BooleanId(value), on: state == 1 })
 }
 
 /// `sens_read()`.
 fn sensitivity(reader: &mut Reader<'_>, levels: &mut Table<LevelId, Sensitivity>) -> Result<(), PolicyError> {
     let [length, alias] = reader.words()?;
-    let name = reader.name(length)?;
+    let name = reader.level(length)?;
     let level = Level::read(reader)?;
     let value = level.sensitivity;
     if alias != 0 {
@@ -329,7 +329,7 @@ fn category(
     categories: &mut Table<CategoryId, Category>,
 ) -> Result<(), PolicyError> {
     let [length, value, alias] = reader.words()?;
-    let name = reader.name(length)?;
+    let name = reader.level(length)?;
     if alias != 0 {
         return categories.alias(reader, name, value);
     }
