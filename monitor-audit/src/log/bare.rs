@@ -15,7 +15,7 @@ pub(super) fn find<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> 
     {
         return Some((of_line(Type::Denial, "", around), rest));
     }
-    of_android(line, around).or_else(|| of_manager(line, around))
+    of_android(line, around).or_else(|| of_manager(line, around)).or_else(|| of_kernel(line, around))
 }
 
 /// What a record's words are about, by the first of them.
@@ -29,6 +29,15 @@ fn says(text: &str, word: &str) -> bool {
     text.strip_prefix("apparmor=\"")
         .and_then(|rest| rest.strip_prefix(word))
         .is_some_and(|rest| rest.starts_with('"'))
+}
+
+/// `Nov 28 10:00:00 HOST kernel: [  1.2] avc:  denied ...`, and `audit(1115932447.012:0): ` before it in Linux 2.6.
+fn of_kernel<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
+    let (prefix, rest) = line.split_once(" kernel: ")?;
+    let rest = rest.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map_or(rest, |(_, rest)| rest);
+    let told =
+        rest.strip_prefix("audit(").and_then(|rest| rest.split_once("): ")).map_or(rest, |(_, told)| told);
+    begins(told).map(|kind| (of_line(kind, prefix, around), told))
 }
 
 /// `04-03 22:07:47.958  2026  2026 E SELinux : avc:  denied ...`, by Android's service manager.
@@ -67,6 +76,8 @@ mod tests {
             "AVC avc:  denied  { read } for pid=1 scontext=a tcontext=b tclass=c",
             "AVC apparmor=\"DENIED\" operation=\"open\"",
             "apparmor=\"ALLOWED\" operation=\"open\"",
+            "Nov 28 10:00:00 h kernel: avc:  denied  { read } for pid=1 scontext=a",
+            "Nov 28 10:00:00 h kernel: [  1.2] audit(1115932447.012:0): avc:  denied  { read } for pid=1 scontext=a",
             "04-03 22:07:47.958  2026  2026 E SELinux : avc:  denied  { find } for service=netd scontext=a",
         ] {
             assert_eq!(kind(line), Some(Type::Denial), "{line}");

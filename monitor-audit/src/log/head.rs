@@ -66,9 +66,13 @@ impl Type {
         )
     }
 
-    /// By name, number, or what auditd writes for a number that it doesn't know.
+    /// By name, number, or what is written for a number that is not known.
     pub(super) fn of(name: &str) -> Self {
-        let name = name.strip_prefix("UNKNOWN[").and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        // auditd's and journald's ways to write a number.
+        let name = [("UNKNOWN[", ']'), ("<audit-", '>')]
+            .into_iter()
+            .find_map(|(start, end)| name.strip_prefix(start)?.strip_suffix(end))
+            .unwrap_or(name);
         match name {
             "AVC" | "1400" | "APPARMOR_DENIED" | "1503" | "APPARMOR_ALLOWED" | "1502" => Self::Denial,
             "USER_AVC" | "1107" => Self::Manager,
@@ -263,6 +267,7 @@ mod tests {
             ("audit.log:211:node=web1 type=AVC msg=audit(1795322866.140:4): x=1", Some(4), host()),
             ("'type=AVC msg=audit(1795322866.140:4): x=1", Some(4), None),
             ("audit[77]: AVC x=1", None, None),
+            ("Nov 28 10:00:00 web1 audit[77]: <audit-1400> x=1", None, host()),
             ("04-03 22:07:47.961  9965  9965 I x: type=1400 audit(0.0:279): x=1", Some(279), None),
         ] {
             let (kind, found, of, rest) = head(line);
