@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{Compiled, Place, findings};
 
 /// A folder of profiles: this one, and what it includes.
-fn folder(profile: &str) -> io::Result<(TempDir, Place)> {
+pub(super) fn folder(profile: &str) -> io::Result<(TempDir, Place)> {
     let folder = tempfile::tempdir()?;
     let write = |name: &str, text: &str| {
         let file = folder.path().join(name);
@@ -32,7 +32,7 @@ fn folder(profile: &str) -> io::Result<(TempDir, Place)> {
     Ok((folder, place))
 }
 
-const PROFILE: &str = "\
+pub(super) const PROFILE: &str = "\
 include <tunables/global>
 profile app /usr/bin/app flags=(enforce) {
   include <abstractions/base>
@@ -51,11 +51,11 @@ profile app /usr/bin/app flags=(enforce) {
 }
 ";
 
-fn line(fields: &str) -> String {
+pub(super) fn line(fields: &str) -> String {
     format!("audit: type=1400 audit(1795322866.002:1): apparmor=\"DENIED\" {fields}\n")
 }
 
-fn open(profile: &str, path: &str, mask: &str, owner: u32) -> String {
+pub(super) fn open(profile: &str, path: &str, mask: &str, owner: u32) -> String {
     line(&format!(
         "operation=\"open\" class=\"file\" profile=\"{profile}\" name=\"{path}\" pid=12 comm=\"app\" requested_mask=\"{mask}\" \
          denied_mask=\"{mask}\" fsuid=0 ouid={owner}"
@@ -63,14 +63,14 @@ fn open(profile: &str, path: &str, mask: &str, owner: u32) -> String {
 }
 
 #[track_caller]
-fn one(lines: &str, place: &Place) -> Finding {
+pub(super) fn one(lines: &str, place: &Place) -> Finding {
     let mut found = findings(lines, place);
     assert_eq!(found.len(), 1, "{found:#?}");
     found.remove(0)
 }
 
 #[track_caller]
-fn edit(finding: &Finding) -> &Edit {
+pub(super) fn edit(finding: &Finding) -> &Edit {
     finding.remedies[0].edit.as_ref().unwrap_or_else(|| panic!("{finding:#?}"))
 }
 
