@@ -101,9 +101,15 @@ fn unescape_one(escaped: &str) -> Option<(u8, &str)> {
 pub fn printable(text: &str) -> impl fmt::Display {
     fmt::from_fn(move |f| {
         text.chars().try_for_each(|c| {
-            if c.is_control() || is_unseen(c) { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
+            if is_printable(c) { f.write_char(c) } else { write!(f, "{}", c.escape_default()) }
         })
     })
+}
+
+/// Whether [`printable`] shows a character as it is.
+#[must_use]
+pub fn is_printable(c: char) -> bool {
+    !c.is_control() && !is_unseen(c)
 }
 
 /// Whether a character has no shape of its own: those that format text (Unicode's category Cf) and those that separate

@@ -1,7 +1,8 @@
 //! Changes that remedies make, as data. What is run follows from them, word by word: no shell reads what a denial brought.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _};
 
+use monitor_event::text;
 use serde::{Deserialize, Serialize};
 
 /// One change of the machine.
@@ -92,8 +93,21 @@ impl Change {
     }
 }
 
-/// A word for a shell. After the program's name, `a=b` needs no quotes.
-fn quoted(word: &str) -> Cow<'_, str> {
+/// A word for a shell. After the program's name, `a=b` needs no quotes. What a terminal is not shown as it is, any shell
+/// makes of octal numbers again, except for newlines at the end.
+pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
+    if !word.chars().all(text::is_printable) {
+        let mut octal = String::from("\"$(printf '");
+        for byte in word.bytes() {
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-') {
+                octal.push(char::from(byte));
+            } else {
+                let _infallible = write!(octal, r"\{byte:03o}");
+            }
+        }
+        // A format that begins so would be an option.
+        return (octal.replacen("'-", r"'\055", 1) + "')\"").into();
+    }
     let is_setting = word
         .split_once('=')
         .is_some_and(|(name, value)| [name, value].iter().all(|part| shell_words::quote(part) == *part));
@@ -117,6 +131,18 @@ mod tests {
         assert_eq!(change.command()[..4], ["restorecon", "-v", "-R", "-F"]);
         assert_eq!(change.command().len(), 5);
         assert_eq!(shell_words::split(&change.line()).unwrap(), change.command());
+    }
+
+    #[test]
+    fn a_shell_reads_the_name_that_a_terminal_is_not_shown() {
+        for path in ["/srv/\u{202e}gpj.exe", "-\u{2028}%s\\'\"$x é\u{feff}", "\u{9b}\n\u{200b}"] {
+            let change = Change::Relabel { path: path.to_owned(), recursive: false, whole: false };
+            let line = change.line();
+            assert_eq!(text::printable(&line).to_string(), line);
+            let script = format!("restorecon() {{ printf %s \"$2\"; }}; {line}");
+            let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), path, "{line}");
+        }
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct Seen {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Key {
     fingerprint: Option<Fingerprint>,
+    /// What holds on one machine may not hold on another.
+    host: Box<str>,
     permitted: bool,
     subject: Option<Box<str>>,
     object: Option<Box<str>>,
@@ -76,6 +78,7 @@ impl Denials {
         self.total += count;
         let key = Key {
             fingerprint: Fingerprint::new(event),
+            host: (&*event.host).into(),
             permitted: event.verdict == Some(Verdict::Permitted),
             subject: event.subject.label.as_deref().map(Into::into),
             object: event.object.label.as_deref().map(Into::into),

@@ -47,6 +47,10 @@ fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
         Module::Apparmor => apparmor::judge(event, seen, place),
         _ => other::judge(event, seen, place),
     };
+    // What is done here helps no other machine.
+    if place.is_elsewhere(&event.host) {
+        draft.key.push_str("\0elsewhere");
+    }
     draft.add(event, seen);
     draft
 }

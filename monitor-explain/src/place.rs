@@ -138,11 +138,15 @@ impl Place {
         (self.here && host == self.host).then(|| self.units.get(name, !self.confined)).flatten()
     }
 
+    /// Whether a denial of this host is another machine's.
+    pub(crate) fn is_elsewhere(&self, host: &str) -> bool {
+        let short = |name: &str| name.split('.').next().map(str::to_owned);
+        !host.is_empty() && !self.host.is_empty() && short(host) != short(&self.host)
+    }
+
     /// AppArmor's profiles, if a denial of this host can be of this machine.
     pub(crate) fn library(&self, host: &str) -> Option<&Library> {
-        let short = |name: &str| name.split('.').next().map(str::to_owned);
-        let is_elsewhere = !host.is_empty() && !self.host.is_empty() && short(host) != short(&self.host);
-        let folder = self.profiles.as_deref().filter(|_| !is_elsewhere)?;
+        let folder = self.profiles.as_deref().filter(|_| !self.is_elsewhere(host))?;
         Some(self.library.get_or_init(|| Library::read(folder)))
     }
 

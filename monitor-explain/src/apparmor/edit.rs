@@ -11,7 +11,10 @@ use super::{
     rule::Rule,
     source::Profile,
 };
-use crate::finding::{Edit, Remedy, RemedyKind};
+use crate::{
+    change::quoted,
+    finding::{Edit, Remedy, RemedyKind},
+};
 
 /// What loads a profile again.
 pub(super) fn reload(file: &Path) -> String {
@@ -171,11 +174,11 @@ pub(super) fn connected(known: &Known, remedy: Remedy) -> Remedy {
 
 /// The commands that make an edit.
 fn commands(edit: &Edit) -> Vec<String> {
-    let file = shell_words::quote(&edit.file);
+    let file = quoted(&edit.file);
     let mut commands = Vec::new();
     match edit.line {
         None => {
-            let lines: Vec<_> = edit.add.iter().map(|line| shell_words::quote(line)).collect();
+            let lines: Vec<_> = edit.add.iter().map(|line| quoted(line)).collect();
             commands.push(format!("printf '%s\\n' {} >>{file}", lines.join(" ")));
         }
         Some(line) => {
@@ -183,7 +186,7 @@ fn commands(edit: &Edit) -> Vec<String> {
             // What is inserted at a line comes before what happens to it.
             for added in &edit.add {
                 let text = format!("{line}i\\{}", added.replace('\\', r"\\"));
-                script.push(format!("-e {}", shell_words::quote(&text)));
+                script.push(format!("-e {}", quoted(&text)));
             }
             if let Some(last) = edit.remove.len().checked_sub(1) {
                 script.push(format!("-e {line},{}d", line + last));

@@ -102,6 +102,7 @@ pub(crate) fn finish(
     place: &Place,
 ) {
     let Refusing { namespace, label, deny } = refusing;
+    // Either all are of this machine, as far as is known, or none is.
     let host = finding.hosts.first().map(String::as_str).unwrap_or_default();
     let library = place.library(host).filter(|_| namespace.is_empty());
     let known = library.and_then(|library| library.profile(label));

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use monitor_event::event::Event;
+use monitor_event::{event::Event, text};
 
 use super::request::{self, Key, Kind, Request};
 
@@ -86,19 +86,25 @@ fn rights(request: &Request, between: &str) -> String {
     request.access.iter().map(String::as_str).collect::<Vec<_>>().join(between)
 }
 
-/// A text as a rule has it: special characters escaped, quoted if it has a blank.
-pub(super) fn quoted(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len());
-    for c in text.chars() {
+/// A text as a rule has it: special characters and unseen ones escaped, quoted if it has a blank.
+pub(super) fn quoted(plain: &str) -> String {
+    let mut pattern = String::with_capacity(plain.len());
+    for c in plain.chars() {
         match c {
             // Before a blank or a quote, the parser would take two for an escape of that.
             '\\' => pattern.push_str(r"\134"),
             '*' | '?' | '[' | ']' | '{' | '}' | '^' | '"' | ',' | '@' | '#' => pattern.extend(['\\', c]),
+            // A terminal is not shown it as it is.
+            c if !text::is_printable(c) => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    let _infallible = write!(pattern, r"\{byte:03o}");
+                }
+            }
             c => pattern.push(c),
         }
     }
     let needs_quotes =
-        text.contains(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '=')) || text.is_empty();
+        plain.contains(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '=')) || plain.is_empty();
     if needs_quotes { format!("\"{pattern}\"") } else { pattern }
 }
 

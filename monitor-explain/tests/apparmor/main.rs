@@ -1,5 +1,6 @@
 //! What is said of AppArmor's denials, with profiles on disk and `apparmor_parser`.
 
+mod causes;
 mod compiled;
 mod denial;
 mod profiles;

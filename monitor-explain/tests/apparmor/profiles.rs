@@ -2,13 +2,14 @@
 
 use std::{fs, io, path::Path, process::Command};
 
+use monitor_event::text::printable;
 use monitor_explain::finding::{Cause, Edit, Finding, RemedyKind};
 use tempfile::TempDir;
 
 use super::{Compiled, Place, findings};
 
 /// A folder of profiles: this one, and what it includes.
-fn folder(profile: &str) -> io::Result<(TempDir, Place)> {
+pub(super) fn folder(profile: &str) -> io::Result<(TempDir, Place)> {
     let folder = tempfile::tempdir()?;
     let write = |name: &str, text: &str| {
         let file = folder.path().join(name);
@@ -32,7 +33,7 @@ fn folder(profile: &str) -> io::Result<(TempDir, Place)> {
     Ok((folder, place))
 }
 
-const PROFILE: &str = "\
+pub(super) const PROFILE: &str = "\
 include <tunables/global>
 profile app /usr/bin/app flags=(enforce) {
   include <abstractions/base>
@@ -51,11 +52,11 @@ profile app /usr/bin/app flags=(enforce) {
 }
 ";
 
-fn line(fields: &str) -> String {
+pub(super) fn line(fields: &str) -> String {
     format!("audit: type=1400 audit(1795322866.002:1): apparmor=\"DENIED\" {fields}\n")
 }
 
-fn open(profile: &str, path: &str, mask: &str, owner: u32) -> String {
+pub(super) fn open(profile: &str, path: &str, mask: &str, owner: u32) -> String {
     line(&format!(
         "operation=\"open\" class=\"file\" profile=\"{profile}\" name=\"{path}\" pid=12 comm=\"app\" requested_mask=\"{mask}\" \
          denied_mask=\"{mask}\" fsuid=0 ouid={owner}"
@@ -63,14 +64,14 @@ fn open(profile: &str, path: &str, mask: &str, owner: u32) -> String {
 }
 
 #[track_caller]
-fn one(lines: &str, place: &Place) -> Finding {
+pub(super) fn one(lines: &str, place: &Place) -> Finding {
     let mut found = findings(lines, place);
     assert_eq!(found.len(), 1, "{found:#?}");
     found.remove(0)
 }
 
 #[track_caller]
-fn edit(finding: &Finding) -> &Edit {
+pub(super) fn edit(finding: &Finding) -> &Edit {
     finding.remedies[0].edit.as_ref().unwrap_or_else(|| panic!("{finding:#?}"))
 }
 
@@ -239,13 +240,20 @@ fn the_commands_make_the_edit() -> Result<(), Box<dyn std::error::Error>> {
         "include <tunables/global>\nprofile app {\n  /a r,\n  signal,\n  include <local/app>\n}\n";
     let without =
         "include <tunables/global>\nprofile app {\n  /a r,\n  signal,\n  deny /srv/it's\n    w,\n}\n";
-    for (profile, path, mask) in
-        [(with_local, "/srv/a$b'c\\d", "r"), (without, "/srv/a$b'c\\d", "r"), (without, "/srv/it's", "w")]
-    {
+    // A record has a name with such characters in hexadecimal digits.
+    let (odd, hex) = ("/é \u{202e}\u{2028}x", "2FC3A920E280AEE280A878");
+    for (profile, path, mask) in [
+        (with_local, "/srv/a$b'c\\d", "r"),
+        (without, "/srv/a$b'c\\d", "r"),
+        (without, "/srv/it's", "w"),
+        (with_local, odd, "r"),
+        (without, odd, "r"),
+    ] {
+        let line = || open("app", path, mask, 7).replace(&format!("\"{odd}\""), hex);
         let (folder, place) = folder(profile)?;
         fs::create_dir(folder.path().join("local"))?;
         fs::write(folder.path().join("local/app"), "")?;
-        let finding = one(&open("app", path, mask, 7), &place);
+        let finding = one(&line(), &place);
         let (changes, edit) = (&finding.remedies[0].commands, edit(&finding));
         let Some((reload, changes)) = changes.split_last() else { panic!("{finding:#?}") };
         assert_eq!(*reload, edit.reload);
@@ -254,6 +262,7 @@ fn the_commands_make_the_edit() -> Result<(), Box<dyn std::error::Error>> {
         let gone: Vec<String> = wanted.splice(at..at + edit.remove.len(), edit.add.iter().cloned()).collect();
         assert_eq!(gone, edit.remove);
         for command in changes {
+            assert_eq!(printable(command).to_string(), *command);
             assert!(Command::new("sh").args(["-c", command]).status()?.success(), "{command}");
         }
         let lines: Vec<String> = fs::read_to_string(&edit.file)?.lines().map(str::to_owned).collect();
@@ -262,7 +271,7 @@ fn the_commands_make_the_edit() -> Result<(), Box<dyn std::error::Error>> {
         assert!(compiled.file(path, false).contains(mask));
         // By now nothing is left to be advised.
         let again = Place::with_profiles(folder.path());
-        assert_eq!(one(&open("app", path, mask, 7), &again).cause, Cause::Allowed);
+        assert_eq!(one(&line(), &again).cause, Cause::Allowed);
     }
     Ok(())
 }

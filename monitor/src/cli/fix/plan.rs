@@ -25,7 +25,7 @@ impl Plan {
     pub(super) fn of(finding: &Finding, host: &str) -> Self {
         let nothing = |note: String| Self { steps: Vec::new(), notes: vec![note], is_dangerous: false };
         let first = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-        if !finding.hosts.is_empty() && !finding.hosts.iter().any(|name| first(name) == first(host)) {
+        if !finding.hosts.iter().all(|name| first(name) == first(host)) {
             return nothing(format!("nothing is done here: it was on {}", finding.hosts.join(", ")));
         }
         let Some(best) = finding.remedies.first() else {

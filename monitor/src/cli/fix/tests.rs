@@ -61,6 +61,16 @@ fn what_a_denial_brought_is_one_word_to_the_tool_and_is_taken_back() {
 }
 
 #[test]
+fn what_is_of_another_machine_too_is_not_done_here() {
+    let mut finding = finding(&json!({"kind": "port", "text": "t", "changes": [port(81)]}));
+    assert_eq!(Plan::of(&finding, "web1").steps.len(), 1);
+    finding.hosts.push("web2".to_owned());
+    assert_eq!(Plan::of(&finding, "web1").steps, []);
+    finding.hosts.clear();
+    assert_eq!(Plan::of(&finding, "web1").steps.len(), 1, "it names no machine");
+}
+
+#[test]
 fn what_was_done_before_a_step_that_fails_is_taken_back() {
     let folder = tempfile::tempdir().unwrap();
     // The seventh word is the port.
