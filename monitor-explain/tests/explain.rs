@@ -18,6 +18,9 @@ use monitor_explain::{
 };
 use proptest::prelude::*;
 
+#[path = "explain/containers.rs"]
+mod containers;
+
 type Failure = Box<dyn Error>;
 
 fn policies() -> std::path::PathBuf {

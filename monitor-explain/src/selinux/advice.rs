@@ -3,6 +3,7 @@
 
 mod boolean;
 mod constraint;
+mod container;
 mod danger;
 mod folder;
 mod label;
@@ -93,10 +94,17 @@ fn error(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
 
 fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -> Draft {
     let policy = place.policy.as_ref().map(|(policy, _)| policy);
-    let refusal = danger::refusal(event, question, seen.syscall.as_deref(), policy);
+    let contained = container::judge(event, question, policy);
+    // Shells of a container's image have a label for containers.
+    let is_mount = contained.is_some() && question.target_type == "shell_exec_t";
+    let refusal = danger::refusal(event, question, seen.syscall.as_deref(), policy)
+        .filter(|refusal| refusal.cause != Cause::Attack || !is_mount);
     let Some((policy, file)) = &place.policy else {
         if let Some(refusal) = refusal {
             return refuse(question, refusal);
+        }
+        if let Some(found) = contained {
+            return found.because("there was no policy to check it with");
         }
         let why = "it could not be checked why";
         let remedy =
@@ -108,13 +116,18 @@ fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -
     let by = format!("checked against {}", file.display());
     let (source, target, class, mask) = match question.numbers(policy) {
         Ok(numbers) => numbers,
-        Err(error) => return unknown(question, &error).because(by),
+        Err(error) => {
+            let found = contained.map(|found| found.because(error.to_string()));
+            return found.unwrap_or_else(|| unknown(question, &error)).because(by);
+        }
     };
     let decision = policy.decide(&source, &target, class);
     let mut draft = if decision.allowed & mask == mask {
         allowed(question, policy, (&source, &target, class))
     } else if let Some(refusal) = refusal {
         refuse(question, refusal)
+    } else if let Some(found) = contained {
+        found
     } else {
         let refused = refused(question, policy);
         refused_draft(event, &refused, seen, policy, place, (&source, &target, class))

@@ -2,7 +2,7 @@
 
 use monitor_event::event::Event;
 
-use super::{draft, label, question::Question};
+use super::{container, draft, label, question::Question};
 use crate::{
     change::Change,
     finding::{Cause, Draft, Remedy, RemedyKind},
@@ -12,6 +12,13 @@ use crate::{
         query::Violation,
     },
 };
+
+const CONTAINER: &str = "the object has the level of another container: mount the volume with :Z (for one container) or \
+                         :z (for several)";
+
+const GUEST: &str = "the object has the level of another guest: if both are to use the disk, make it `shareable` in both \
+                     guests' XML; if not, let no other guest have it, and shut this one down and start it again, so that \
+                     libvirt labels it";
 
 /// Says what differs that would have to be the same, and whether the object has what it should have.
 pub(super) fn judge(
@@ -56,6 +63,16 @@ pub(super) fn judge(
     for violation in obstacles {
         draft = draft.because(format!("constraint: {}", policy.constraint_text(violation.constraint)));
     }
+    if differing.contains(&Attribute::Level) {
+        if container::is_domain(question.source_type, Some(policy)) {
+            return draft.remedy(Remedy::new(RemedyKind::Setting, CONTAINER));
+        }
+        if question.source_type.starts_with("svirt_") {
+            return draft
+                .because("libvirt gives each guest a level of its own, and its disks the same")
+                .remedy(Remedy::new(RemedyKind::Setting, GUEST));
+        }
+    }
     if let Some(wrong) = label::whole(event, question, policy, place) {
         let (path, context) = (&wrong.place.path, &wrong.context);
         if wrong.on_disk.as_ref() == Some(context) {
@@ -72,14 +89,6 @@ pub(super) fn judge(
                 recursive: false,
                 whole: true,
             }));
-    }
-    let is_of_container =
-        question.source_type.starts_with("container") || question.source_type.starts_with("svirt");
-    if is_of_container && differing.contains(&Attribute::Level) {
-        draft = draft.remedy(Remedy::new(
-            RemedyKind::Setting,
-            "the object has the level of another container: mount the volume with :Z (for one container) or :z (for several)",
-        ));
     }
     draft
 }

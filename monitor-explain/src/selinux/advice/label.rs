@@ -5,6 +5,7 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path};
 use monitor_event::event::{Event, ObjectKind, PathRoot};
 
 use super::{
+    container,
     folder::{self, File, Folder},
     question::Question,
 };
@@ -102,6 +103,9 @@ fn kind(event: &Event<'_>, class: &str) -> Option<FileKind> {
 /// Looks at the object's label.
 pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, place: &Place) -> Label {
     let Some(path) = path(event, question.class) else { return Label::Fine(None) };
+    if container::has_process(event, question, policy) {
+        return Label::Fine(Some(format!("{path} is as the container sees it, and no path of the host's")));
+    }
     let Some(contexts) = &place.contexts else {
         return Label::Fine(Some(format!("no file contexts: not known which label {path} should have")));
     };
@@ -173,7 +177,7 @@ pub(super) fn whole(
     policy: &Policy,
     place: &Place,
 ) -> Option<Wrong> {
-    let path = path(event, question.class)?;
+    let path = path(event, question.class).filter(|_| !container::has_process(event, question, policy))?;
     let contexts = place.contexts.as_ref()?;
     let file = File { path, kind: kind(event, question.class), contexts };
     let found = contexts.find(&file.bytes(), file.kind).ok()??;

@@ -88,7 +88,8 @@ fn of_unit(event: &Event<'_>, seen: &Seen, place: &Place, found: Draft) -> Contr
 
 /// A program that file contexts label as the entry into a domain, and that runs in that of what started it.
 fn missed(event: &Event<'_>, question: &Question<'_>, policy: &Policy, place: &Place) -> Option<Draft> {
-    if !STARTERS.contains(&question.source_type) || event.subject.not_process {
+    let is_elsewhere = event.subject.not_process || event.container.is_some();
+    if !STARTERS.contains(&question.source_type) || is_elsewhere {
         return None;
     }
     let path = event.process.exe.as_deref().filter(|path| path.starts_with('/'))?;
