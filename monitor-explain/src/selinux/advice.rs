@@ -7,6 +7,7 @@ mod danger;
 mod folder;
 mod label;
 pub mod module;
+pub(crate) mod order;
 mod port;
 mod question;
 mod transition;
@@ -321,11 +322,16 @@ fn no_rule(
         _ => draft(question, Cause::NoRule, "no rule allows it"),
     };
     found = boolean::add(found, policy, (source, target, class, mask));
-    let has_boolean = found.finding.remedies.iter().any(|remedy| remedy.kind == RemedyKind::Boolean);
+    let of_boolean = |remedy: &Remedy| match &*remedy.changes {
+        [Change::Booleans { states }] => Some(boolean::is_last_resort(states, question.target_type)),
+        _ => None,
+    };
+    let last_resorts: Vec<bool> = found.finding.remedies.iter().filter_map(of_boolean).collect();
+    let has_boolean = !last_resorts.is_empty();
     if has_boolean && question.ioctl.is_some() {
         found = found.because("whether extended permissions allow the ioctl then was not checked");
     }
-    if has_boolean && found.finding.cause == Cause::NoRule {
+    if last_resorts.contains(&false) && found.finding.cause == Cause::NoRule {
         let mut other = draft(question, Cause::Boolean, "a boolean switches the rule off");
         other.finding.remedies = found.finding.remedies;
         other.finding.evidence = found.finding.evidence;
