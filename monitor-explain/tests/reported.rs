@@ -110,3 +110,117 @@ fn a_boolean_that_opens_a_domain_altogether_comes_last_and_with_a_warning() -> R
     assert_eq!((share.cause, remedies(&share)), (Cause::NoRule, wanted.to_vec()));
     Ok(())
 }
+
+#[test]
+fn what_the_policy_has_a_boolean_for_is_not_hidden_by_an_attack() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let shadow = |domain| one(&avc("read", domain, "name=\"shadow\"", "shadow_t", "file"), &place);
+    for (domain, boolean) in [
+        ("saslauthd_t", "setsebool -P allow_saslauthd_read_shadow=on"),
+        ("smbd_t", "setsebool -P samba_read_shadow=on"),
+    ] {
+        let finding = shadow(domain);
+        assert_eq!((finding.cause, remedies(&finding)[0]), (Cause::Boolean, boolean), "{finding:#?}");
+        assert!(!finding.remedies[0].warnings.is_empty(), "it is not to be set unasked: {finding:#?}");
+        assert!(finding.remedies.iter().all(|remedy| remedy.kind == RemedyKind::Boolean), "{finding:#?}");
+    }
+    let httpd = shadow("httpd_t");
+    assert_eq!((httpd.cause, httpd.remedies[0].kind), (Cause::Attack, RemedyKind::Refuse));
+    // What an intruder does stays refused, and the boolean is told.
+    let shell = one(&avc("execute", "certbot_t", "path=\"/usr/bin/dash\"", "shell_exec_t", "file"), &place);
+    assert_eq!((shell.cause, shell.remedies[0].kind), (Cause::Attack, RemedyKind::Refuse));
+    assert_eq!(remedies(&shell), ["setsebool -P certbot_acmesh=on"]);
+    assert!(!shell.remedies[1].warnings.is_empty(), "{shell:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_module_that_was_asked_for_an_interface_that_is_not_there_is_no_attempt_to_load_code() {
+    let asked = avc("sys_module", "ntpd_t", "capability=16", "ntpd_t", "capability");
+    let during = |call| {
+        let call = format!(
+            "type=SYSCALL msg=audit(1750684932.412:1188): arch=c000003e syscall={call} success=no exit=-19 pid=2244\n"
+        );
+        let finding = one(&format!("{asked}{call}"), &Place::default());
+        assert!(finding.remedies.iter().all(|remedy| remedy.kind == RemedyKind::Refuse), "{finding:#?}");
+        finding.summary
+    };
+    assert!(during(16).contains("network interface"), "ioctl");
+    assert!(during(175).contains("takes the whole machine"), "init_module");
+}
+
+#[test]
+fn denials_with_other_remedies_are_other_findings() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let lines = avc("name_bind", "syslogd_t", "src=10514", "unreserved_port_t", "tcp_socket")
+        + &avc("name_connect", "syslogd_t", "dest=10514", "unreserved_port_t", "tcp_socket")
+            .replace(":1188", ":1189");
+    let found = findings(&lines, &place);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    for finding in found {
+        let is_bind = finding.summary.contains("{ name_bind }");
+        let has_boolean = finding.remedies.iter().any(|remedy| remedy.kind == RemedyKind::Boolean);
+        assert_eq!(is_bind, !has_boolean, "no boolean is about the port to listen on: {finding:#?}");
+        let choices = finding.remedies[0].warnings.len();
+        assert!(choices <= 1, "one choice is told: {finding:#?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_module_that_gives_the_machine_away_has_a_warning() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let warnings = |permissions: &str, target: &str, class: &str| {
+        let finding = one(&avc(permissions, "httpd_t", "", target, class), &place);
+        let module = finding.remedies.into_iter().find(|remedy| remedy.kind == RemedyKind::Module);
+        module.map(|module| module.warnings.join("|")).unwrap_or_default()
+    };
+    for (permissions, target, class, why) in [
+        ("transition", "unconfined_t", "process", "nothing confines"),
+        ("setbool", "security_t", "security", "setbool"),
+        ("create", "systemd_unit_t", "file", "units"),
+        ("append", "etc_t", "file", "configuration"),
+        ("relabelfrom relabelto", "etc_t", "file", "configuration"),
+        ("add_name", "etc_t", "dir", "configuration"),
+        ("prog_load prog_run", "httpd_t", "bpf", "bpf"),
+        ("connectto", "initrc_t", "unix_stream_socket", "nothing confines"),
+        ("recv", "unlabeled_t", "packet", "traffic"),
+        ("write", "unlabeled_t", "file", "lost its label"),
+    ] {
+        let said = warnings(permissions, target, class);
+        assert!(said.contains(why), "{target}:{class} {{ {permissions} }}: {said:?}");
+        assert!(!said.contains('|'), "one is enough: {said:?}");
+    }
+    assert_eq!(warnings("execute", "etc_t", "file"), "", "nothing is changed by it");
+    Ok(())
+}
+
+#[test]
+fn passwords_are_not_changed_by_a_module() {
+    for permissions in ["write", "append", "map", "rename", "relabelto"] {
+        let line = avc(permissions, "httpd_t", "name=\"shadow\"", "shadow_t", "file");
+        let finding = one(&line, &Place::default());
+        let kinds: Vec<_> = finding.remedies.iter().map(|remedy| remedy.kind).collect();
+        assert_eq!((finding.cause, &*kinds), (Cause::Attack, &[RemedyKind::Refuse][..]), "{permissions}");
+    }
+}
+
+#[test]
+fn a_descriptor_that_may_be_inherited_is_told_with_the_module() {
+    // Of Puppet, which keeps its log open for what it starts (Katello #390).
+    let line = |permissions: &str, fields: &str| {
+        let line = avc(permissions, "postgresql_t", fields, "tmp_t", "file");
+        one(&line, &Place::default())
+            .remedies
+            .iter()
+            .any(|remedy| remedy.warnings.iter().any(|warning| warning.contains("inherited")))
+    };
+    let path = "path=\"/tmp/puppet20120901-3452-1b2\" dev=\"sda1\" ino=7";
+    assert!(line("read write", path));
+    assert!(!line("read write open", path), "it was opened");
+    assert!(!line("read", path), "what is executed is read");
+    assert!(
+        !line("read write", "name=\"puppet20120901-3452-1b2\" dev=\"sda1\" ino=7"),
+        "no descriptor is open"
+    );
+}
