@@ -35,7 +35,9 @@ impl Finding {
         match (self.cause, &*best.changes) {
             (Cause::Allowed, _) => Some("allowed by now".to_owned()),
             (Cause::Label, [Change::Relabel { .. }]) => Some("restorecon".to_owned()),
-            (Cause::Boolean, [Change::Booleans { states }]) if is_only(RemedyKind::Boolean) => {
+            (Cause::Boolean, [Change::Booleans { states }])
+                if is_only(RemedyKind::Boolean) && has_no_choice(best) =>
+            {
                 let (name, on) = states.iter().next().filter(|_| states.len() == 1)?;
                 Some(if *on { format!("boolean {name}") } else { format!("boolean {name}={}", on_off(*on)) })
             }
@@ -56,7 +58,7 @@ fn word(value: &impl Serialize) -> Text<'static> {
     }
 }
 
-/// A choice is told as a warning.
+/// A choice is told as a warning, as dangers are.
 fn has_no_choice(remedy: &Remedy) -> bool {
     remedy.warnings.is_empty()
 }
@@ -87,6 +89,9 @@ mod tests {
         assert_eq!(fix("label", &json!([relabel])), said("restorecon"));
         assert_eq!(fix("boolean", &json!([boolean("one")])), said("boolean one"));
         assert_eq!(fix("boolean", &json!([boolean("one"), boolean("two")])), None, "there is a choice");
+        let mut wide = boolean("one");
+        wide["warnings"] = json!(["it opens much more"]);
+        assert_eq!(fix("boolean", &json!([wide])), None, "it is dangerous");
         assert_eq!(fix("port", &json!([port(&[])])), said("port label a_port_t"));
         assert_eq!(fix("port", &json!([port(&["these would do, too"])])), None, "there is a choice");
         assert_eq!(fix("no_rule", &json!([{"kind": "module", "text": ""}])), None);

@@ -11,7 +11,7 @@ use crate::{
     change::Change,
     denials::{NAMES, Seen},
     place::Place,
-    selinux::advice::module::Allow,
+    selinux::advice::{module::Allow, order},
     unit,
 };
 
@@ -336,7 +336,11 @@ impl Draft {
         if let Some(asked) = &self.asked {
             self.finding.summary = self.finding.summary.replace(ASKED, &asked.permissions_text());
         }
-        self.finding.remedies.sort_by_key(|remedy| remedy.kind);
+        let remedies = &mut self.finding.remedies;
+        remedies.sort_by_key(|remedy| remedy.kind);
+        if let Some(asked) = &self.asked {
+            order::sort(remedies, asked);
+        }
         self.finding
     }
 }

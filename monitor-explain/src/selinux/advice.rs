@@ -8,6 +8,7 @@ mod danger;
 mod folder;
 mod label;
 pub mod module;
+pub(crate) mod order;
 mod port;
 mod question;
 mod transition;
@@ -30,14 +31,25 @@ use crate::{
     },
 };
 
+/// What is said of a descriptor that may have been left open by another program.
+const INHERITED: &str = "nothing was opened: maybe the descriptor was inherited, and should stay refused; a SYSCALL record of \
+                         the denial (execve) would tell";
+
 /// Says why a denial was, and what to do.
 pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let Some(question) = Question::of(event) else { return error(event, seen, place) };
     let mut draft = ask(event, &question, seen, place);
+    if danger::may_be_leaked(event, &question, seen.syscall.as_deref()) {
+        let of_module = |remedy: &&mut Remedy| remedy.kind == RemedyKind::Module;
+        for module in draft.finding.remedies.iter_mut().filter(of_module) {
+            module.warnings.push(INHERITED.to_owned());
+        }
+    }
     draft.asked = Some(question.allow());
-    // What is remedied otherwise is another finding.
-    if let Some(first) = draft.finding.remedies.first().filter(|first| first.kind != RemedyKind::Module) {
-        draft.key.push_str(&first.text);
+    // What is remedied otherwise is another finding: a remedy of several denials helps all of them.
+    for remedy in draft.finding.remedies.iter().filter(|remedy| remedy.kind != RemedyKind::Module) {
+        draft.key.push_str(&remedy.text);
+        draft.key.extend(remedy.warnings.iter().map(String::as_str));
     }
     if event.verdict == Some(Verdict::Permitted) {
         draft.key.push_str(" permitted");
@@ -125,7 +137,7 @@ fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -
     let mut draft = if decision.allowed & mask == mask {
         allowed(question, policy, (&source, &target, class))
     } else if let Some(refusal) = refusal {
-        refuse(question, refusal)
+        refuse_unless_meant(question, refusal, policy, (&source, &target, class, mask))
     } else if let Some(found) = contained {
         found
     } else {
@@ -151,13 +163,38 @@ fn refused<'e>(question: &Question<'e>, policy: &Policy) -> Question<'e> {
 }
 
 fn refuse(question: &Question<'_>, refusal: danger::Refusal) -> Draft {
-    let text = match refusal.cause {
-        Cause::Leak => "leave it refused: mend the program that starts it, or hide it with a dontaudit rule",
-        _ => "leave it refused, and find out why it was tried",
-    };
     draft(question, refusal.cause, &refusal.why)
         .because(refusal.evidence)
-        .remedy(Remedy::new(RemedyKind::Refuse, text))
+        .remedy(Remedy::new(RemedyKind::Refuse, refusal.text))
+}
+
+/// What should stay refused, unless a boolean says that it is meant: the policy was asked.
+fn refuse_unless_meant(
+    question: &Question<'_>,
+    refusal: danger::Refusal,
+    policy: &Policy,
+    numbers: (&Context, &Context, ClassId, u32),
+) -> Draft {
+    if refusal.cause == Cause::Leak {
+        return refuse(question, refusal);
+    }
+    let (remedies, _) = boolean::find(policy, numbers);
+    let is_meant = |remedy: &Remedy| match &*remedy.changes {
+        [Change::Booleans { states }] => {
+            boolean::are_own(states, question.source_type)
+                && !boolean::is_last_resort(states, question.target_type)
+        }
+        _ => false,
+    };
+    let with_warning = |remedy: Remedy| remedy.warn(refusal.why.clone());
+    let remedies: Vec<Remedy> = remedies.into_iter().map(with_warning).collect();
+    let mut found = if refusal.may_be_meant && remedies.iter().any(is_meant) {
+        draft(question, Cause::Boolean, "a boolean switches the rule off").because(refusal.evidence)
+    } else {
+        refuse(question, refusal)
+    };
+    found.finding.remedies.extend(remedies);
+    found
 }
 
 fn unknown(question: &Question<'_>, error: &QuestionError) -> Draft {
@@ -334,11 +371,16 @@ fn no_rule(
         _ => draft(question, Cause::NoRule, "no rule allows it"),
     };
     found = boolean::add(found, policy, (source, target, class, mask));
-    let has_boolean = found.finding.remedies.iter().any(|remedy| remedy.kind == RemedyKind::Boolean);
+    let of_boolean = |remedy: &Remedy| match &*remedy.changes {
+        [Change::Booleans { states }] => Some(boolean::is_last_resort(states, question.target_type)),
+        _ => None,
+    };
+    let last_resorts: Vec<bool> = found.finding.remedies.iter().filter_map(of_boolean).collect();
+    let has_boolean = !last_resorts.is_empty();
     if has_boolean && question.ioctl.is_some() {
         found = found.because("whether extended permissions allow the ioctl then was not checked");
     }
-    if has_boolean && found.finding.cause == Cause::NoRule {
+    if last_resorts.contains(&false) && found.finding.cause == Cause::NoRule {
         let mut other = draft(question, Cause::Boolean, "a boolean switches the rule off");
         other.finding.remedies = found.finding.remedies;
         other.finding.evidence = found.finding.evidence;

@@ -1,5 +1,7 @@
 //! What should not be allowed without a thought, or at all.
 
+mod table;
+
 use monitor_event::event::{Event, ObjectKind};
 
 use super::question::Question;
@@ -8,72 +10,9 @@ use crate::{
     selinux::{policy::Policy, query::Cause as Answered},
 };
 
-/// What is dangerous to allow: class (a star for all), permission (a star for all), type of the object (a star for all).
-const DANGEROUS: &[(&str, &str, &str, &str)] = &[
-    ("process", "execmem", "*", "execmem: the program may run code that it wrote to memory, as exploits do"),
-    ("process", "execstack", "*", "execstack: the stack may be run; mend the library (execstack -c) instead"),
-    (
-        "process",
-        "execheap",
-        "*",
-        "execheap: the heap may be run; this is nearly always a fault of the program",
-    ),
-    (
-        "file",
-        "execmod",
-        "*",
-        "execmod: changed code of a library may be run; a text relocation, mend the library",
-    ),
-    ("process", "ptrace", "*", "ptrace: it may read and change everything in the other process"),
-    ("process", "dyntransition", "*", "dyntransition: it may become the other domain while it runs"),
-    ("capability", "sys_admin", "*", "sys_admin: nearly all that root may do"),
-    ("capability", "sys_module", "*", "sys_module: it may load code into the kernel"),
-    ("capability", "sys_rawio", "*", "sys_rawio: it may reach the machine's memory and devices"),
-    ("capability", "sys_ptrace", "*", "sys_ptrace: it may read and change any process"),
-    (
-        "capability",
-        "dac_override",
-        "*",
-        "dac_override: it may pass by the owner and mode of any file; put those right instead",
-    ),
-    (
-        "capability",
-        "dac_read_search",
-        "*",
-        "dac_read_search: it may read any file whatever its mode; put owner and mode right instead",
-    ),
-    ("capability2", "mac_admin", "*", "mac_admin: it may change the policy"),
-    ("capability2", "mac_override", "*", "mac_override: it may pass by the policy"),
-    ("capability2", "bpf", "*", "bpf: it may load programs into the kernel"),
-    ("system", "module_load", "*", "module_load: it may load code into the kernel"),
-    ("security", "load_policy", "*", "load_policy: it may replace the policy"),
-    ("security", "setenforce", "*", "setenforce: it may switch SELinux off"),
-    ("file", "write", "etc_t", "it may change the machine's configuration"),
-    ("file", "write", "shadow_t", "it may change passwords"),
-    ("file", "write", "bin_t", "it may change programs that others run"),
-    ("file", "write", "lib_t", "it may change libraries that others run"),
-    ("file", "write", "security_t", "it may change the policy or its booleans"),
-    ("*", "*", "unlabeled_t", "unlabeled_t: any file that lost its label is meant"),
-    ("*", "*", "default_t", "default_t: any file in no known place is meant"),
-    ("*", "write", "fixed_disk_device_t", "it may write to disks past the file system"),
-    ("*", "read", "fixed_disk_device_t", "it may read disks past the file system"),
-    ("*", "*", "memory_device_t", "it may reach the machine's memory"),
-];
-
 /// What is to be said before this is allowed.
 pub(super) fn warnings(question: &Question<'_>) -> Vec<String> {
-    let is = |pattern: &str, value: &str| pattern == "*" || pattern == value;
-    let permitted = |pattern: &str| pattern == "*" || question.asks(pattern);
-    let class = question.class.trim_end_matches("_userns");
-    DANGEROUS
-        .iter()
-        .filter(|(of_class, permission, target, _)| {
-            (is(of_class, class) || (*of_class == "capability" && question.class == "cap_userns"))
-                && is(target, question.target_type)
-                && permitted(permission)
-        })
-        .map(|(.., warning)| (*warning).to_owned())
-        .collect()
+    table::warnings(question)
 }
 
 /// Why it should stay refused, if it should.
@@ -81,7 +20,13 @@ pub(super) struct Refusal {
     pub(super) cause: Cause,
     pub(super) why: String,
     pub(super) evidence: String,
+    /// What to do about it.
+    pub(super) text: &'static str,
+    /// Whether a service may be made for it: then the policy has a boolean of the domain's own for it.
+    pub(super) may_be_meant: bool,
 }
+
+const FIND_OUT: &str = "leave it refused, and find out why it was tried";
 
 /// Types that nobody confines.
 fn is_confined(type_: &str) -> bool {
@@ -97,8 +42,14 @@ pub(super) fn refusal(
     policy: Option<&Policy>,
 ) -> Option<Refusal> {
     let (source, target) = (question.source_type, question.target_type);
-    let attack =
-        |why: &str, evidence: String| Some(Refusal { cause: Cause::Attack, why: why.to_owned(), evidence });
+    let permissions = question.permissions.join(" ");
+    let attack = Refusal {
+        cause: Cause::Attack,
+        why: String::new(),
+        evidence: String::new(),
+        text: FIND_OUT,
+        may_be_meant: false,
+    };
     if !is_confined(source) {
         return None;
     }
@@ -106,31 +57,53 @@ pub(super) fn refusal(
         && target == "shell_exec_t"
         && (question.asks("execute") || question.asks("execute_no_trans"))
     {
-        return attack(
-            "a confined service that starts a shell is what an intruder does first",
-            format!("{source} asked to execute a file with the label {target}"),
-        );
+        let is_container =
+            ["container", "svirt_lxc", "svirt_sandbox"].iter().any(|of| source.starts_with(of));
+        let why = if is_container {
+            "a container started a shell with the host's label: the host's own, or one of an image or volume that was \
+             not labelled for containers"
+        } else {
+            "a confined service that starts a shell is what an intruder does first"
+        };
+        return Some(Refusal {
+            why: why.to_owned(),
+            evidence: format!("{source} asked to execute a file with the label {target}"),
+            ..attack
+        });
     }
     // Who is allowed to look at the file is refused to open it next.
-    if question.class == "file"
-        && target == "shadow_t"
-        && ["getattr", "open", "read"].iter().any(|permission| question.asks(permission))
-    {
-        return attack(
-            "only programs that check passwords read their hashes, and these have a domain that may",
-            format!(
-                "{source} asked for {} of a file with the label {target}",
-                question.permissions.join(" ")
-            ),
-        );
+    let looks = ["getattr", "open", "read", "map"].iter().any(|permission| question.asks(permission));
+    let changes = table::CHANGES.iter().any(|permission| question.asks(permission));
+    if question.class == "file" && target == "shadow_t" && (looks || changes) {
+        let why = if changes {
+            "only programs that change passwords write their hashes"
+        } else {
+            "only programs that check passwords read their hashes"
+        };
+        return Some(Refusal {
+            why: why.to_owned(),
+            evidence: format!("{source} asked for {permissions} of a file with the label {target}"),
+            may_be_meant: !changes,
+            ..attack
+        });
     }
-    if (question.class == "capability" && question.asks("sys_module"))
-        || (question.class == "system" && question.asks("module_load"))
-    {
-        return attack(
-            "a confined service that loads a kernel module takes the whole machine",
-            format!("{source} asked for {} of {}", question.permissions.join(" "), question.class),
-        );
+    let asks_module = question.class == "capability" && question.asks("sys_module");
+    // dev_load() of the kernel (net/core/dev_ioctl.c).
+    if asks_module && syscall == Some("ioctl") {
+        return Some(Refusal {
+            why: "the kernel asked whether it may load a module for a network interface that is not there"
+                .to_owned(),
+            evidence: format!("{source} asked for {permissions} during ioctl"),
+            text: "leave it refused: name an interface that is there, or hide it with a dontaudit rule",
+            ..attack
+        });
+    }
+    if asks_module || (question.class == "system" && question.asks("module_load")) {
+        return Some(Refusal {
+            why: "a confined service that loads a kernel module takes the whole machine".to_owned(),
+            evidence: format!("{source} asked for {permissions} of {}", question.class),
+            ..attack
+        });
     }
     leak(event, question, syscall, policy)
 }
@@ -142,12 +115,7 @@ fn leak(
     syscall: Option<&str>,
     policy: Option<&Policy>,
 ) -> Option<Refusal> {
-    let inherited = ["read", "write", "append", "getattr", "ioctl"];
-    let only_uses = question.permissions.iter().all(|name| inherited.contains(&&**name));
-    let is_open_file = matches!(event.object.kind, ObjectKind::File | ObjectKind::Socket);
-    // During an exec, what is executed is read; nothing is written but through descriptors that were open before.
-    let uses = question.asks("write") || question.asks("append");
-    if !is_open_file || !only_uses || !uses {
+    if !uses_descriptor(event, question) {
         return None;
     }
     let evidence = match syscall {
@@ -168,7 +136,26 @@ fn leak(
         why: "a descriptor was left open for it by whoever started it; the kernel replaces it by one of /dev/null"
             .to_owned(),
         evidence,
+        text: "leave it refused: mend the program that starts it, or hide it with a dontaudit rule",
+        may_be_meant: false,
     })
+}
+
+/// Whether an open descriptor was used that may have been inherited, where no system call tells.
+pub(super) fn may_be_leaked(event: &Event<'_>, question: &Question<'_>, syscall: Option<&str>) -> bool {
+    // Only records have a path for open descriptors alone; denyd's own events have one always.
+    let is_record = event.process.start_time.is_none();
+    let has_path = event.object.path.as_deref().is_some_and(|path| path.starts_with('/'));
+    syscall.is_none() && is_record && has_path && uses_descriptor(event, question)
+}
+
+/// Whether something is written through a descriptor, and nothing opened.
+fn uses_descriptor(event: &Event<'_>, question: &Question<'_>) -> bool {
+    let inherited = ["read", "write", "append", "getattr", "ioctl"];
+    let only_uses = question.permissions.iter().all(|name| inherited.contains(&&**name));
+    let is_open_file = matches!(event.object.kind, ObjectKind::File | ObjectKind::Socket);
+    // During an exec, what is executed is read; nothing is written but through descriptors that were open before.
+    is_open_file && only_uses && (question.asks("write") || question.asks("append"))
 }
 
 /// The type that the process had when another was judged, if it may become that by executing a program: as it does then.

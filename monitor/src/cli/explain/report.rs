@@ -109,7 +109,7 @@ pub(super) fn commands(findings: &[Finding]) -> String {
                 line(
                     &mut text,
                     "# ",
-                    "only a module helps: denyd explain -o cil >local.cil, then semodule -i local.cil",
+                    "only a module helps: the same command with -o cil >local.cil, then semodule -i local.cil",
                 );
             }
             _ => line(&mut text, "# ", &best.text),

@@ -1,0 +1,226 @@
+//! What people reported, and what experts answered: the remedies by Debian's policy, the best first.
+
+use std::{error::Error, path::Path};
+
+use monitor_audit::log::{self, Item};
+use monitor_explain::{
+    denials::Denials,
+    explain,
+    finding::{Cause, Finding, Remedy, RemedyKind},
+    place::Place,
+};
+
+type Failure = Box<dyn Error>;
+
+/// What is said of lines of a log.
+fn findings(lines: &str, place: &Place) -> Vec<Finding> {
+    let mut denials = Denials::default();
+    let read = log::read(lines.as_bytes(), |item| {
+        if let Item::Denial(denial) = item {
+            denials.add(&denial.event, denial.timed, denial.syscall.as_deref());
+        }
+    });
+    assert!(read.is_ok());
+    explain(&denials, place)
+}
+
+#[track_caller]
+fn one(line: &str, place: &Place) -> Finding {
+    let mut found = findings(line, place);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.remove(0)
+}
+
+/// A record of a service that was refused something.
+fn avc(permissions: &str, domain: &str, fields: &str, target: &str, class: &str) -> String {
+    let role = if class.starts_with("process") || domain == target { "system_r" } else { "object_r" };
+    format!(
+        "type=AVC msg=audit(1750684932.412:1188): avc:  denied  {{ {permissions} }} for  pid=2244 comm=\"x\" {fields} \
+         scontext=system_u:system_r:{domain}:s0 tcontext=system_u:{role}:{target}:s0 tclass={class} permissive=0\n"
+    )
+}
+
+/// Debian's policy, where it is installed.
+fn debian() -> Result<Option<Place>, Failure> {
+    let files = ["33", "34", "35"].map(|version| format!("/etc/selinux/default/policy/policy.{version}"));
+    let Some(file) = files.into_iter().find(|file| Path::new(file).exists()) else {
+        eprintln!("skipped: Debian's policy is not installed");
+        return Ok(None);
+    };
+    Ok(Some(Place::with_policy(Path::new(&file))?))
+}
+
+/// Each remedy by its command, a module by a word.
+fn remedies(finding: &Finding) -> Vec<&str> {
+    let named = |remedy: &Remedy| remedy.kind == RemedyKind::Module;
+    let word =
+        |remedy| if named(remedy) { Some("module") } else { remedy.commands.first().map(String::as_str) };
+    finding.remedies.iter().filter_map(word).collect()
+}
+
+#[test]
+fn a_port_to_listen_on_gets_a_label_before_a_boolean() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let bind = |domain: &str, port: &str| {
+        let fields = format!("src={port}");
+        one(&avc("name_bind", domain, &fields, "unreserved_port_t", "tcp_socket"), &place)
+    };
+    let label = "semanage port -a -t ssh_port_t -p tcp 2222";
+    assert_eq!(remedies(&bind("sshd_t", "2222")), [label, "setsebool -P sshd_port_forwarding=on", "module"]);
+    // These are chosen as they come, so that no label helps.
+    for port in ["50123", "21100"] {
+        assert_eq!(remedies(&bind("ftpd_t", port))[0], "setsebool -P ftpd_use_passive_mode=on");
+    }
+    Ok(())
+}
+
+#[test]
+fn to_connect_a_boolean_of_the_domains_own_comes_before_a_label() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let line = avc("name_connect", "zabbix_t", "dest=8444", "unreserved_port_t", "tcp_socket");
+    let zabbix = one(&line, &place);
+    let wanted = [
+        "setsebool -P zabbix_can_network=on",
+        "semanage port -a -t zabbix_agent_port_t -p tcp 8444",
+        "module",
+        "setsebool -P allow_ypbind=on",
+    ];
+    assert_eq!(remedies(&zabbix), wanted);
+    Ok(())
+}
+
+#[test]
+fn a_boolean_that_opens_a_domain_altogether_comes_last_and_with_a_warning() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let connect = |port: &str, target: &str| {
+        one(&avc("name_connect", "syslogd_t", &format!("dest={port}"), target, "tcp_socket"), &place)
+    };
+    let finding = connect("10514", "unreserved_port_t");
+    let label = "semanage port -a -t syslogd_port_t -p tcp 10514";
+    assert_eq!(remedies(&finding), [label, "module", "setsebool -P allow_ypbind=on"]);
+    let last = finding.remedies.last().map(|last| &*last.warnings);
+    assert!(last.is_some_and(|warnings| warnings[0].contains("NIS")), "{finding:#?}");
+    // NIS itself starts at the port mapper.
+    let nis = connect("111", "portmap_port_t");
+    assert_eq!((nis.cause, remedies(&nis)), (Cause::Boolean, vec!["setsebool -P allow_ypbind=on", "module"]));
+    assert!(!nis.remedies[0].warnings.is_empty(), "it opens much more all the same: {nis:#?}");
+
+    let share = one(&avc("read", "smbd_t", "name=\"x\"", "mail_spool_t", "file"), &place);
+    let wanted = ["module", "setsebool -P samba_export_all_ro=on", "setsebool -P samba_export_all_rw=on"];
+    assert_eq!((share.cause, remedies(&share)), (Cause::NoRule, wanted.to_vec()));
+    Ok(())
+}
+
+#[test]
+fn what_the_policy_has_a_boolean_for_is_not_hidden_by_an_attack() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let shadow = |domain| one(&avc("read", domain, "name=\"shadow\"", "shadow_t", "file"), &place);
+    for (domain, boolean) in [
+        ("saslauthd_t", "setsebool -P allow_saslauthd_read_shadow=on"),
+        ("smbd_t", "setsebool -P samba_read_shadow=on"),
+    ] {
+        let finding = shadow(domain);
+        assert_eq!((finding.cause, remedies(&finding)[0]), (Cause::Boolean, boolean), "{finding:#?}");
+        assert!(!finding.remedies[0].warnings.is_empty(), "it is not to be set unasked: {finding:#?}");
+        assert!(finding.remedies.iter().all(|remedy| remedy.kind == RemedyKind::Boolean), "{finding:#?}");
+    }
+    let httpd = shadow("httpd_t");
+    assert_eq!((httpd.cause, httpd.remedies[0].kind), (Cause::Attack, RemedyKind::Refuse));
+    // What an intruder does stays refused, and the boolean is told.
+    let shell = one(&avc("execute", "certbot_t", "path=\"/usr/bin/dash\"", "shell_exec_t", "file"), &place);
+    assert_eq!((shell.cause, shell.remedies[0].kind), (Cause::Attack, RemedyKind::Refuse));
+    assert_eq!(remedies(&shell), ["setsebool -P certbot_acmesh=on"]);
+    assert!(!shell.remedies[1].warnings.is_empty(), "{shell:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_module_that_was_asked_for_an_interface_that_is_not_there_is_no_attempt_to_load_code() {
+    let asked = avc("sys_module", "ntpd_t", "capability=16", "ntpd_t", "capability");
+    let during = |call| {
+        let call = format!(
+            "type=SYSCALL msg=audit(1750684932.412:1188): arch=c000003e syscall={call} success=no exit=-19 pid=2244\n"
+        );
+        let finding = one(&format!("{asked}{call}"), &Place::default());
+        assert!(finding.remedies.iter().all(|remedy| remedy.kind == RemedyKind::Refuse), "{finding:#?}");
+        finding.summary
+    };
+    assert!(during(16).contains("network interface"), "ioctl");
+    assert!(during(175).contains("takes the whole machine"), "init_module");
+}
+
+#[test]
+fn denials_with_other_remedies_are_other_findings() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let lines = avc("name_bind", "syslogd_t", "src=10514", "unreserved_port_t", "tcp_socket")
+        + &avc("name_connect", "syslogd_t", "dest=10514", "unreserved_port_t", "tcp_socket")
+            .replace(":1188", ":1189");
+    let found = findings(&lines, &place);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    for finding in found {
+        let is_bind = finding.summary.contains("{ name_bind }");
+        let has_boolean = finding.remedies.iter().any(|remedy| remedy.kind == RemedyKind::Boolean);
+        assert_eq!(is_bind, !has_boolean, "no boolean is about the port to listen on: {finding:#?}");
+        let choices = finding.remedies[0].warnings.len();
+        assert!(choices <= 1, "one choice is told: {finding:#?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_module_that_gives_the_machine_away_has_a_warning() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let warnings = |permissions: &str, target: &str, class: &str| {
+        let finding = one(&avc(permissions, "httpd_t", "", target, class), &place);
+        let module = finding.remedies.into_iter().find(|remedy| remedy.kind == RemedyKind::Module);
+        module.map(|module| module.warnings.join("|")).unwrap_or_default()
+    };
+    for (permissions, target, class, why) in [
+        ("transition", "unconfined_t", "process", "nothing confines"),
+        ("setbool", "security_t", "security", "setbool"),
+        ("create", "systemd_unit_t", "file", "units"),
+        ("append", "etc_t", "file", "configuration"),
+        ("relabelfrom relabelto", "etc_t", "file", "configuration"),
+        ("add_name", "etc_t", "dir", "configuration"),
+        ("prog_load prog_run", "httpd_t", "bpf", "bpf"),
+        ("connectto", "initrc_t", "unix_stream_socket", "nothing confines"),
+        ("recv", "unlabeled_t", "packet", "traffic"),
+        ("write", "unlabeled_t", "file", "lost its label"),
+    ] {
+        let said = warnings(permissions, target, class);
+        assert!(said.contains(why), "{target}:{class} {{ {permissions} }}: {said:?}");
+        assert!(!said.contains('|'), "one is enough: {said:?}");
+    }
+    assert_eq!(warnings("execute", "etc_t", "file"), "", "nothing is changed by it");
+    Ok(())
+}
+
+#[test]
+fn passwords_are_not_changed_by_a_module() {
+    for permissions in ["write", "append", "map", "rename", "relabelto"] {
+        let line = avc(permissions, "httpd_t", "name=\"shadow\"", "shadow_t", "file");
+        let finding = one(&line, &Place::default());
+        let kinds: Vec<_> = finding.remedies.iter().map(|remedy| remedy.kind).collect();
+        assert_eq!((finding.cause, &*kinds), (Cause::Attack, &[RemedyKind::Refuse][..]), "{permissions}");
+    }
+}
+
+#[test]
+fn a_descriptor_that_may_be_inherited_is_told_with_the_module() {
+    // Of Puppet, which keeps its log open for what it starts (Katello #390).
+    let line = |permissions: &str, fields: &str| {
+        let line = avc(permissions, "postgresql_t", fields, "tmp_t", "file");
+        one(&line, &Place::default())
+            .remedies
+            .iter()
+            .any(|remedy| remedy.warnings.iter().any(|warning| warning.contains("inherited")))
+    };
+    let path = "path=\"/tmp/puppet20120901-3452-1b2\" dev=\"sda1\" ino=7";
+    assert!(line("read write", path));
+    assert!(!line("read write open", path), "it was opened");
+    assert!(!line("read", path), "what is executed is read");
+    assert!(
+        !line("read write", "name=\"puppet20120901-3452-1b2\" dev=\"sda1\" ino=7"),
+        "no descriptor is open"
+    );
+}
