@@ -130,6 +130,8 @@ pub(super) fn error(group: &Group, part: &Part) -> Made {
     event.subject.label = part.word("scontext").or_else(|| part.word("oldcontext"));
     event.object.label = part.word("tcontext").or_else(|| part.word("newcontext"));
     event.object.unknown_label = part.text("invalid_context");
+    // Who tried it, where both other contexts are the object's.
+    event.process.label = part.word("taskcontext");
     let permissions = part.word("perms").unwrap_or_default();
     event.action.permissions =
         permissions.split(',').filter(|name| !name.is_empty()).map(owned_text).collect();

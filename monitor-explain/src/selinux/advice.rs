@@ -4,6 +4,7 @@
 mod boolean;
 mod constraint;
 mod danger;
+mod error;
 mod folder;
 mod label;
 pub mod module;
@@ -36,7 +37,7 @@ const INHERITED: &str = "nothing was opened: maybe the descriptor was inherited,
 
 /// Says why a denial was, and what to do.
 pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
-    let Some(question) = Question::of(event) else { return error(event, seen, place) };
+    let Some(question) = Question::of(event) else { return error::judge(event, seen, place) };
     let mut draft = ask(event, &question, seen, place);
     if danger::may_be_leaked(event, &question, seen.syscall.as_deref()) {
         let of_module = |remedy: &&mut Remedy| remedy.kind == RemedyKind::Module;
@@ -81,28 +82,6 @@ fn draft(question: &Question<'_>, cause: Cause, why: &str) -> Draft {
     )
 }
 
-/// What is no decision about permissions, or lacks a word.
-fn error(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
-    let Some(operation) = event.action.operation.as_deref() else {
-        let summary = "a denial without labels, class or named permissions";
-        return Draft::new(Module::Selinux, Cause::Unknown, "", summary)
-            .because("without these, no policy can be asked");
-    };
-    let label = |label: &Option<std::borrow::Cow<'_, str>>| label.as_deref().unwrap_or("unknown").to_owned();
-    let (from, to) = (label(&event.subject.label), label(&event.object.label));
-    if operation == "security_bounded_transition" {
-        return transition::bounded(event, seen, place, &from, &to);
-    }
-    let unknown = label(&event.object.unknown_label);
-    Draft::new(
-        Module::Selinux,
-        Cause::Unknown,
-        format!("{operation} {unknown}"),
-        format!("{operation}: the policy does not know the context {unknown}, or forbids it"),
-    )
-    .because("the module that had its type may be gone, or the label is misspelt")
-}
-
 fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -> Draft {
     let policy = place.policy.as_ref().map(|(policy, _)| policy);
     let refusal = danger::refusal(event, question, seen.syscall.as_deref(), policy);
@@ -113,9 +92,7 @@ fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -
         let why = "it could not be checked why";
         let remedy =
             modular(question).warn("not checked: a label, a boolean or a constraint may be the cause");
-        return draft(question, Cause::Unchecked, why)
-            .because("there is no policy to ask: give one with --policy FILE")
-            .remedy(remedy);
+        return draft(question, Cause::Unchecked, why).because(error::NO_POLICY).remedy(remedy);
     };
     let by = format!("checked against {}", file.display());
     let (source, target, class, mask) = match question.numbers(policy) {
