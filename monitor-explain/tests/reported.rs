@@ -274,6 +274,11 @@ fn a_change_of_a_context_is_held_against_the_constraints() -> Result<(), Failure
     assert!(said.cause == Cause::Constraint && said.summary.starts_with(who), "{said:#?}");
     assert!(said.summary.contains("to system_u:object_r:systemd_journal_t:s0: a constraint"), "{said:#?}");
     assert_eq!(said.remedies, []);
+    if let Some(place) = debian()? {
+        // That policy has no such level.
+        let evidence = one(&line, &place).evidence.join("; ");
+        assert!(evidence.contains("not checked: the policy has no level s15:c0.c1023"), "{evidence}");
+    }
 
     let rich = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/policies/rich.33");
     let rich = Place::with_policy(&rich)?;

@@ -31,20 +31,11 @@ use crate::{
     },
 };
 
-/// What is said of a descriptor that may have been left open by another program.
-const INHERITED: &str = "nothing was opened: maybe the descriptor was inherited, and should stay refused; a SYSCALL record of \
-                         the denial (execve) would tell";
-
 /// Says why a denial was, and what to do.
 pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let Some(question) = Question::of(event) else { return error::judge(event, seen, place) };
     let mut draft = ask(event, &question, seen, place);
-    if danger::may_be_leaked(event, &question, seen.syscall.as_deref()) {
-        let of_module = |remedy: &&mut Remedy| remedy.kind == RemedyKind::Module;
-        for module in draft.finding.remedies.iter_mut().filter(of_module) {
-            module.warnings.push(INHERITED.to_owned());
-        }
-    }
+    danger::hint(&mut draft, event, &question, seen.syscall.as_deref());
     draft.asked = Some(question.allow());
     // What is remedied otherwise is another finding: a remedy of several denials helps all of them.
     for remedy in draft.finding.remedies.iter().filter(|remedy| remedy.kind != RemedyKind::Module) {
@@ -87,7 +78,7 @@ fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -
     let refusal = danger::refusal(event, question, seen.syscall.as_deref(), policy);
     let Some((policy, file)) = &place.policy else {
         if let Some(refusal) = refusal {
-            return refuse(question, refusal);
+            return danger::refuse(question, refusal);
         }
         let why = "it could not be checked why";
         let remedy =
@@ -103,7 +94,7 @@ fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -
     let mut draft = if decision.allowed & mask == mask {
         allowed(question, policy, (&source, &target, class))
     } else if let Some(refusal) = refusal {
-        refuse_unless_meant(question, refusal, policy, (&source, &target, class, mask))
+        danger::refuse_unless_meant(question, refusal, policy, (&source, &target, class, mask))
     } else {
         let refused = refused(question, policy);
         refused_draft(event, &refused, seen, policy, place, (&source, &target, class))
@@ -124,41 +115,6 @@ fn refused<'e>(question: &Question<'e>, policy: &Policy) -> Question<'e> {
     };
     let permissions = question.permissions.iter().filter(is_refused).copied().collect();
     Question { permissions, ..question.clone() }
-}
-
-fn refuse(question: &Question<'_>, refusal: danger::Refusal) -> Draft {
-    draft(question, refusal.cause, &refusal.why)
-        .because(refusal.evidence)
-        .remedy(Remedy::new(RemedyKind::Refuse, refusal.text))
-}
-
-/// What should stay refused, unless a boolean says that it is meant: the policy was asked.
-fn refuse_unless_meant(
-    question: &Question<'_>,
-    refusal: danger::Refusal,
-    policy: &Policy,
-    numbers: (&Context, &Context, ClassId, u32),
-) -> Draft {
-    if refusal.cause == Cause::Leak {
-        return refuse(question, refusal);
-    }
-    let (remedies, _) = boolean::find(policy, numbers);
-    let is_meant = |remedy: &Remedy| match &*remedy.changes {
-        [Change::Booleans { states }] => {
-            boolean::are_own(states, question.source_type)
-                && !boolean::is_last_resort(states, question.target_type)
-        }
-        _ => false,
-    };
-    let with_warning = |remedy: Remedy| remedy.warn(refusal.why.clone());
-    let remedies: Vec<Remedy> = remedies.into_iter().map(with_warning).collect();
-    let mut found = if refusal.may_be_meant && remedies.iter().any(is_meant) {
-        draft(question, Cause::Boolean, "a boolean switches the rule off").because(refusal.evidence)
-    } else {
-        refuse(question, refusal)
-    };
-    found.finding.remedies.extend(remedies);
-    found
 }
 
 fn unknown(question: &Question<'_>, error: &QuestionError) -> Draft {

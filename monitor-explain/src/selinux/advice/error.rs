@@ -48,13 +48,18 @@ fn relabelled(event: &Event<'_>, place: &Place, old: &str, new: &str) -> Draft {
     };
     let why = "a constraint on changes of contexts forbids it; no rule helps";
     let Some((policy, _)) = &place.policy else { return draft(Cause::Constraint, why) };
-    let context = |text: Option<&str>| text.and_then(|text| policy.context(text).ok());
-    let asked = (context(Some(old)), context(Some(new)), context(process), policy.class(class));
-    let (Some(old), Some(new), Some(process), Some(class)) = asked else {
-        return draft(Cause::Constraint, why)
-            .because("which one is not known: the record or the policy lacks a context or the class");
+    let Some(process) = process else {
+        return draft(Cause::Constraint, why).because("not checked: the record does not say who tried it");
     };
-    match policy.forbids_change(&old, &new, &process, class) {
+    let contexts = [old, new, process].map(|text| policy.context(text));
+    let ([Ok(old), Ok(new), Ok(process)], Some(class)) = (&contexts, policy.class(class)) else {
+        let mut found = draft(Cause::Constraint, why);
+        for error in contexts.iter().filter_map(|context| context.as_ref().err()) {
+            found = found.because(format!("not checked: {error}"));
+        }
+        return found;
+    };
+    match policy.forbids_change(old, new, process, class) {
         Some(violation) => draft(Cause::Constraint, why)
             .because(format!("constraint: {}", policy.constraint_text(violation.constraint))),
         None => draft(Cause::Allowed, "by now the policy allows it").remedy(again()),
