@@ -73,7 +73,7 @@ pub enum Cause {
     Port,
     /// A constraint forbids it: users, roles, types or levels.
     Constraint,
-    /// The role may not change so.
+    /// The role may not change so, or not have the type.
     Role,
     /// The type that bounds the subject's may not do it.
     Bounds,

@@ -224,3 +224,94 @@ fn a_descriptor_that_may_be_inherited_is_told_with_the_module() {
         "no descriptor is open"
     );
 }
+
+/// A record of the kernel's about a context.
+fn error(fields: &str) -> String {
+    format!("type=SELINUX_ERR msg=audit(1719221013.068:95): {fields}\n")
+}
+
+#[test]
+fn a_context_that_is_none_is_told_by_its_part() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let refused = |context: &str| {
+        one(
+            &error(&format!(
+                "op=security_compute_sid invalid_context=\"{context}\" scontext=root:sysadm_r:sysadm_t:s0 \
+                 tcontext=system_u:object_r:httpd_exec_t:s0 tclass=process"
+            )),
+            &place,
+        )
+    };
+    // The reference policy's #784.
+    let role = refused("root:sysadm_r:httpd_t:s0");
+    assert_eq!(role.cause, Cause::Role, "{role:#?}");
+    assert!(role.remedies[0].text.contains("`role sysadm_r types httpd_t;`"), "{role:#?}");
+    assert!(role.remedies[0].text.contains("run_init"), "{role:#?}");
+    let gone = refused("system_u:system_r:gone_t:s0");
+    assert_eq!((gone.cause, &*gone.remedies), (Cause::Unknown, &[][..]));
+    assert!(gone.summary.ends_with("the policy has no type gone_t"), "{gone:#?}");
+    let fine = refused("system_u:system_r:httpd_t:s0");
+    assert_eq!((fine.cause, fine.remedies[0].kind), (Cause::Allowed, RemedyKind::Nothing));
+    let checked = |finding: &Finding| finding.evidence.iter().any(|line| line.starts_with("checked against"));
+    assert!(checked(&role) && checked(&gone) && checked(&fine));
+
+    let line = error("op=setxattr invalid_context=\"system_u:object_r:nosuch_t:s0\"");
+    let unchecked = one(&line, &Place::default());
+    assert!(unchecked.evidence.iter().any(|line| line.contains("--policy")), "{unchecked:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_change_of_a_context_is_held_against_the_constraints() -> Result<(), Failure> {
+    // The reference policy's #460.
+    let line = error(
+        "op=security_validate_transition seresult=denied \
+         oldcontext=system_u:object_r:systemd_journal_t:s15:c0.c1023 newcontext=system_u:object_r:systemd_journal_t:s0 \
+         taskcontext=system_u:system_r:systemd_tmpfiles_t:s0-s15:c0.c1023 tclass=file",
+    );
+    let said = one(&line, &Place::default());
+    let who = "system_u:system_r:systemd_tmpfiles_t:s0-s15:c0.c1023 was refused to change a file from ";
+    assert!(said.cause == Cause::Constraint && said.summary.starts_with(who), "{said:#?}");
+    assert!(said.summary.contains("to system_u:object_r:systemd_journal_t:s0: a constraint"), "{said:#?}");
+    assert_eq!(said.remedies, []);
+    if let Some(place) = debian()? {
+        // That policy has no such level.
+        let evidence = one(&line, &place).evidence.join("; ");
+        assert!(evidence.contains("not checked: the policy has no level s15:c0.c1023"), "{evidence}");
+    }
+
+    let rich = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/policies/rich.33");
+    let rich = Place::with_policy(&rich)?;
+    let change = |task: &str, old: &str, new: &str| {
+        let task = format!("taskcontext={task}");
+        let fields =
+            format!("op=security_validate_transition oldcontext={old} newcontext={new} {task} tclass=file");
+        one(&error(&fields), &rich)
+    };
+    let process = "bob:bob_r:d_t:s0";
+    let (file, secret) = ("sys:object_r:file_t:s0", "sys:object_r:secret_t:s0");
+    let forbidden = change(process, file, secret);
+    assert_eq!(forbidden.cause, Cause::Constraint, "{forbidden:#?}");
+    assert!(forbidden.evidence[0].starts_with("constraint: ("), "{forbidden:#?}");
+    let allowed = change(process, file, file);
+    assert_eq!((allowed.cause, allowed.remedies[0].kind), (Cause::Allowed, RemedyKind::Nothing));
+    Ok(())
+}
+
+#[test]
+fn whether_the_policy_allows_a_bounded_transition_is_asked() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let line = |to: &str| {
+        error(&format!(
+            "op=security_bounded_transition seresult=denied oldcontext=system_u:system_r:init_t:s0 \
+             newcontext=system_u:system_r:{to}:s0"
+        ))
+    };
+    let evidence = |to: &str, place: &Place| one(&line(to), place).evidence.join("; ");
+    // `sesearch -A -s init_t -t locate_t -c process2`: both; of passwd_t, neither.
+    assert!(evidence("locate_t", &place).contains("allows nnp_transition and nosuid_transition"));
+    assert!(evidence("passwd_t", &place).contains("allows neither"), "{}", evidence("passwd_t", &place));
+    assert!(evidence("gone_t", &place).contains("not checked: target"), "{}", evidence("gone_t", &place));
+    assert!(evidence("locate_t", &Place::default()).contains("not checked"));
+    Ok(())
+}

@@ -5,6 +5,7 @@ mod boolean;
 mod constraint;
 mod container;
 mod danger;
+mod error;
 mod folder;
 mod label;
 pub mod module;
@@ -31,20 +32,11 @@ use crate::{
     },
 };
 
-/// What is said of a descriptor that may have been left open by another program.
-const INHERITED: &str = "nothing was opened: maybe the descriptor was inherited, and should stay refused; a SYSCALL record of \
-                         the denial (execve) would tell";
-
 /// Says why a denial was, and what to do.
 pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
-    let Some(question) = Question::of(event) else { return error(event, seen, place) };
+    let Some(question) = Question::of(event) else { return error::judge(event, seen, place) };
     let mut draft = ask(event, &question, seen, place);
-    if danger::may_be_leaked(event, &question, seen.syscall.as_deref()) {
-        let of_module = |remedy: &&mut Remedy| remedy.kind == RemedyKind::Module;
-        for module in draft.finding.remedies.iter_mut().filter(of_module) {
-            module.warnings.push(INHERITED.to_owned());
-        }
-    }
+    danger::hint(&mut draft, event, &question, seen.syscall.as_deref());
     draft.asked = Some(question.allow());
     // What is remedied otherwise is another finding: a remedy of several denials helps all of them.
     for remedy in draft.finding.remedies.iter().filter(|remedy| remedy.kind != RemedyKind::Module) {
@@ -82,28 +74,6 @@ fn draft(question: &Question<'_>, cause: Cause, why: &str) -> Draft {
     )
 }
 
-/// What is no decision about permissions, or lacks a word.
-fn error(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
-    let Some(operation) = event.action.operation.as_deref() else {
-        let summary = "a denial without labels, class or named permissions";
-        return Draft::new(Module::Selinux, Cause::Unknown, "", summary)
-            .because("without these, no policy can be asked");
-    };
-    let label = |label: &Option<std::borrow::Cow<'_, str>>| label.as_deref().unwrap_or("unknown").to_owned();
-    let (from, to) = (label(&event.subject.label), label(&event.object.label));
-    if operation == "security_bounded_transition" {
-        return transition::bounded(event, seen, place, &from, &to);
-    }
-    let unknown = label(&event.object.unknown_label);
-    Draft::new(
-        Module::Selinux,
-        Cause::Unknown,
-        format!("{operation} {unknown}"),
-        format!("{operation}: the policy does not know the context {unknown}, or forbids it"),
-    )
-    .because("the module that had its type may be gone, or the label is misspelt")
-}
-
 fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -> Draft {
     let policy = place.policy.as_ref().map(|(policy, _)| policy);
     let contained = container::judge(event, question, policy);
@@ -113,7 +83,7 @@ fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -
         .filter(|refusal| refusal.cause != Cause::Attack || !is_mount);
     let Some((policy, file)) = &place.policy else {
         if let Some(refusal) = refusal {
-            return refuse(question, refusal);
+            return danger::refuse(question, refusal);
         }
         if let Some(found) = contained {
             return found.because("there was no policy to check it with");
@@ -121,9 +91,7 @@ fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -
         let why = "it could not be checked why";
         let remedy =
             modular(question).warn("not checked: a label, a boolean or a constraint may be the cause");
-        return draft(question, Cause::Unchecked, why)
-            .because("there is no policy to ask: give one with --policy FILE")
-            .remedy(remedy);
+        return draft(question, Cause::Unchecked, why).because(error::NO_POLICY).remedy(remedy);
     };
     let by = format!("checked against {}", file.display());
     let (source, target, class, mask) = match question.numbers(policy) {
@@ -137,7 +105,7 @@ fn ask(event: &Event<'_>, question: &Question<'_>, seen: &Seen, place: &Place) -
     let mut draft = if decision.allowed & mask == mask {
         allowed(question, policy, (&source, &target, class))
     } else if let Some(refusal) = refusal {
-        refuse_unless_meant(question, refusal, policy, (&source, &target, class, mask))
+        danger::refuse_unless_meant(question, refusal, policy, (&source, &target, class, mask))
     } else if let Some(found) = contained {
         found
     } else {
@@ -160,41 +128,6 @@ fn refused<'e>(question: &Question<'e>, policy: &Policy) -> Question<'e> {
     };
     let permissions = question.permissions.iter().filter(is_refused).copied().collect();
     Question { permissions, ..question.clone() }
-}
-
-fn refuse(question: &Question<'_>, refusal: danger::Refusal) -> Draft {
-    draft(question, refusal.cause, &refusal.why)
-        .because(refusal.evidence)
-        .remedy(Remedy::new(RemedyKind::Refuse, refusal.text))
-}
-
-/// What should stay refused, unless a boolean says that it is meant: the policy was asked.
-fn refuse_unless_meant(
-    question: &Question<'_>,
-    refusal: danger::Refusal,
-    policy: &Policy,
-    numbers: (&Context, &Context, ClassId, u32),
-) -> Draft {
-    if refusal.cause == Cause::Leak {
-        return refuse(question, refusal);
-    }
-    let (remedies, _) = boolean::find(policy, numbers);
-    let is_meant = |remedy: &Remedy| match &*remedy.changes {
-        [Change::Booleans { states }] => {
-            boolean::are_own(states, question.source_type)
-                && !boolean::is_last_resort(states, question.target_type)
-        }
-        _ => false,
-    };
-    let with_warning = |remedy: Remedy| remedy.warn(refusal.why.clone());
-    let remedies: Vec<Remedy> = remedies.into_iter().map(with_warning).collect();
-    let mut found = if refusal.may_be_meant && remedies.iter().any(is_meant) {
-        draft(question, Cause::Boolean, "a boolean switches the rule off").because(refusal.evidence)
-    } else {
-        refuse(question, refusal)
-    };
-    found.finding.remedies.extend(remedies);
-    found
 }
 
 fn unknown(question: &Question<'_>, error: &QuestionError) -> Draft {

@@ -4,10 +4,14 @@ mod table;
 
 use monitor_event::event::{Event, ObjectKind};
 
-use super::question::Question;
+use super::{boolean, draft, question::Question};
 use crate::{
-    finding::Cause,
-    selinux::{policy::Policy, query::Cause as Answered},
+    change::Change,
+    finding::{Cause, Draft, Remedy, RemedyKind},
+    selinux::{
+        policy::{ClassId, Context, Policy},
+        query::Cause as Answered,
+    },
 };
 
 /// What is to be said before this is allowed.
@@ -108,6 +112,42 @@ pub(super) fn refusal(
     leak(event, question, syscall, policy)
 }
 
+/// Says that it should stay refused.
+pub(super) fn refuse(question: &Question<'_>, refusal: Refusal) -> Draft {
+    draft(question, refusal.cause, &refusal.why)
+        .because(refusal.evidence)
+        .remedy(Remedy::new(RemedyKind::Refuse, refusal.text))
+}
+
+/// What should stay refused, unless a boolean says that it is meant: the policy was asked.
+pub(super) fn refuse_unless_meant(
+    question: &Question<'_>,
+    refusal: Refusal,
+    policy: &Policy,
+    numbers: (&Context, &Context, ClassId, u32),
+) -> Draft {
+    if refusal.cause == Cause::Leak {
+        return refuse(question, refusal);
+    }
+    let (remedies, _) = boolean::find(policy, numbers);
+    let is_meant = |remedy: &Remedy| match &*remedy.changes {
+        [Change::Booleans { states }] => {
+            boolean::are_own(states, question.source_type)
+                && !boolean::is_last_resort(states, question.target_type)
+        }
+        _ => false,
+    };
+    let with_warning = |remedy: Remedy| remedy.warn(refusal.why.clone());
+    let remedies: Vec<Remedy> = remedies.into_iter().map(with_warning).collect();
+    let mut found = if refusal.may_be_meant && remedies.iter().any(is_meant) {
+        draft(question, Cause::Boolean, "a boolean switches the rule off").because(refusal.evidence)
+    } else {
+        refuse(question, refusal)
+    };
+    found.finding.remedies.extend(remedies);
+    found
+}
+
 /// Whether it was an open descriptor that a program got from whoever started it.
 fn leak(
     event: &Event<'_>,
@@ -141,12 +181,21 @@ fn leak(
     })
 }
 
-/// Whether an open descriptor was used that may have been inherited, where no system call tells.
-pub(super) fn may_be_leaked(event: &Event<'_>, question: &Question<'_>, syscall: Option<&str>) -> bool {
+/// What is said of a descriptor that may have been left open by another program.
+const INHERITED: &str = "nothing was opened: maybe the descriptor was inherited, and should stay refused; a SYSCALL record of \
+                         the denial (execve) would tell";
+
+/// Says with a module that the descriptor may have been inherited, where no system call tells.
+pub(super) fn hint(draft: &mut Draft, event: &Event<'_>, question: &Question<'_>, syscall: Option<&str>) {
     // Only records have a path for open descriptors alone; denyd's own events have one always.
     let is_record = event.process.start_time.is_none();
     let has_path = event.object.path.as_deref().is_some_and(|path| path.starts_with('/'));
-    syscall.is_none() && is_record && has_path && uses_descriptor(event, question)
+    if syscall.is_none() && is_record && has_path && uses_descriptor(event, question) {
+        let is_module = |remedy: &&mut Remedy| remedy.kind == RemedyKind::Module;
+        for module in draft.finding.remedies.iter_mut().filter(is_module) {
+            module.warnings.push(INHERITED.to_owned());
+        }
+    }
 }
 
 /// Whether something is written through a descriptor, and nothing opened.

@@ -12,7 +12,7 @@ use crate::{
     selinux::{
         file_contexts::FileKind,
         policy::{Context, Policy},
-        query::TransitionKind,
+        query::{Answer, Cause as Answered, TransitionKind},
     },
     unit,
 };
@@ -46,9 +46,37 @@ pub(super) fn bounded(event: &Event<'_>, seen: &Seen, place: &Place, from: &str,
         format!("{from} {to}"),
         format!("{from} may not become {to} with no_new_privs, on a nosuid mount, or in a thread of its own"),
     )
-    .because("the new type is not bounded by the old one, and the policy does not allow nnp_transition");
+    .because("the new type is not bounded by the old one")
+    .because(privileges(place, from, to));
     match of_unit(event, seen, place, found) {
         ControlFlow::Break(found) | ControlFlow::Continue(found) => found,
+    }
+}
+
+/// Whether the policy lets the domain change all the same, under which condition of the two.
+fn privileges(place: &Place, from: &str, to: &str) -> String {
+    const PERMISSIONS: [&str; 2] = ["nnp_transition", "nosuid_transition"];
+    let Some((policy, _)) = &place.policy else {
+        return "not checked: whether the policy allows nnp_transition or nosuid_transition".to_owned();
+    };
+    if !policy.has_capability("nnp_nosuid_transition") {
+        return "the policy does not ask for nnp_transition (policycap nnp_nosuid_transition)".to_owned();
+    }
+    let ask = |permission| policy.ask(from, to, "process2", permission);
+    match PERMISSIONS.map(ask) {
+        [Err(error), _] | [_, Err(error)] => format!("not checked: {error}"),
+        [Ok(nnp), Ok(nosuid)] => {
+            let allows = |answer: &Answer<'_>| matches!(answer.cause, Answered::Allowed);
+            match (allows(&nnp), allows(&nosuid)) {
+                (true, true) => {
+                    "the policy allows nnp_transition and nosuid_transition: by now, or a thread asked for it (setcon)"
+                }
+                (true, false) => "the policy allows nnp_transition, not nosuid_transition: the mount is nosuid",
+                (false, true) => "the policy allows nosuid_transition, not nnp_transition: no_new_privs is set",
+                (false, false) => "the policy allows neither nnp_transition nor nosuid_transition",
+            }
+            .to_owned()
+        }
     }
 }
 
