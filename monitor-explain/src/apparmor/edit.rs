@@ -142,21 +142,20 @@ pub(super) fn warn(remedy: Remedy) -> Remedy {
     remedy.warn("somebody wrote this rule to have it refused: find out why first")
 }
 
-/// The remedy that a profile gets the flag `attach_disconnected`.
-pub(super) fn connected(known: &Known, remedy: Remedy) -> Remedy {
-    const FLAG: &str = "attach_disconnected";
+/// The remedy that a profile gets a flag, such as `attach_disconnected`.
+pub(super) fn flagged(known: &Known, flag: &str, remedy: Remedy) -> Remedy {
     let profile = known.profile();
-    if profile.flags.iter().any(|flag| flag == FLAG) {
-        let text = "load the profile again: its file has flags=(attach_disconnected) by now";
+    if profile.flags.iter().any(|own| own == flag) {
+        let text = format!("load the profile again: its file has flags=({flag}) by now");
         return Remedy::new(RemedyKind::Reload, text).run(reload(known.file()));
     }
     let text = fs::read_to_string(known.file()).unwrap_or_default();
     let header = text.lines().nth(profile.at.line - 1).unwrap_or_default();
     let changed = match header.split_once("flags=(") {
-        Some((before, after)) => format!("{before}flags=({FLAG}, {after}"),
+        Some((before, after)) => format!("{before}flags=({flag}, {after}"),
         None => match header.rsplit_once('{') {
             Some((before, after)) => {
-                format!("{}flags=({FLAG}) {{{after}", before.trim_end().to_owned() + " ")
+                format!("{}flags=({flag}) {{{after}", before.trim_end().to_owned() + " ")
             }
             None => return remedy,
         },
