@@ -136,3 +136,21 @@ fn files_without_a_path_get_the_flag_that_is_for_them() -> io::Result<()> {
     assert!(finding.remedies.iter().all(|remedy| remedy.edit.is_none()), "{finding:#?}");
     Ok(())
 }
+
+#[test]
+fn a_profile_that_a_program_writes_is_not_for_people_to_change() {
+    let place = Place::default();
+    for host in ["", "web1"] {
+        let denial = open("snap.openra.ra", "/dev/shm/x", "r", 7);
+        let finding = one(&if host.is_empty() { denial } else { at(host, &denial) }, &place);
+        let kinds: Vec<RemedyKind> = finding.remedies.iter().map(|remedy| remedy.kind).collect();
+        assert_eq!(kinds, [RemedyKind::Setting, RemedyKind::Rules], "{finding:#?}");
+        assert!(finding.remedies[0].text.contains("`snap connect openra:INTERFACE`"), "{finding:#?}");
+        assert!(!finding.remedies[1].text.contains("apparmor_parser"), "{finding:#?}");
+        assert_eq!(finding.remedies[1].rules, ["/dev/shm/x r,"]);
+        assert!(
+            finding.evidence.iter().any(|line| line.starts_with("snapd writes the profile")),
+            "{finding:#?}"
+        );
+    }
+}
