@@ -157,7 +157,7 @@ impl<'a> Case<'a> {
         let newest = files.filter_map(library::changed).max();
         let loaded = self.place.here.then(|| library::loaded(self.label)).flatten();
         let last = self.seen.last.map(SystemTime::from);
-        let file = known.file();
+        let file = known.loaded();
         let (cause, why, remedy) = match (loaded, newest, last) {
             (Some(loaded), Some(newest), Some(last)) if newest <= loaded && last < loaded => (
                 Cause::Allowed,

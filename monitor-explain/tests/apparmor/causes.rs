@@ -1,6 +1,6 @@
 //! What is said where rules are not what is missing, or not of this machine.
 
-use std::io;
+use std::{fs, io};
 
 use monitor_explain::finding::{Cause, Finding, RemedyKind};
 
@@ -153,4 +153,22 @@ fn a_profile_that_a_program_writes_is_not_for_people_to_change() {
             "{finding:#?}"
         );
     }
+}
+
+#[test]
+fn a_profile_of_a_folder_that_a_file_includes_is_found_and_that_file_loaded() -> io::Result<()> {
+    let (folder, place) = folder("include <tunables/global>\ninclude <lxc>\n")?;
+    fs::create_dir(folder.path().join("lxc"))?;
+    let own = folder.path().join("lxc/lxc-default-cgns");
+    fs::write(
+        &own,
+        "profile lxc-container-default-cgns {\n  mount fstype=cgroup -> /sys/fs/cgroup/**,\n}\n",
+    )?;
+    let mount = "operation=\"mount\" info=\"failed type match\" error=-13 profile=\"lxc-container-default-cgns\" name=\"/mnt/\" \
+                 pid=4306 comm=\"mount.nfs\" fstype=\"nfs\" srcname=\"172.18.10.16:/x\" flags=\"rw\"";
+    let finding = one(&line(mount), &place);
+    let edit = edit(&finding);
+    assert_eq!((&*edit.file, edit.line), (&*own.to_string_lossy(), Some(3)));
+    assert_eq!(edit.reload, format!("apparmor_parser -r {}", folder.path().join("app").display()));
+    Ok(())
 }

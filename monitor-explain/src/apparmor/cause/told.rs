@@ -181,8 +181,9 @@ impl Case<'_> {
             draft.finding.cause = Cause::Allowed;
             return draft.remedy(Remedy::new(RemedyKind::Nothing, "nothing: it was loaded after the denial"));
         }
-        draft
-            .remedy(Remedy::new(RemedyKind::Reload, "load the profile again").run(edit::reload(known.file())))
+        draft.remedy(
+            Remedy::new(RemedyKind::Reload, "load the profile again").run(edit::reload(known.loaded())),
+        )
     }
 
     /// dbus-daemon asked about a profile that the kernel does not have: that of one of the two.
