@@ -51,7 +51,7 @@ fn told(fields: &str, place: &Place) -> (Cause, RemedyKind, Finding) {
 }
 
 #[test]
-fn what_has_no_profile_is_told_how_it_gets_one() -> io::Result<()> {
+fn what_has_no_profile_is_told_how_it_gets_one() {
     let steam = "operation=\"userns_create\" class=\"namespace\" info=\"User namespace creation restricted\" error=-13 \
                  profile=\"unconfined\" pid=21323 comm=\"steamwebhelper\" requested=\"userns_create\" denied=\"userns_create\"";
     let (cause, kind, finding) = told(steam, &Place::default());
@@ -67,7 +67,6 @@ fn what_has_no_profile_is_told_how_it_gets_one() -> io::Result<()> {
     let hat = "operation=\"change_hat\" class=\"file\" info=\"unconfined can not change_hat\" error=-1 profile=\"unconfined\" \
                pid=1 comm=\"apache2\"";
     assert_eq!(told(hat, &Place::default()).1, RemedyKind::Setting);
-    Ok(())
 }
 
 #[test]
