@@ -6,6 +6,7 @@ mod answer;
 mod cause;
 mod edit;
 mod entry;
+mod generated;
 mod glob;
 pub(crate) mod library;
 mod remedy;

@@ -38,6 +38,10 @@ pub(super) fn kernel(group: &Group, part: &Part) -> Made {
         let is_socket = part.field("family").is_some();
         if is_socket { Class::Net.name() } else { Class::from_operation(operation.as_bytes()).name() }
     });
+    // Of who made a user namespace, where no record of a system call has it.
+    if event.process.exe.is_none() {
+        event.process.exe = part.text("execpath");
+    }
     let action = &mut event.action;
     action.denied_mask = part.word("denied_mask").or_else(|| part.word("denied"));
     action.requested_mask = part.word("requested_mask").or_else(|| part.word("requested"));

@@ -1,5 +1,7 @@
 //! Why a profile refused.
 
+mod told;
+
 use std::{path::PathBuf, time::SystemTime};
 
 use monitor_event::event::{Event, Module, Verdict};
@@ -10,7 +12,7 @@ use super::{
     edit,
     entry::Entry,
     library::{self, Known},
-    remedy, request,
+    request,
     request::Request,
     source::Include,
 };
@@ -23,6 +25,9 @@ use crate::{
 /// How many rules are shown.
 const SHOWN: usize = 3;
 
+/// The label of what has no profile.
+const UNCONFINED: &str = "unconfined";
+
 /// Says why a denial was, and what to do.
 pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let Some(label) = event.subject.label.as_deref() else {
@@ -32,21 +37,8 @@ pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
     let namespace = event.subject.namespace.as_deref().unwrap_or_default();
     let case = Case { event, seen, place, label, namespace };
     let info = event.action.info.as_deref().unwrap_or_default();
-    if info.contains("disconnected path") {
-        return case.disconnected(info);
-    }
-    if info.contains("profile transition not found") {
-        return case.without_target();
-    }
-    // What `strerror` says of ENOENT, when dbus-daemon asks the kernel.
-    if event.action.class.as_deref() == Some("dbus") && info == "No such file or directory" {
-        return case.without_profile();
-    }
-    if label == "unprivileged_userns" {
-        return case.draft(Cause::Profile, "a program without a profile made a user namespace").remedy(Remedy::new(
-            RemedyKind::Setting,
-            "write a profile of its own for the program, with `userns,`; the sysctl that lifts this for all programs is worse",
-        ));
+    if let Some(draft) = case.told(info) {
+        return draft;
     }
     // Complain mode makes a profile up for a program that none is said to run under.
     let Some((outer, made_up)) = label.split_once("//null-") else { return case.of_rules() };
@@ -84,75 +76,13 @@ impl<'a> Case<'a> {
     fn draft(&self, cause: Cause, why: &str) -> Draft {
         let verb = if self.event.verdict == Some(Verdict::Permitted) { "would refuse" } else { "refuses" };
         let key = format!("{}\0{} {why} {verb}", self.namespace, self.label);
-        Draft::new(Module::Apparmor, cause, key, format!("the profile {} {verb}: {why}", self.label))
+        let who = if self.label == UNCONFINED { "AppArmor" } else { &*format!("the profile {}", self.label) };
+        Draft::new(Module::Apparmor, cause, key, format!("{who} {verb}: {why}"))
     }
 
     /// The profiles, if the denial is of this machine as far as is known.
     fn library(&self) -> Option<&'a library::Library> {
         self.place.library(&self.event.host).filter(|_| self.namespace.is_empty())
-    }
-
-    fn disconnected(&self, info: &str) -> Draft {
-        let mut remedy = Remedy::new(
-            RemedyKind::Setting,
-            format!(
-                "give the profile flags=(attach_disconnected): `profile {} flags=(attach_disconnected) {{`",
-                self.label
-            ),
-        )
-        .warn("what leads nowhere is then taken to be below /, for its rules of / to allow");
-        let mut draft = self.draft(Cause::Disconnected, "the path does not lead to the process's root");
-        if let Some(known) = self.library().and_then(|library| library.profile(self.label)) {
-            let at = known.profile().at.line;
-            draft = draft.because(format!("the profile is in {}:{at}", known.file().display()));
-            remedy = edit::connected(&known, remedy);
-        }
-        draft.because(format!("the kernel says: {info}")).remedy(remedy)
-    }
-
-    /// The rule for a program names a profile that is not loaded.
-    fn without_target(&self) -> Draft {
-        let mut draft =
-            self.draft(Cause::Profile, "the profile that the program is to run under is not loaded");
-        let known = self.library().and_then(|library| library.profile(self.label));
-        if let Some((known, request)) = known.zip(request::request(self.event)) {
-            for entry in answer::ask(&known.profile().entries, &request).allowing.iter().take(SHOWN) {
-                draft = draft.because(format!("{}: `{}`", known.position(entry), entry.text));
-            }
-        }
-        draft.remedy(Remedy::new(
-            RemedyKind::Setting,
-            "load the profile that the rule names, or that is for the program (apparmor_parser -r FILE), or name another",
-        ))
-    }
-
-    /// dbus-daemon asked about a profile that the kernel does not have: that of one of the two.
-    fn without_profile(&self) -> Draft {
-        let peer = self.event.object.label.as_deref();
-        let label = if self.label == "unconfined" { peer.unwrap_or(self.label) } else { self.label };
-        let case = Case { label, ..*self };
-        let mut draft = case.draft(
-            Cause::Profile,
-            "it is not loaded any more, and dbus-daemon refuses what AppArmor has no answer for",
-        );
-        draft = draft.because("dbus-daemon asked AppArmor, and was told: No such file or directory");
-        let Some(known) = case.library().and_then(|library| library.profile(label)) else {
-            return draft.because(remedy::nowhere(label)).remedy(Remedy::new(
-                RemedyKind::Setting,
-                format!(
-                    "load the profile {label} again, or restart what ran under it, which is then unconfined"
-                ),
-            ));
-        };
-        let at = format!("{}:{}", known.file().display(), known.profile().at.line);
-        draft = draft.because(format!("the profile is in {at}"));
-        if case.is_loaded_since() {
-            draft.key.push_str(" and loaded");
-            draft.finding.cause = Cause::Allowed;
-            return draft.remedy(Remedy::new(RemedyKind::Nothing, "nothing: it was loaded after the denial"));
-        }
-        draft
-            .remedy(Remedy::new(RemedyKind::Reload, "load the profile again").run(edit::reload(known.file())))
     }
 
     /// Whether the profile was loaded after the last of the denials.
@@ -227,7 +157,7 @@ impl<'a> Case<'a> {
         let newest = files.filter_map(library::changed).max();
         let loaded = self.place.here.then(|| library::loaded(self.label)).flatten();
         let last = self.seen.last.map(SystemTime::from);
-        let file = known.file();
+        let file = known.loaded();
         let (cause, why, remedy) = match (loaded, newest, last) {
             (Some(loaded), Some(newest), Some(last)) if newest <= loaded && last < loaded => (
                 Cause::Allowed,

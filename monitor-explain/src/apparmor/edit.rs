@@ -46,7 +46,7 @@ pub(super) fn change(known: Option<&Known>, lines: Vec<String>) -> Remedy {
             line: None,
             remove: Vec::new(),
             add: remedy.rules.clone(),
-            reload: reload(known.file()),
+            reload: reload(known.loaded()),
             restart: None,
         }),
         None => before_the_brace(known, &remedy.rules),
@@ -79,7 +79,7 @@ fn before_the_brace(known: &Known, rules: &[String]) -> Option<Edit> {
         line: Some(at.end),
         remove,
         add,
-        reload: reload(known.file()),
+        reload: reload(known.loaded()),
         restart: None,
     })
 }
@@ -115,7 +115,7 @@ pub(super) fn without(
         line: Some(deny.at.line),
         remove: lines,
         add: remedy.rules.iter().map(|rule| format!("  {rule}")).collect(),
-        reload: reload(known.file()),
+        reload: reload(known.loaded()),
         restart: None,
     };
     remedy.commands = commands(&edit);
@@ -142,21 +142,20 @@ pub(super) fn warn(remedy: Remedy) -> Remedy {
     remedy.warn("somebody wrote this rule to have it refused: find out why first")
 }
 
-/// The remedy that a profile gets the flag `attach_disconnected`.
-pub(super) fn connected(known: &Known, remedy: Remedy) -> Remedy {
-    const FLAG: &str = "attach_disconnected";
+/// The remedy that a profile gets a flag, such as `attach_disconnected`.
+pub(super) fn flagged(known: &Known, flag: &str, remedy: Remedy) -> Remedy {
     let profile = known.profile();
-    if profile.flags.iter().any(|flag| flag == FLAG) {
-        let text = "load the profile again: its file has flags=(attach_disconnected) by now";
-        return Remedy::new(RemedyKind::Reload, text).run(reload(known.file()));
+    if profile.flags.iter().any(|own| own == flag) {
+        let text = format!("load the profile again: its file has flags=({flag}) by now");
+        return Remedy::new(RemedyKind::Reload, text).run(reload(known.loaded()));
     }
     let text = fs::read_to_string(known.file()).unwrap_or_default();
     let header = text.lines().nth(profile.at.line - 1).unwrap_or_default();
     let changed = match header.split_once("flags=(") {
-        Some((before, after)) => format!("{before}flags=({FLAG}, {after}"),
+        Some((before, after)) => format!("{before}flags=({flag}, {after}"),
         None => match header.rsplit_once('{') {
             Some((before, after)) => {
-                format!("{}flags=({FLAG}) {{{after}", before.trim_end().to_owned() + " ")
+                format!("{}flags=({flag}) {{{after}", before.trim_end().to_owned() + " ")
             }
             None => return remedy,
         },
@@ -166,7 +165,7 @@ pub(super) fn connected(known: &Known, remedy: Remedy) -> Remedy {
         line: Some(profile.at.line),
         remove: vec![header.to_owned()],
         add: vec![changed],
-        reload: reload(known.file()),
+        reload: reload(known.loaded()),
         restart: None,
     };
     Remedy { commands: commands(&edit), edit: Some(edit), ..remedy }

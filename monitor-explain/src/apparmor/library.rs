@@ -1,7 +1,7 @@
 //! The profiles of this machine: which there are, in which files, and the abstractions that they may include.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock},
@@ -17,6 +17,11 @@ use super::{
 
 /// Where the kernel shows what is loaded.
 const LOADED: &str = "/sys/kernel/security/apparmor/policy/profiles";
+
+/// How many files are listed.
+const FILES: usize = 4_000;
+/// How deep files that include profiles may be nested.
+const NESTED: usize = 8;
 
 /// The profiles of a folder, as `/etc/apparmor.d`.
 #[derive(Debug)]
@@ -34,6 +39,7 @@ pub(crate) struct Library {
 struct Listed {
     name: String,
     attachment: Option<Glob>,
+    /// The file that is loaded: its own, or one that includes that.
     file: PathBuf,
 }
 
@@ -64,6 +70,11 @@ impl Known {
         &self.source.files[self.profile().at.file]
     }
 
+    /// The file that is loaded: the profile's own, or one that includes it.
+    pub(super) fn loaded(&self) -> &Path {
+        self.source.files.first().map_or_else(|| self.file(), PathBuf::as_path)
+    }
+
     /// Where a rule stands: `/etc/apparmor.d/abstractions/base:12`.
     pub(super) fn position(&self, entry: &Entry) -> String {
         format!("{}:{}", self.source.files[entry.at.file].display(), entry.at.line)
@@ -80,11 +91,12 @@ impl Library {
     /// Lists the profiles of a folder.
     pub(crate) fn read(folder: &Path) -> Self {
         let variables = source::read(folder, &folder.join("tunables/global"), Variables::new()).variables;
-        let mut headers = Vec::new();
-        for file in source::files(folder) {
-            let Ok(text) = source::text(&file, u64::MAX) else { continue };
-            list(&text, &file, &variables, &mut headers);
+        let files = source::files(folder);
+        let mut list = List { folder, read: files.iter().cloned().collect(), headers: Vec::new() };
+        for file in &files {
+            list.file(file, file, variables.clone(), 0);
         }
+        let headers = list.headers;
         Self {
             folder: folder.to_owned(),
             variables,
@@ -139,28 +151,45 @@ impl Library {
     }
 }
 
-/// The profiles that a file's text has at its outermost level.
-fn list(text: &str, file: &Path, variables: &Variables, headers: &mut Vec<Listed>) {
-    let mut variables = variables.clone();
-    let mut depth = 0_usize;
-    for statement in syntax::statements(text) {
-        match statement.kind {
-            Kind::Variable { name, adds, values } => {
-                let known = variables.entry(name).or_default();
-                if !adds {
-                    known.clear();
+/// Lists the profiles that files have at their outermost level.
+struct List<'f> {
+    folder: &'f Path,
+    /// The files that need not be read again.
+    read: HashSet<PathBuf>,
+    headers: Vec<Listed>,
+}
+
+impl List<'_> {
+    /// Lists those of a file; `loaded` is the one that includes it in the end, and that is loaded.
+    fn file(&mut self, file: &Path, loaded: &Path, mut variables: Variables, nested: usize) {
+        let Ok(text) = source::text(file, u64::MAX) else { return };
+        let mut depth = 0_usize;
+        for statement in syntax::statements(&text) {
+            match statement.kind {
+                Kind::Variable { name, adds, values } => {
+                    let known = variables.entry(name).or_default();
+                    if !adds {
+                        known.clear();
+                    }
+                    known.extend(values);
                 }
-                known.extend(values);
-            }
-            Kind::Open(words) => {
-                if let Some(header) = Header::read(&words).filter(|_| depth == 0) {
-                    let attachment = header.attachment.map(|pattern| Glob::of_path(&pattern, &variables));
-                    headers.push(Listed { name: header.name, attachment, file: file.to_owned() });
+                Kind::Include { path, bracketed } if depth == 0 && nested < NESTED => {
+                    for file in source::files_of(source::included(self.folder, &path, bracketed)) {
+                        if self.read.len() < FILES && self.read.insert(file.clone()) {
+                            self.file(&file, loaded, variables.clone(), nested + 1);
+                        }
+                    }
                 }
-                depth += 1;
+                Kind::Open(words) => {
+                    if let Some(header) = Header::read(&words).filter(|_| depth == 0) {
+                        let attachment = header.attachment.map(|pattern| Glob::of_path(&pattern, &variables));
+                        self.headers.push(Listed { name: header.name, attachment, file: loaded.to_owned() });
+                    }
+                    depth += 1;
+                }
+                Kind::Close => depth = depth.saturating_sub(1),
+                _ => {}
             }
-            Kind::Close => depth = depth.saturating_sub(1),
-            _ => {}
         }
     }
 }

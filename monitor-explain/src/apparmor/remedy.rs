@@ -6,13 +6,18 @@ use super::{
     Refusing, abstraction, answer,
     edit::{change, warn, without},
     entry::{Entry, Match},
+    generated::Generated,
     library::{Known, Library},
     request::{Kind, Request},
     rule::{self, Rule},
     tunables,
     widen::{self, Paths},
 };
-use crate::{finding::Finding, other::capability::POWERFUL, place::Place};
+use crate::{
+    finding::{Finding, Remedy, RemedyKind},
+    other::capability::POWERFUL,
+    place::Place,
+};
 
 /// How many lines of the profile are shown that are nearly it.
 const NEAR: usize = 4;
@@ -119,8 +124,13 @@ pub(crate) fn finish(
             .evidence
             .push(format!("the profile is of the namespace {namespace}: look for it in that container"));
     }
+    let generated = Generated::of(label).filter(|_| known.is_none());
     match known {
         Some(known) => absence(finding, known, requests),
+        None if let Some(generated) = &generated => {
+            finding.evidence.push(generated.evidence(label));
+            finding.remedies.push(Remedy::new(RemedyKind::Setting, &*generated.setting));
+        }
         None if library.is_some() => finding.evidence.push(nowhere(label)),
         None if namespace.is_empty() => {
             finding.evidence.push(
@@ -138,6 +148,9 @@ pub(crate) fn finish(
         let mut lines: Vec<String> = found.iter().map(|found| format!("include <{}>", found.name)).collect();
         lines.extend(rules.iter().map(Rule::to_string));
         let mut remedy = change(known, lines);
+        if let Some(generated) = &generated {
+            generated.rules.clone_into(&mut remedy.text);
+        }
         remedy.notes = found
             .iter()
             .map(|found| {
@@ -202,30 +215,10 @@ fn absence(finding: &mut Finding, known: &Known, requests: &BTreeSet<Request>) {
     }
 }
 
-/// Why a profile is in no file here.
+/// That a profile is in no file here.
 pub(super) fn nowhere(label: &str) -> String {
     let outer = label.split("//").next().unwrap_or(label);
-    let by = [
-        (
-            "docker-default",
-            "Docker writes it when it starts; give the container one of its own: --security-opt apparmor=NAME",
-        ),
-        ("cri-containerd.apparmor.d", "containerd writes it when it starts; give the pod one of its own"),
-        (
-            "containers-default-",
-            "Podman writes it when it starts; give the container one of its own: --security-opt apparmor=NAME",
-        ),
-        ("snap.", "snapd writes it; connect the interface that the snap needs: snap connections"),
-        (
-            "libvirt-",
-            "libvirt writes it for each machine; what all need belongs into abstractions/libvirt-qemu",
-        ),
-        ("lxc-", "LXC writes it; lxc.apparmor.raw adds rules"),
-    ];
-    match by.into_iter().find(|(prefix, _)| outer.starts_with(prefix)) {
-        Some((_, by)) => format!("the profile {outer} is in no file here: {by}"),
-        None => format!("no file of this machine's /etc/apparmor.d was found that has the profile {outer}"),
-    }
+    format!("no file of this machine's /etc/apparmor.d was found that has the profile {outer}")
 }
 
 /// What is dangerous about a rule.

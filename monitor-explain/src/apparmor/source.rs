@@ -139,21 +139,12 @@ impl Reader<'_> {
     }
 
     fn include(&mut self, written: String, bracketed: bool, depth: usize) {
-        let relative = written.trim_start_matches('/');
-        let path = if bracketed || !written.starts_with('/') {
-            self.folder.join(relative)
-        } else {
-            PathBuf::from(&written)
-        };
+        let path = included(self.folder, &written, bracketed);
         if let Some(profile) = self.profile() {
             profile.includes.push(Include { written, path: path.clone() });
         }
-        if path.is_dir() {
-            for file in files(&path) {
-                self.file(&file, depth + 1);
-            }
-        } else if path.exists() {
-            self.file(&path, depth + 1);
+        for file in files_of(path) {
+            self.file(&file, depth + 1);
         }
     }
 
@@ -311,6 +302,20 @@ const PASSED_OVER: [&str; 12] = [
     ".rej",
     "~",
 ];
+
+/// The file or folder that an `include` names.
+pub(super) fn included(folder: &Path, written: &str, bracketed: bool) -> PathBuf {
+    if bracketed || !written.starts_with('/') {
+        folder.join(written.trim_start_matches('/'))
+    } else {
+        PathBuf::from(written)
+    }
+}
+
+/// The files that an `include` brings in.
+pub(super) fn files_of(path: PathBuf) -> Vec<PathBuf> {
+    if path.is_dir() { files(&path) } else { Some(path).filter(|path| path.exists()).into_iter().collect() }
+}
 
 /// The files of a folder that the parser would read, in order.
 pub(super) fn files(folder: &Path) -> Vec<PathBuf> {

@@ -17,15 +17,20 @@ const RANDOM: usize = 6;
 const NUMBER: &str = "[0-9]*";
 
 /// Folders in which a number alone is a name, and another each time.
-const NUMBERED: [&str; 5] = [
+const NUMBERED: [&str; 6] = [
     "/dev/pts/",
     "@{PROC}/@{pid}/fd/",
     "@{PROC}/@{pid}/fdinfo/",
     "@{run}/systemd/sessions/",
     "@{run}/systemd/users/",
+    "@{run}/systemd/inhibit/",
 ];
 /// What a number follows that depends on the machine's size.
 const COUNTED: [&str; 2] = ["@{sys}/devices/system/cpu/cpu", "@{sys}/devices/system/node/node"];
+/// Where control groups are.
+const CGROUPS: &str = "@{sys}/fs/cgroup/";
+/// What the number of a user or session stands between.
+const OF_SESSIONS: [(&str, &str); 3] = [("user-", ".slice"), ("user@", ".service"), ("session-", ".scope")];
 /// Folders of temporary files.
 const TEMPORARY: [&str; 2] = ["/tmp/", "/var/tmp/"];
 
@@ -38,9 +43,14 @@ pub(super) fn of_one(path: &str) -> Option<String> {
         let Some(rest) = path.strip_prefix(before) else { continue };
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let after = &rest[digits..];
-        if digits > 0 && (after.is_empty() || after.starts_with('/')) {
+        // systemd-logind's `5.ref` is open as long as the session lasts.
+        if digits > 0 && (after.is_empty() || after.starts_with('/') || after == ".ref") {
             return Some(format!("{before}{NUMBER}{after}"));
         }
+    }
+    if let Some(groups) = path.strip_prefix(CGROUPS) {
+        let names: Vec<String> = groups.split('/').map(of_cgroup).collect();
+        return Some(format!("{CGROUPS}{}", names.join("/"))).filter(|glob| glob != path);
     }
     let folder = TEMPORARY.into_iter().find(|folder| path.starts_with(folder))?;
     let rest = &path[folder.len()..];
@@ -50,6 +60,16 @@ pub(super) fn of_one(path: &str) -> Option<String> {
         name.strip_prefix(before).is_some_and(|made_up| made_up.len() == *length && is_made_up(made_up))
     })?;
     Some(format!("{folder}{before}{}{after}", "?".repeat(length)))
+}
+
+/// A control group's name with a glob for the number of a user or session.
+fn of_cgroup(name: &str) -> String {
+    let number = |(before, after): &(&str, &str)| {
+        let digits = name.strip_prefix(before)?.strip_suffix(after)?;
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| format!("{before}{NUMBER}{after}"))
+    };
+    OF_SESSIONS.iter().find_map(number).unwrap_or_else(|| name.to_owned())
 }
 
 /// A glob, and the paths that it was made of.
@@ -187,6 +207,14 @@ mod tests {
             ("@{sys}/devices/system/cpu/cpu3/online", Some("@{sys}/devices/system/cpu/cpu[0-9]*/online")),
             ("@{sys}/devices/system/cpu/cpufreq", None),
             ("@{run}/systemd/sessions/c2", None),
+            ("@{run}/systemd/sessions/5.ref", Some("@{run}/systemd/sessions/[0-9]*.ref")),
+            ("@{run}/systemd/inhibit/1.ref", Some("@{run}/systemd/inhibit/[0-9]*.ref")),
+            ("@{run}/systemd/inhibit/1.conf", None),
+            (
+                "@{sys}/fs/cgroup/user.slice/user-1001.slice/session-7.scope/cpu.max",
+                Some("@{sys}/fs/cgroup/user.slice/user-[0-9]*.slice/session-[0-9]*.scope/cpu.max"),
+            ),
+            ("@{sys}/fs/cgroup/system.slice/session-a.scope/cpu.max", None),
             ("/tmp/tmp.bQ3zP0aXy1", Some("/tmp/tmp.??????????")),
             ("/var/tmp/tmpk3x_0a2b/x", Some("/var/tmp/tmp????????/x")),
             ("/tmp/tmp.directory1", None),
