@@ -85,7 +85,7 @@ fn levels_mean_nothing_in_a_policy_that_says_it_has_none() {
         assert_eq!(bytes[FLAGS] & LEVELS, LEVELS, "{name} has levels");
         bytes[FLAGS] &= !LEVELS;
         let read = Policy::read(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
-        for (_, context) in read.labels.initial.iter() {
+        for (_, context) in &read.labels.initial {
             let text = read.text(context);
             assert_eq!(text.matches(':').count(), 2, "{name}: {text}");
             assert_eq!(read.context(&text).as_ref(), Ok(context), "{name}: {text}");

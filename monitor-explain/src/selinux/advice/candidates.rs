@@ -61,12 +61,17 @@ pub(super) fn is_allowed(question: &Question<'_>, policy: &Policy, type_: &str) 
 /// The type of this path, whoever uses it, or those of the domain.
 fn customary(path: &str, domain: &str) -> &'static [&'static str] {
     // The folder gets the label, too: it has to be one of certificates.
-    let is_certificate = [".pem", ".crt", ".cer", ".key"].iter().any(|end| path.ends_with(end))
+    let is_certificate = matches!(extension(path), Some("pem" | "crt" | "cer" | "key"))
         && ["/cert", "/ssl/", "/tls/", "/pki/"].iter().any(|folder| path.contains(folder));
     if is_certificate {
         return &["cert_t"];
     }
     CUSTOMARY.iter().find(|(name, _)| *name == domain).map_or(&[], |(_, types)| types)
+}
+
+/// What comes after the last dot.
+fn extension(path: &str) -> Option<&str> {
+    path.rsplit_once('.').map(|(_, extension)| extension)
 }
 
 /// Whether a type for one use only is for this path.
@@ -79,7 +84,7 @@ fn fits(name: &str, path: &str) -> bool {
     } else if end(&["_var_run_t", "_runtime_t", "_pid_t"]) {
         is_below(&["/run/", "/var/run/"])
     } else if end(&["_lock_t"]) {
-        path.contains("/lock/") || file.ends_with(".lock")
+        path.contains("/lock/") || extension(file) == Some("lock")
     } else if end(&["_keytab_t"]) {
         file.contains("keytab")
     } else if end(&["_key_t"]) {
@@ -100,7 +105,7 @@ fn hints(path: &str) -> &'static [&'static str] {
         ("/run/", &["run_t"]),
     ];
     let known = HINTS.iter().find(|(start, _)| path.starts_with(start));
-    let is_log = path.contains("/log/") || path.contains("/logs/") || path.ends_with(".log");
+    let is_log = path.contains("/log/") || path.contains("/logs/") || extension(path) == Some("log");
     match known {
         Some((_, hints)) => hints,
         None if is_log => &["_log_"],

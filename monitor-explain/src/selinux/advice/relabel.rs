@@ -29,19 +29,16 @@ pub(super) fn mislabelled(question: &Question<'_>, wrong: Wrong) -> Draft {
     let mut found = draft(question, Cause::Label, &format!("the label is wrong, it should be {wanted}"))
         .because(format!("file contexts have {wanted} for {path} ({pattern})"));
     let relabel = |text: String| Remedy::new(RemedyKind::Relabel, text).change(place.relabel());
-    let remedy = match boolean {
-        Some(boolean) => {
-            let words = boolean.states.iter().map(|(name, on)| format!("{name}={}", on_off(*on)));
-            let words = words.collect::<Vec<_>>().join(" ");
-            found = found.because(format!("with {wanted} and {words}, the policy allows it"));
-            relabel(format!("put the label right, and set {words}: it takes both"))
-                .change(Change::Booleans { states: boolean.states })
-                .note(format!("that opens {} rules about {} pairs of types", boolean.opens, boolean.reach))
-        }
-        None => {
-            found = found.because(format!("with {wanted}, the policy allows it"));
-            relabel("put the label right; files that were moved keep their old one".to_owned())
-        }
+    let remedy = if let Some(boolean) = boolean {
+        let words = boolean.states.iter().map(|(name, on)| format!("{name}={}", on_off(*on)));
+        let words = words.collect::<Vec<_>>().join(" ");
+        found = found.because(format!("with {wanted} and {words}, the policy allows it"));
+        relabel(format!("put the label right, and set {words}: it takes both"))
+            .change(Change::Booleans { states: boolean.states })
+            .note(format!("that opens {} rules about {} pairs of types", boolean.opens, boolean.reach))
+    } else {
+        found = found.because(format!("with {wanted}, the policy allows it"));
+        relabel("put the label right; files that were moved keep their old one".to_owned())
     };
     found = found.because(now).remedy(remedy);
     if is_other { other(found, &place.path) } else { found }
