@@ -203,6 +203,13 @@ impl Remedy {
         }
     }
 
+    /// Whether it has a warning that is more than the choice among labels.
+    #[must_use]
+    pub fn is_dangerous(&self) -> bool {
+        let has_choice = matches!(self.kind, RemedyKind::FileContext | RemedyKind::Port);
+        self.warnings.iter().any(|warning| !(has_choice && warning.starts_with(CHOICE)))
+    }
+
     pub(crate) fn run(mut self, command: impl Into<String>) -> Self {
         self.commands.push(command.into());
         self
@@ -225,6 +232,9 @@ impl Remedy {
         self
     }
 }
+
+/// How a warning begins that names the labels to choose from.
+const CHOICE: &str = "these would do, too";
 
 /// Stands for the permissions until all are known.
 pub(crate) const ASKED: char = '\0';

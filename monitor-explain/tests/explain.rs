@@ -20,6 +20,8 @@ use proptest::prelude::*;
 
 #[path = "explain/containers.rs"]
 mod containers;
+#[path = "explain/labels.rs"]
+mod labels;
 
 type Failure = Box<dyn Error>;
 

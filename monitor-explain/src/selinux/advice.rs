@@ -2,6 +2,7 @@
 //! module last.
 
 mod boolean;
+mod candidates;
 mod constraint;
 mod container;
 mod danger;
@@ -12,15 +13,12 @@ pub mod module;
 pub(crate) mod order;
 mod port;
 mod question;
+mod relabel;
 mod transition;
 
 use monitor_event::event::{Event, Module, Verdict};
 
-use self::{
-    label::{Label, Wrong},
-    module::Allow,
-    question::Question,
-};
+use self::{label::Label, module::Allow, question::Question};
 use crate::{
     change::Change,
     denials::Seen,
@@ -242,8 +240,8 @@ fn no_rule(
     }
     let mut notes = Vec::new();
     match label::of(event, question, policy, place) {
-        Label::Corrected(why) => return corrected(question, why),
-        Label::Wrong(wrong) => return mislabelled(question, wrong),
+        Label::Corrected(why) => return relabel::corrected(question, why),
+        Label::Wrong(wrong) => return relabel::mislabelled(question, wrong),
         Label::LocalRule { place, pattern, label_type, wanted } => {
             let why =
                 format!("a local rule of file contexts gives it the wrong label, it should be {wanted}");
@@ -259,8 +257,13 @@ fn no_rule(
                         .change(place.relabel()),
                 );
         }
-        Label::Custom { place, candidates, instead } => {
-            let mut found = custom(question, &place, &candidates, instead);
+        Label::Homes { path, type_ } => return relabel::homes(question, &path, &type_),
+        Label::Custom { place: files, candidates, instead, reason } => {
+            let is_other = label::is_other(event, place, &files.path);
+            let mut found = relabel::custom(question, &files, &candidates, instead, reason);
+            if is_other && reason != label::Reason::LocalRule {
+                found = relabel::other(found, &files.path);
+            }
             found = boolean::add(found, policy, (source, target, class, mask));
             return found.remedy(module);
         }
@@ -323,59 +326,6 @@ fn no_rule(
         found = found.because(note);
     }
     found.remedy(module)
-}
-
-fn corrected(question: &Question<'_>, why: String) -> Draft {
-    draft(question, Cause::Allowed, "by now its label is right")
-        .because(why)
-        .remedy(Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again"))
-}
-
-fn mislabelled(question: &Question<'_>, wrong: Wrong) -> Draft {
-    let Wrong { place, wanted, pattern, on_disk, .. } = wrong;
-    let path = &place.path;
-    let now = match on_disk {
-        Some(label) => format!("{path} has the label {label} on disk"),
-        None => format!("which label {path} has on disk by now is not known here"),
-    };
-    let text = "put the label right; files that were moved keep their old one";
-    draft(question, Cause::Label, &format!("the label is wrong, it should be {wanted}"))
-        .because(format!("file contexts have {wanted} for {path} ({pattern})"))
-        .because(format!("with {wanted}, the policy allows it"))
-        .because(now)
-        .remedy(Remedy::new(RemedyKind::Relabel, text).change(place.relabel()))
-}
-
-/// Of a label that no service owns, with those that would do, the best first.
-fn custom(
-    question: &Question<'_>,
-    place: &folder::Folder,
-    candidates: &[String],
-    instead: Option<String>,
-) -> Draft {
-    let why = match &instead {
-        Some(_) => "a local rule of file contexts gives it a label that is not made for it",
-        None => "its label is one that no service owns",
-    };
-    let found = draft(question, Cause::CustomPath, why);
-    let Some((first, others)) = candidates.split_first() else { return found };
-    let text = format!("give the path a label that is made for {}, such as {first}", question.source_type);
-    let change = Change::FileContext {
-        pattern: place.pattern.clone(),
-        label_type: first.clone(),
-        instead: instead.clone(),
-    };
-    let mut remedy = Remedy::new(RemedyKind::FileContext, text).change(change).change(place.relabel());
-    if !others.is_empty() {
-        remedy =
-            remedy.warn(format!("these would do, too; choose by what the file is: {}", others.join(", ")));
-    }
-    let found = found.because(format!("{} may do it to {}", question.source_type, candidates.join(", ")));
-    let found = match instead {
-        Some(type_) => found.because(format!("file_contexts.local has {type_} for {}", place.pattern)),
-        None => found,
-    };
-    found.remedy(remedy)
 }
 
 /// Says of a module that it needs more where the type is bounded.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::question::Question;
 use crate::{
     change::{Change, on_off},
     finding::{Draft, Remedy, RemedyKind},
@@ -56,6 +57,35 @@ fn service(name: &str) -> &str {
 /// Whether all of them are named after the domain.
 pub(super) fn are_own(states: &BTreeMap<String, bool>, domain: &str) -> bool {
     states.keys().all(|name| service(name) == service(domain))
+}
+
+/// The boolean that is needed beside a label.
+pub(super) struct Besides {
+    /// Its name, and whether it has to be on.
+    pub(super) states: BTreeMap<String, bool>,
+    /// How many rules it opens.
+    pub(super) opens: usize,
+    /// How many pairs of types these are about.
+    pub(super) reach: usize,
+}
+
+impl Besides {
+    /// The boolean with the least reach with which it would be allowed, if the object had this label.
+    pub(super) fn of(question: &Question<'_>, policy: &Policy, label: &str) -> Option<Self> {
+        let (source, _, class, mask) = question.numbers(policy).ok()?;
+        let target = policy.context(label).ok()?;
+        let flips = policy.flips(&source, &target, class, mask).flips;
+        let alone = flips.into_iter().filter(|flip| flip.booleans.len() == 1 && flip.reach <= WIDE);
+        let type_ = policy.symbols.types.name(target.type_);
+        let name = |(boolean, on)| (policy.symbols.booleans.name(boolean).to_owned(), on);
+        alone
+            .map(|flip| {
+                let states = flip.booleans.into_iter().map(name).collect();
+                Self { states, opens: flip.opens, reach: flip.reach }
+            })
+            .filter(|found| !is_last_resort(&found.states, type_))
+            .min_by_key(|found| found.reach)
+    }
 }
 
 /// The booleans that would allow it, those that reach least first.

@@ -2,7 +2,7 @@
 
 use monitor_event::event::Event;
 
-use super::{container, draft, label, question::Question};
+use super::{container, draft, label, question::Question, relabel};
 use crate::{
     change::Change,
     finding::{Cause, Draft, Remedy, RemedyKind},
@@ -19,6 +19,19 @@ const CONTAINER: &str = "the object has the level of another container: mount th
 const GUEST: &str = "the object has the level of another guest: if both are to use the disk, make it `shareable` in both \
                      guests' XML; if not, let no other guest have it, and shut this one down and start it again, so that \
                      libvirt labels it";
+
+const CLASSIFIED: &str = "leave it refused; whoever is to have it gets the clearance for that (semanage login -m -r, \
+                          semanage user -m -r)";
+
+/// Whether the new label's level is not at least the old one's. Where there is one sensitivity only, categories tell
+/// containers and guests apart, and classify nothing.
+fn declassifies(policy: &Policy, old: &str, new: &str) -> bool {
+    let range = |label: &str| policy.context(label).ok().map(|context| context.range);
+    let has_sensitivities = policy.symbols.levels.iter().count() > 1;
+    // What the policy can't read was not judged either.
+    let is_lower = range(old).zip(range(new)).is_some_and(|(old, new)| !new.high.dominates(&old.high));
+    has_sensitivities && is_lower
+}
 
 /// Says what differs that would have to be the same, and whether the object has what it should have.
 pub(super) fn judge(
@@ -76,19 +89,26 @@ pub(super) fn judge(
     if let Some(wrong) = label::whole(event, question, policy, place) {
         let (path, context) = (&wrong.place.path, &wrong.context);
         if wrong.on_disk.as_ref() == Some(context) {
-            return super::corrected(question, format!("{path} has the label {context} by now"));
+            return relabel::corrected(question, format!("{path} has the label {context} by now"));
         }
         let text = "give it the label that file contexts have for it, user and level included";
-        return draft
-            .because(format!(
-                "file contexts have {context} for {path} ({}), with which it is allowed",
-                wrong.pattern
-            ))
-            .remedy(Remedy::new(RemedyKind::Relabel, text).change(Change::Relabel {
-                path: path.clone(),
-                recursive: false,
-                whole: true,
-            }));
+        let mut remedy = Remedy::new(RemedyKind::Relabel, text).change(Change::Relabel {
+            path: path.clone(),
+            recursive: false,
+            whole: true,
+        });
+        draft = draft.because(format!(
+            "file contexts have {context} for {path} ({}), with which it is allowed",
+            wrong.pattern
+        ));
+        if declassifies(policy, question.target, context) {
+            remedy = remedy
+                .warn("it lowers the file's level: whoever may only read the lower one may read it then");
+            draft = draft
+                .because("the level is the file's classification, and the refusal is what it is for")
+                .remedy(Remedy::new(RemedyKind::Refuse, CLASSIFIED));
+        }
+        return draft.remedy(remedy);
     }
     draft
 }

@@ -5,6 +5,8 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path};
 use monitor_event::event::{Event, ObjectKind, PathRoot};
 
 use super::{
+    boolean::Besides,
+    candidates::{self, Home},
     container,
     folder::{self, File, Folder},
     question::Question,
@@ -25,10 +27,25 @@ pub(super) enum Label {
     Wrong(Wrong),
     /// A local rule of file contexts has it, and with the policy's own the access would be allowed.
     LocalRule { place: Folder, pattern: String, label_type: String, wanted: String },
-    /// It is what file contexts say, and no domain was made for it: other types would do.
-    Custom { place: Folder, candidates: Vec<String>, instead: Option<String> },
+    /// It is what file contexts say, and not made for the domain, or not for this: other types would do.
+    Custom { place: Folder, candidates: Vec<String>, instead: Option<String>, reason: Reason },
+    /// It is in a folder of homes that file contexts don't know.
+    Homes { path: String, type_: String },
     /// Nothing that helps; what was looked at.
     Fine(Option<String>),
+}
+
+/// Why another type would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// It is of no service.
+    Nobodys,
+    /// A local rule of file contexts gave it.
+    LocalRule,
+    /// The domain may only read it.
+    ReadOnly,
+    /// It is of a library whose code is changed when it is loaded.
+    Relocation,
 }
 
 /// A label that should be another.
@@ -42,10 +59,14 @@ pub(super) struct Wrong {
     pub(super) pattern: String,
     /// The label that it has by now, if that is known.
     pub(super) on_disk: Option<String>,
+    /// The boolean that is needed besides.
+    pub(super) boolean: Option<Besides>,
+    /// Whether the path leads to another file by now.
+    pub(super) is_other: bool,
 }
 
 /// Types that are no service's own.
-const GENERIC: [&str; 16] = [
+pub(super) const GENERIC: [&str; 16] = [
     "default_t",
     "unlabeled_t",
     "file_t",
@@ -63,9 +84,6 @@ const GENERIC: [&str; 16] = [
     "etc_t",
     "var_run_t",
 ];
-
-/// How many types are named that would do.
-const CANDIDATES: usize = 4;
 
 /// The path, if files by it can have labels of file contexts.
 fn path<'e>(event: &'e Event<'_>, class: &str) -> Option<&'e str> {
@@ -146,7 +164,11 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
     if let Some(label) = custom().filter(|_| is_generic_folder) {
         return label;
     }
+    let mut boolean = None;
     if !question.is_allowed_with(policy, context) {
+        boolean = Besides::of(question, policy, context).filter(|_| !GENERIC.contains(&type_));
+    }
+    if boolean.is_none() && !question.is_allowed_with(policy, context) {
         let note = format!(
             "file contexts have {type_} for {path} ({}), which {} may not access so either",
             found.pattern, question.source_type
@@ -154,7 +176,7 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
         return custom().unwrap_or(Label::Fine(Some(note)));
     }
     let on_disk = on_disk(event, place, path);
-    if on_disk.as_deref().map(type_of) == Some(type_) {
+    if boolean.is_none() && on_disk.as_deref().map(type_of) == Some(type_) {
         return Label::Corrected(format!(
             "{path} has the label {type_} by now, which {} may access so",
             question.source_type
@@ -166,6 +188,8 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
         context: context.to_owned(),
         pattern: found.pattern.to_owned(),
         on_disk,
+        boolean,
+        is_other: is_other(event, place, path),
     })
 }
 
@@ -188,6 +212,8 @@ pub(super) fn whole(
         context: context.to_owned(),
         pattern: found.pattern.to_owned(),
         on_disk: on_disk(event, place, path),
+        boolean: None,
+        is_other: is_other(event, place, path),
     })
 }
 
@@ -222,6 +248,21 @@ fn is_here(event: &Event<'_>, place: &Place) -> bool {
     place.here && (is_named && event.host.split('.').next() == own || !is_named && place.unnamed_here)
 }
 
+/// Whether the path leads to another file here than the one that was refused, as far as can be seen. The process may have
+/// another root, or the file was replaced.
+pub(super) fn is_other(event: &Event<'_>, place: &Place, path: &str) -> bool {
+    // ext4, XFS, Btrfs, F2FS, tmpfs: there the kernel's number of an inode is that of stat(2).
+    const SAME: [u64; 5] = [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x0102_1994];
+    let Some(inode) = event.object.inode.filter(|_| is_here(event, place) && place.shows(path)) else {
+        return false;
+    };
+    let bytes = folder::bytes(path);
+    let path = Path::new(OsStr::from_bytes(&bytes));
+    let is_known = rustix::fs::statfs(path)
+        .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| SAME.contains(&kind)));
+    is_known && rustix::fs::lstat(path).is_ok_and(|found| found.st_ino != inode)
+}
+
 /// The label that the file has now, if it is this machine's, and can be seen.
 pub(super) fn on_disk(event: &Event<'_>, place: &Place, path: &str) -> Option<String> {
     if !is_here(event, place) || !place.shows(path) {
@@ -238,14 +279,31 @@ pub(super) fn on_disk(event: &Event<'_>, place: &Place, path: &str) -> Option<St
     String::from_utf8(label).ok()
 }
 
-/// Types of the subject's own that would do, where the object has one of nobody's, or one that a local rule gave it.
+/// Types that would do, where the object has one of nobody's, one that a local rule gave it, or one that may only be read.
 fn custom(
     file: &File<'_>,
     found: Option<Match<'_>>,
     question: &Question<'_>,
     policy: &Policy,
 ) -> Option<Label> {
+    if question.asks("execmod") && candidates::is_allowed(question, policy, RELOCATED) {
+        let candidates = vec![RELOCATED.to_owned()];
+        return Some(Label::Custom {
+            place: file.itself(),
+            candidates,
+            instead: None,
+            reason: Reason::Relocation,
+        });
+    }
     let local = found.filter(|found| found.origin == Origin::Local && found.kind.is_none());
+    let instead = |found: Match<'_>| found.context.map(|context| type_of(context).to_owned());
+    if let Some(type_) = candidates::writable(question, policy) {
+        // No more than has to be written: programs may be beside it.
+        let is_folder = file.kind == Some(FileKind::Directory);
+        let place = if is_folder { file.folder()? } else { file.itself() };
+        let instead = local.filter(|found| found.pattern == place.pattern).and_then(instead);
+        return Some(Label::Custom { place, candidates: vec![type_], instead, reason: Reason::ReadOnly });
+    }
     let is_entry = question.asks("entrypoint");
     let is_generic = |type_: &str| GENERIC.contains(&type_);
     let by_default = found.and_then(|found| found.context).map(type_of);
@@ -254,38 +312,28 @@ fn custom(
     if !is_nobodys && !is_entry && local.is_none() {
         return None;
     }
+    let home =
+        local.is_none().then(|| candidates::home(file.path, file.contexts, question, policy)).flatten();
+    if let Some(Home::Folder { path, type_ }) = home {
+        return Some(Label::Homes { path, type_ });
+    }
     // A label for a folder that others use, too, would take it from them.
     let place = match local {
         Some(found) => file.of_pattern(found.pattern),
         None if is_entry => file.itself(),
         None => file.folder()?,
     };
-    let stem = question.source_type.strip_suffix('t')?;
-    let rest = question.target.splitn(3, ':').nth(2)?.strip_prefix(question.target_type)?;
-    let attribute = policy.attribute("file_type")?;
-    let mut names: Vec<&str> =
-        policy.types_with(attribute).map(|type_| policy.symbols.types.name(type_)).collect();
-    names.retain(|name| name.starts_with(stem) && name.ends_with("_exec_t") == is_entry);
-    let hints = hints(file.path);
-    let rank = |name: &str| hints.iter().position(|hint| name.contains(hint)).unwrap_or(hints.len());
-    names.sort_by_key(|name| (rank(name), name.len(), *name));
-    let allowed = |name: &&str| question.is_allowed_with(policy, &format!("system_u:object_r:{name}{rest}"));
-    let candidates: Vec<String> =
-        names.into_iter().filter(allowed).take(CANDIDATES).map(str::to_owned).collect();
-    let instead = local.and_then(|found| found.context).map(|context| type_of(context).to_owned());
-    (!candidates.is_empty()).then_some(Label::Custom { place, candidates, instead })
+    let candidates = match home {
+        Some(Home::File { type_ }) => vec![type_],
+        _ => candidates::of(file.path, question, policy, is_entry)?,
+    };
+    Some(match local {
+        Some(found) => {
+            Label::Custom { place, candidates, instead: instead(found), reason: Reason::LocalRule }
+        }
+        None => Label::Custom { place, candidates, instead: None, reason: Reason::Nobodys },
+    })
 }
 
-/// What types of files in such a place are called.
-fn hints(path: &str) -> &'static [&'static str] {
-    const HINTS: [(&str, &[&str]); 6] = [
-        ("/etc/", &["_etc_", "_conf"]),
-        ("/var/log/", &["_log_"]),
-        ("/tmp/", &["_tmp_"]),
-        ("/var/tmp/", &["_tmp_"]),
-        ("/var/cache/", &["_cache_"]),
-        ("/run/", &["run_t"]),
-    ];
-    let known = HINTS.iter().find(|(start, _)| path.starts_with(start));
-    known.map_or(&["_sys_content_", "_content_", "_data_", "_db_", "_var_lib_"], |(_, hints)| hints)
-}
+/// The type of libraries whose code is changed when they are loaded.
+const RELOCATED: &str = "textrel_shlib_t";

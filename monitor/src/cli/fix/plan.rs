@@ -38,13 +38,10 @@ impl Plan {
                 _ => format!("denyd can't do it by itself: {}", best.text),
             });
         }
-        // A choice among labels is no danger.
-        let is_choice = matches!(best.kind, RemedyKind::FileContext | RemedyKind::Port);
-        let is_dangerous = !is_choice && !best.warnings.is_empty();
         let mut notes = vec![best.text.clone()];
         notes.extend(best.warnings.iter().map(|warning| format!("! {warning}")));
         notes.extend(best.notes.iter().map(|note| format!("* {note}")));
-        Self { steps, notes, is_dangerous }
+        Self { steps, notes, is_dangerous: best.is_dangerous() }
     }
 
     /// For people: the finding, and what would be done.

@@ -188,7 +188,7 @@ fn a_module_with_warnings_is_dangerous_and_a_choice_of_labels_is_not() {
     assert!(plan.is_dangerous && plan.steps.len() == 1);
     let lines = plan.steps[0].lines();
     assert_eq!(lines[1], "+(allow a_t shadow_t (file (write)))");
-    let port = json!({"kind": "port", "text": "t", "warnings": ["others would do"], "changes": [port(81)]});
+    let port = json!({"kind": "port", "text": "t", "warnings": ["these would do, too: others"], "changes": [port(81)]});
     assert!(!Plan::of(&finding(&port), "web1").is_dangerous);
 }
 

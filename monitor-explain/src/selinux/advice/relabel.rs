@@ -1,0 +1,112 @@
+//! What is said of a label that is wrong, or not made for what uses it.
+
+use super::{
+    draft,
+    folder::Folder,
+    label::{Reason, Wrong},
+    question::Question,
+};
+use crate::{
+    change::{Change, on_off},
+    finding::{Cause, Draft, Remedy, RemedyKind},
+};
+
+/// It is right by now.
+pub(super) fn corrected(question: &Question<'_>, why: String) -> Draft {
+    draft(question, Cause::Allowed, "by now its label is right")
+        .because(why)
+        .remedy(Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again"))
+}
+
+/// It should be another, and a boolean may have to be set, too.
+pub(super) fn mislabelled(question: &Question<'_>, wrong: Wrong) -> Draft {
+    let Wrong { place, wanted, pattern, on_disk, boolean, is_other, .. } = wrong;
+    let path = &place.path;
+    let now = match on_disk {
+        Some(label) => format!("{path} has the label {label} on disk"),
+        None => format!("which label {path} has on disk by now is not known here"),
+    };
+    let mut found = draft(question, Cause::Label, &format!("the label is wrong, it should be {wanted}"))
+        .because(format!("file contexts have {wanted} for {path} ({pattern})"));
+    let relabel = |text: String| Remedy::new(RemedyKind::Relabel, text).change(place.relabel());
+    let remedy = if let Some(boolean) = boolean {
+        let words = boolean.states.iter().map(|(name, on)| format!("{name}={}", on_off(*on)));
+        let words = words.collect::<Vec<_>>().join(" ");
+        found = found.because(format!("with {wanted} and {words}, the policy allows it"));
+        relabel(format!("put the label right, and set {words}: it takes both"))
+            .change(Change::Booleans { states: boolean.states })
+            .note(format!("that opens {} rules about {} pairs of types", boolean.opens, boolean.reach))
+    } else {
+        found = found.because(format!("with {wanted}, the policy allows it"));
+        relabel("put the label right; files that were moved keep their old one".to_owned())
+    };
+    found = found.because(now).remedy(remedy);
+    if is_other { other(found, &place.path) } else { found }
+}
+
+/// Of a label that is not made for this, with those that would do, the best first.
+pub(super) fn custom(
+    question: &Question<'_>,
+    place: &Folder,
+    candidates: &[String],
+    instead: Option<String>,
+    reason: Reason,
+) -> Draft {
+    let why = match reason {
+        Reason::LocalRule => "a local rule of file contexts gives it a label that is not made for it",
+        Reason::Nobodys => "its label is one that no service owns",
+        Reason::ReadOnly => "its label is one for what is only read",
+        Reason::Relocation => "its label is not one for libraries with text relocations",
+    };
+    let found = draft(question, Cause::CustomPath, why);
+    let Some((first, others)) = candidates.split_first() else { return found };
+    let text = format!("give the path a label that is made for {}, such as {first}", question.source_type);
+    let change = Change::FileContext {
+        pattern: place.pattern.clone(),
+        label_type: first.clone(),
+        instead: instead.clone(),
+    };
+    let mut remedy = Remedy::new(RemedyKind::FileContext, text).change(change).change(place.relabel());
+    if !others.is_empty() {
+        remedy =
+            remedy.warn(format!("these would do, too; choose by what the file is: {}", others.join(", ")));
+    }
+    remedy = match reason {
+        Reason::ReadOnly => remedy.warn(
+            "whoever takes the service over may change it then: only for what it has to write, never for its programs",
+        ),
+        Reason::Relocation => remedy
+            .warn("changed code of the library may be run: have the library built with -fPIC, if you can"),
+        Reason::LocalRule | Reason::Nobodys => remedy,
+    };
+    let found = found.because(format!("{} may do it to {}", question.source_type, candidates.join(", ")));
+    let found = match instead {
+        Some(type_) => found.because(format!("file_contexts.local has {type_} for {}", place.pattern)),
+        None => found,
+    };
+    found.remedy(remedy)
+}
+
+/// Of a file in a folder of homes that file contexts don't know.
+pub(super) fn homes(question: &Question<'_>, path: &str, type_: &str) -> Draft {
+    let folder = shell_words::quote(path);
+    let text = format!("say that {path} is as /home is, and put the labels there right");
+    draft(question, Cause::CustomPath, "it is in a folder of homes that file contexts do not know")
+        .because(format!("below /home, file contexts have {type_} for such a file, and the policy allows it"))
+        .remedy(
+            Remedy::new(RemedyKind::FileContext, text)
+                .run(format!("semanage fcontext -a -e /home {folder}"))
+                .run(format!("restorecon -v -R {folder}")),
+        )
+}
+
+/// Warns that the path leads to another file than the one that was refused.
+pub(super) fn other(mut found: Draft, path: &str) -> Draft {
+    for remedy in &mut found.finding.remedies {
+        remedy.warnings.push(format!(
+            "{path} is another file than the one that was refused: the process may have another root (chroot, \
+             PrivateTmp=, RootDirectory=), or the file was replaced since"
+        ));
+    }
+    found
+}
