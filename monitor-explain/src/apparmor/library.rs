@@ -38,6 +38,7 @@ pub(crate) struct Library {
 #[derive(Debug)]
 struct Listed {
     name: String,
+    /// The programs that it confines.
     attachment: Option<Glob>,
     /// The file that is loaded: its own, or one that includes that.
     file: PathBuf,
@@ -182,7 +183,10 @@ impl List<'_> {
                 }
                 Kind::Open(words) => {
                     if let Some(header) = Header::read(&words).filter(|_| depth == 0) {
-                        let attachment = header.attachment.map(|pattern| Glob::of_path(&pattern, &variables));
+                        // A program that it leaves unconfined gets out of the profile that executes it.
+                        let leaves = header.flags.iter().any(|flag| flag == "unconfined");
+                        let pattern = header.attachment.filter(|_| !leaves);
+                        let attachment = pattern.map(|pattern| Glob::of_path(&pattern, &variables));
                         self.headers.push(Listed { name: header.name, attachment, file: loaded.to_owned() });
                     }
                     depth += 1;

@@ -178,6 +178,10 @@ fn a_program_runs_under_what_there_is_for_it() -> io::Result<()> {
         let finding = one(&open("app", program, "x", 0), &place);
         assert_eq!(finding.remedies[0].rules, [rule]);
     }
+    let both = format!("{PROFILE}\nprofile wide /usr/bin/wide flags=(unconfined) {{\n  userns,\n}}\n");
+    let (_folder, place) = folder(&both)?;
+    let finding = one(&open("app", "/usr/bin/wide", "x", 0), &place);
+    assert_eq!(finding.remedies[0].rules, ["/usr/bin/wide ix,"], "no way out");
     Ok(())
 }
 
