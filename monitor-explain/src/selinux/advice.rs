@@ -259,10 +259,10 @@ fn no_rule(
         }
         Label::Homes { path, type_ } => return relabel::homes(question, &path, &type_),
         Label::Custom { place: files, candidates, instead, reason } => {
-            let is_other = label::is_other(event, place, &files.path);
             let mut found = relabel::custom(question, &files, &candidates, instead, reason);
-            if is_other && reason != label::Reason::LocalRule {
-                found = relabel::other(found, &files.path);
+            // The folder gets the label: it is the file in it that tells whether it is the one.
+            if let Some(path) = label::other(event, place).filter(|_| reason != label::Reason::LocalRule) {
+                found = relabel::other(found, path);
             }
             found = boolean::add(found, policy, (source, target, class, mask));
             return found.remedy(module);

@@ -131,19 +131,31 @@ fn a_path_that_leads_to_another_file_here_is_warned_of() -> Result<(), Failure> 
     use std::os::unix::fs::MetadataExt as _;
     let Some(mut place) = debian()? else { return Ok(()) };
     let folder = tempfile::tempdir()?;
-    let path = folder.path().join("index.html");
+    let site = folder.path().join("site");
+    fs::create_dir(&site)?;
+    let (site, path) = (site.to_str().ok_or("no text")?, site.join("index.html"));
     fs::write(&path, "")?;
     let path = path.to_str().ok_or("no text")?;
-    let wanted = format!("{} system_u:object_r:httpd_sys_content_t:s0\n", path.replace('.', "\\."));
-    place.contexts = Some(contexts(&wanted, "")?);
     (place.here, place.unnamed_here) = (true, true);
     let inode = fs::metadata(path)?.ino();
     for (inode, is_other) in [(inode, false), (inode + 1, true)] {
-        let line = refused("read", path, "httpd_t", "user_home_t", "file")
-            .replace("ino=6947857", &format!("ino={inode}"));
-        let finding = one(&line, &place);
+        let told =
+            |lines: &[String]| lines.iter().any(|line| line.starts_with(&format!("{path} is another file")));
+        let refused = |type_: &str| {
+            refused("read", path, "httpd_t", type_, "file").replace("ino=6947857", &format!("ino={inode}"))
+        };
+        let wanted = format!("{} system_u:object_r:httpd_sys_content_t:s0\n", path.replace('.', "\\."));
+        place.contexts = Some(contexts(&wanted, "")?);
+        let finding = one(&refused("user_home_t"), &place);
         assert_eq!(commands(&finding), [format!("restorecon -v {path}")]);
-        assert_eq!(finding.remedies[0].is_dangerous(), is_other, "{finding:#?}");
+        let remedy = &finding.remedies[0];
+        assert_eq!((told(&remedy.notes), remedy.is_dangerous()), (is_other, false), "no harm: {finding:#?}");
+        // The folder gets the label, and the file in it is what was refused.
+        place.contexts = Some(contexts("/.* system_u:object_r:default_t:s0\n", "")?);
+        let finding = one(&refused("default_t"), &place);
+        assert_eq!(commands(&finding)[1], format!("restorecon -v -R {site}"));
+        let remedy = &finding.remedies[0];
+        assert_eq!((told(&remedy.warnings), remedy.is_dangerous()), (is_other, is_other), "{finding:#?}");
     }
     Ok(())
 }

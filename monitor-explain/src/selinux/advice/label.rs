@@ -189,7 +189,7 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
         pattern: found.pattern.to_owned(),
         on_disk,
         boolean,
-        is_other: is_other(event, place, path),
+        is_other: other(event, place).is_some(),
     })
 }
 
@@ -213,7 +213,7 @@ pub(super) fn whole(
         pattern: found.pattern.to_owned(),
         on_disk: on_disk(event, place, path),
         boolean: None,
-        is_other: is_other(event, place, path),
+        is_other: other(event, place).is_some(),
     })
 }
 
@@ -248,19 +248,18 @@ fn is_here(event: &Event<'_>, place: &Place) -> bool {
     place.here && (is_named && event.host.split('.').next() == own || !is_named && place.unnamed_here)
 }
 
-/// Whether the path leads to another file here than the one that was refused, as far as can be seen. The process may have
-/// another root, or the file was replaced.
-pub(super) fn is_other(event: &Event<'_>, place: &Place, path: &str) -> bool {
+/// The path of what was refused, if it leads to another file here, as far as can be seen. The process may have another
+/// root, or the file was replaced.
+pub(super) fn other<'e>(event: &'e Event<'_>, place: &Place) -> Option<&'e str> {
     // ext4, XFS, Btrfs, F2FS, tmpfs: there the kernel's number of an inode is that of stat(2).
     const SAME: [u64; 5] = [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x0102_1994];
-    let Some(inode) = event.object.inode.filter(|_| is_here(event, place) && place.shows(path)) else {
-        return false;
-    };
+    let path = event.object.path.as_deref().filter(|path| is_here(event, place) && place.shows(path))?;
+    let inode = event.object.inode?;
     let bytes = folder::bytes(path);
-    let path = Path::new(OsStr::from_bytes(&bytes));
-    let is_known = rustix::fs::statfs(path)
+    let file = Path::new(OsStr::from_bytes(&bytes));
+    let is_known = rustix::fs::statfs(file)
         .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| SAME.contains(&kind)));
-    is_known && rustix::fs::lstat(path).is_ok_and(|found| found.st_ino != inode)
+    (is_known && rustix::fs::lstat(file).is_ok_and(|found| found.st_ino != inode)).then_some(path)
 }
 
 /// The label that the file has now, if it is this machine's, and can be seen.

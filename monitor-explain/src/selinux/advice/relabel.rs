@@ -100,13 +100,15 @@ pub(super) fn homes(question: &Question<'_>, path: &str, type_: &str) -> Draft {
         )
 }
 
-/// Warns that the path leads to another file than the one that was refused.
+/// Says that the path leads to another file than the one that was refused: a warning, unless the label is only put right.
 pub(super) fn other(mut found: Draft, path: &str) -> Draft {
+    let text = format!(
+        "{path} is another file than the one that was refused: the process may have another root (chroot, PrivateTmp=, \
+         RootDirectory=), or the file was replaced since"
+    );
     for remedy in &mut found.finding.remedies {
-        remedy.warnings.push(format!(
-            "{path} is another file than the one that was refused: the process may have another root (chroot, \
-             PrivateTmp=, RootDirectory=), or the file was replaced since"
-        ));
+        let is_harmless = remedy.changes.iter().all(|change| matches!(change, Change::Relabel { .. }));
+        if is_harmless { &mut remedy.notes } else { &mut remedy.warnings }.push(text.clone());
     }
     found
 }
