@@ -251,15 +251,12 @@ fn is_here(event: &Event<'_>, place: &Place) -> bool {
 /// The path of what was refused, if it leads to another file here, as far as can be seen. The process may have another
 /// root, or the file was replaced.
 pub(super) fn other<'e>(event: &'e Event<'_>, place: &Place) -> Option<&'e str> {
-    // ext4, XFS, Btrfs, F2FS, tmpfs: there the kernel's number of an inode is that of stat(2).
-    const SAME: [u64; 5] = [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x0102_1994];
     let path = event.object.path.as_deref().filter(|path| is_here(event, place) && place.shows(path))?;
     let inode = event.object.inode?;
     let bytes = folder::bytes(path);
-    let file = Path::new(OsStr::from_bytes(&bytes));
-    let is_known = rustix::fs::statfs(file)
-        .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| SAME.contains(&kind)));
-    (is_known && rustix::fs::lstat(file).is_ok_and(|found| found.st_ino != inode)).then_some(path)
+    let found = rustix::fs::lstat(Path::new(OsStr::from_bytes(&bytes))).ok()?;
+    // On a block device, stat(2) tells the kernel's own number; overlayfs and the like tell another.
+    (rustix::fs::major(found.st_dev) != 0 && found.st_ino != inode).then_some(path)
 }
 
 /// The label that the file has now, if it is this machine's, and can be seen.
