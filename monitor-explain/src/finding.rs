@@ -203,6 +203,11 @@ impl Remedy {
         }
     }
 
+    /// None is needed any more.
+    pub(crate) fn again() -> Self {
+        Self::new(RemedyKind::Nothing, "nothing has to be done: try again")
+    }
+
     /// Whether it has a warning that is more than the choice among labels.
     #[must_use]
     pub fn is_dangerous(&self) -> bool {

@@ -22,6 +22,8 @@ use proptest::prelude::*;
 mod containers;
 #[path = "explain/labels.rs"]
 mod labels;
+#[path = "explain/reported.rs"]
+mod reported;
 
 type Failure = Box<dyn Error>;
 

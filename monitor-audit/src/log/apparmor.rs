@@ -80,15 +80,10 @@ pub(super) fn kernel(group: &Group, part: &Part) -> Made {
         _ => ObjectKind::Other,
     };
     if object.kind == ObjectKind::Socket {
-        let end = |address: &str, port: &str| {
-            let port = part.number(port).and_then(|port| port.try_into().ok()).filter(|port: &u16| *port > 0);
-            let address = part.word(address);
-            (address.is_some() || port.is_some()).then_some(Endpoint { address, port })
-        };
-        object.local = end("laddr", "lport");
-        object.remote = end("faddr", "fport");
-        object.source = end("saddr", "src");
-        object.destination = end("daddr", "dest");
+        object.local = part.endpoint("laddr", "lport");
+        object.remote = part.endpoint("faddr", "fport");
+        object.source = part.endpoint("saddr", "src");
+        object.destination = part.endpoint("daddr", "dest");
         // A unix socket's names, of which an event has one: the peer's, where it has one.
         let [own, peer] = ["addr", "peer_addr"].map(|name| address(part, name));
         for (place, name) in [(&mut object.local, &own), (&mut object.remote, &peer)] {

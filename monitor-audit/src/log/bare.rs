@@ -1,28 +1,26 @@
 //! Records without type, time and serial number: as `journalctl -o cat` and Android's `logcat` print them, as people paste
 //! them, and as an object manager writes into syslog what it refused.
 
-use super::head::{Head, Type, of_line};
+use super::head::{Head, Type, behind_pid, of_line};
 
 /// Finds a record's head, and gives what follows it.
 pub(super) fn find<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
     let line = line.trim_start();
-    if let Some(kind) = begins(line) {
-        return Some((of_line(kind, "", around), line));
-    }
-    if let Some((name, rest)) = line.split_once(' ')
-        && Type::of(name) == Type::Denial
-        && begins(rest) == Some(Type::Denial)
-    {
-        return Some((of_line(Type::Denial, "", around), rest));
+    let told = match line.split_once(' ') {
+        Some((name, rest)) if Type::of(name) == Type::Denial => rest,
+        _ => line,
+    };
+    if is_denial(told) {
+        return Some((of_line(Type::Denial, "", around), told));
     }
     of_android(line, around).or_else(|| of_manager(line, around)).or_else(|| of_kernel(line, around))
 }
 
-/// What a record's words are about, by the first of them.
-fn begins(text: &str) -> Option<Type> {
+/// Whether a record's words are of a denial, by the first of them.
+fn is_denial(text: &str) -> bool {
     let selinux = text.strip_prefix("avc:").is_some_and(|rest| rest.trim_start().starts_with("denied"));
     let apparmor = || ["DENIED", "ALLOWED"].into_iter().any(|word| says(text, word));
-    (selinux || apparmor()).then_some(Type::Denial)
+    selinux || apparmor()
 }
 
 fn says(text: &str, word: &str) -> bool {
@@ -31,33 +29,32 @@ fn says(text: &str, word: &str) -> bool {
         .is_some_and(|rest| rest.starts_with('"'))
 }
 
+/// What follows the part from `start` to `end`, if the text begins with one.
+fn behind<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    text.strip_prefix(start).and_then(|rest| rest.split_once(end)).map_or(text, |(_, rest)| rest)
+}
+
 /// `Nov 28 10:00:00 HOST kernel: [  1.2] avc:  denied ...`, and `audit(1115932447.012:0): ` before it in Linux 2.6.
 fn of_kernel<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
     let (prefix, rest) = line.split_once(" kernel: ")?;
-    let rest = rest.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map_or(rest, |(_, rest)| rest);
-    let told =
-        rest.strip_prefix("audit(").and_then(|rest| rest.split_once("): ")).map_or(rest, |(_, told)| told);
-    begins(told).map(|kind| (of_line(kind, prefix, around), told))
+    let told = behind(behind(rest, "[", "] "), "audit(", "): ");
+    is_denial(told).then(|| (of_line(Type::Denial, prefix, around), told))
 }
 
 /// `04-03 22:07:47.958  2026  2026 E SELinux : avc:  denied ...`, by Android's service manager.
 fn of_android<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
     let (_, rest) = line.split_once(" SELinux")?;
     let rest = rest.trim_start().strip_prefix(':')?.trim_start();
-    begins(rest).map(|kind| (of_line(kind, "", around), rest))
+    is_denial(rest).then(|| (of_line(Type::Denial, "", around), rest))
 }
 
 /// `Nov 28 10:00:00 HOST dbus-daemon[812]: [system] apparmor="DENIED" ...`: what the bus of a user's session refuses stands
 /// nowhere else.
 fn of_manager<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
     let (prefix, rest) = line.split_once(" dbus-daemon[")?;
-    let (pid, rest) = rest.split_once("]: ")?;
-    if pid.is_empty() || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
     // `[system] ` or `[session uid=1000 pid=4258] `.
-    let told = rest.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map_or(rest, |(_, told)| told);
-    begins(told).map(|_| (of_line(Type::Manager, prefix, around), told))
+    let told = behind(behind_pid(rest)?, "[", "] ");
+    is_denial(told).then(|| (of_line(Type::Manager, prefix, around), told))
 }
 
 #[cfg(test)]

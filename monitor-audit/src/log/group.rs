@@ -5,8 +5,8 @@ use std::{borrow::Cow, collections::BTreeSet};
 use jiff::Timestamp;
 use monitor_event::{
     event::{
-        Action, Audit, Event, Fingerprint, Kind, Module, Object, Process, SCHEMA_VERSION, Subject, Text,
-        Verdict,
+        Action, Audit, Endpoint, Event, Fingerprint, Kind, Module, Object, Process, SCHEMA_VERSION, Subject,
+        Text, Verdict,
     },
     names::syscall::{self, Abi},
     text,
@@ -189,6 +189,13 @@ impl Part {
             return None;
         }
         Some(owned(&field.bytes()))
+    }
+
+    /// An end of a connection, of which these fields have the address and the port.
+    pub(super) fn endpoint(&self, address: &str, port: &str) -> Option<Endpoint<'static>> {
+        let address = self.word(address);
+        let port = self.number(port).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+        (address.is_some() || port.is_some()).then_some(Endpoint { address, port })
     }
 
     /// A field of the kernel's own words, which are never in hexadecimal.

@@ -208,13 +208,7 @@ const LEVELS: [&str; 8] = ["EMERG", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE",
 fn of_journal<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
     let at_start = line.strip_prefix("audit[").map(|rest| ("", rest));
     let (prefix, rest) = match at_start.or_else(|| line.split_once(" audit[")) {
-        Some((prefix, rest)) => {
-            let (pid, rest) = rest.split_once("]: ")?;
-            if pid.is_empty() || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
-                return None;
-            }
-            (prefix, rest)
-        }
+        Some((prefix, rest)) => (prefix, behind_pid(rest)?),
         // The message alone, as `journalctl -o json` has it.
         None if around.kind != Type::Other => ("", line),
         None => return None,
@@ -225,6 +219,12 @@ fn of_journal<'a>(line: &'a str, around: &Head) -> Option<(Head, &'a str)> {
         return None;
     }
     Some((of_line(kind, prefix, around), rest))
+}
+
+/// What follows a program's number: `PID]: REST`.
+pub(super) fn behind_pid(text: &str) -> Option<&str> {
+    let (pid, rest) = text.split_once("]: ")?;
+    (!pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())).then_some(rest)
 }
 
 /// The head of a line of syslog's form, `TIME HOST`, or of none: what stands in it, and what is known from around it.

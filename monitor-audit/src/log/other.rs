@@ -1,7 +1,7 @@
 //! Records of Landlock, seccomp and IPE, and messages of lockdown and Yama.
 
 use monitor_event::{
-    event::{Ancestor, Endpoint, Event, Module, Object, ObjectKind, PathRoot, TargetProcess, Text, Verdict},
+    event::{Ancestor, Event, Module, Object, ObjectKind, PathRoot, TargetProcess, Text, Verdict},
     names::{lockdown as reasons, seccomp as names, syscall},
 };
 
@@ -27,14 +27,8 @@ pub(super) fn landlock(group: &Group, part: &Part) -> Made {
     event.action.class = Some(class.into());
     made_by(&mut event, group, part);
     file(&mut event.object, part);
-    let port =
-        |name: &str| part.number(name).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
-    let end = |address: &str, name: &str| {
-        let (address, port) = (part.word(address), port(name));
-        (address.is_some() || port.is_some()).then_some(Endpoint { address, port })
-    };
-    event.object.source = end("saddr", "src");
-    event.object.destination = end("daddr", "dest");
+    event.object.source = part.endpoint("saddr", "src");
+    event.object.destination = part.endpoint("daddr", "dest");
     event.object.process = part.unsigned("opid").map(|pid| TargetProcess {
         pid,
         tid: None,

@@ -1,9 +1,7 @@
 //! `SELinux`'s records.
 
 use monitor_event::{
-    event::{
-        Endpoint, Event, Executable, Module, Object, ObjectKind, PathRoot, TargetProcess, Text, Verdict,
-    },
+    event::{Event, Executable, Module, Object, ObjectKind, PathRoot, TargetProcess, Text, Verdict},
     names::capability,
 };
 
@@ -55,10 +53,10 @@ fn object(object: &mut Object<'static>, group: &Group, part: &Part, class: &str,
     object.key_serial = part.number("key").and_then(|key| key.try_into().ok());
     // `ausearch -i` writes its name.
     object.capability = part.unsigned("capability").map(capability::name).or_else(|| part.word("capability"));
-    object.source = endpoint(part, &["saddr"], &["src"]);
-    object.destination = endpoint(part, &["daddr"], &["dest"]);
-    object.local = endpoint(part, &["laddr"], &["lport"]);
-    object.remote = endpoint(part, &["faddr"], &["fport"]);
+    object.source = part.endpoint("saddr", "src");
+    object.destination = part.endpoint("daddr", "dest");
+    object.local = part.endpoint("laddr", "lport");
+    object.remote = part.endpoint("faddr", "fport");
     if object.kind == ObjectKind::Process
         && let Some(pid) = part.unsigned("opid")
     {
@@ -97,12 +95,6 @@ fn object(object: &mut Object<'static>, group: &Group, part: &Part, class: &str,
 
 fn owned_text(text: &str) -> Text<'static> {
     text.to_owned().into()
-}
-
-fn endpoint(part: &Part, addresses: &[&str], ports: &[&str]) -> Option<Endpoint<'static>> {
-    let address = addresses.iter().find_map(|name| part.word(name));
-    let port = ports.iter().find_map(|name| u16::try_from(part.number(name)?).ok()).filter(|port| *port > 0);
-    (address.is_some() || port.is_some()).then_some(Endpoint { address, port })
 }
 
 /// What kind of thing a class is for.

@@ -2,7 +2,7 @@
 
 mod told;
 
-use std::{path::PathBuf, time::SystemTime};
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
 use monitor_event::event::{Event, Module, Verdict};
 
@@ -85,6 +85,11 @@ impl<'a> Case<'a> {
         self.place.library(&self.event.host).filter(|_| self.namespace.is_empty())
     }
 
+    /// The profile with its file, if it is here.
+    fn known(&self) -> Option<Arc<Known>> {
+        self.library()?.profile(self.label)
+    }
+
     /// Whether the profile was loaded after the last of the denials.
     fn is_loaded_since(&self) -> bool {
         let loaded = self.place.here.then(|| library::loaded(self.label)).flatten();
@@ -99,7 +104,7 @@ impl<'a> Case<'a> {
                 "what was refused is {operation} of class {class}, whose rule can't be derived from it"
             ));
         };
-        if let Some(known) = self.library().and_then(|library| library.profile(self.label)) {
+        if let Some(known) = self.known() {
             let answer = answer::ask(&known.profile().entries, &request);
             if let Some(deny) = answer.denying.first() {
                 return self.denied(&known, deny, request);

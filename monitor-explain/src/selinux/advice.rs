@@ -157,7 +157,7 @@ fn allowed(question: &Question<'_>, policy: &Policy, (source, target, class): Nu
 
 fn nothing(question: &Question<'_>) -> Draft {
     draft(question, Cause::Allowed, "by now the policy allows it")
-        .remedy(Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again"))
+        .remedy(Remedy::again())
         .because("the policy, a boolean or the label has changed since, or the policy asked is not the one that refused")
 }
 
@@ -276,7 +276,7 @@ fn no_rule(
             if port.allowed {
                 return draft(question, Cause::Allowed, "by now its port has a label that is made for it")
                     .because(now)
-                    .remedy(Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again"));
+                    .remedy(Remedy::again());
             }
             notes.push(now);
             draft(question, Cause::NoRule, "no rule allows it")

@@ -60,7 +60,7 @@ impl Case<'_> {
         )
         .warn(danger);
         let mut draft = self.draft(Cause::Disconnected, why);
-        if let Some(known) = self.library().and_then(|library| library.profile(label)) {
+        if let Some(known) = self.known() {
             let at = known.profile().at.line;
             draft = draft.because(format!("the profile is in {}:{at}", known.file().display()));
             remedy = edit::flagged(&known, flag, remedy);
@@ -75,7 +75,7 @@ impl Case<'_> {
             "mediate_deleted",
             "its rules then hold for deleted files, too, by the names that they had",
         );
-        let known = self.library().and_then(|library| library.profile(self.label));
+        let known = self.known();
         let request = request::request(self.event).filter(|request| {
             known.is_none_or(|known| !answer::ask(&known.profile().entries, request).is_allowed())
         });
@@ -99,7 +99,7 @@ impl Case<'_> {
 
     /// The rules that are about it, as evidence.
     fn with_rules(&self, mut draft: Draft) -> Draft {
-        let known = self.library().and_then(|library| library.profile(self.label));
+        let known = self.known();
         if let Some((known, request)) = known.zip(request::request(self.event)) {
             for entry in answer::ask(&known.profile().entries, &request).allowing.iter().take(SHOWN) {
                 draft = draft.because(format!("{}: `{}`", known.position(entry), entry.text));
@@ -169,7 +169,7 @@ impl Case<'_> {
 
     /// The remedy that the profile is loaded, by its file if that is known.
     fn load(&self, draft: Draft, otherwise: String) -> Draft {
-        let Some(known) = self.library().and_then(|library| library.profile(self.label)) else {
+        let Some(known) = self.known() else {
             return draft
                 .because(remedy::nowhere(self.label))
                 .remedy(Remedy::new(RemedyKind::Setting, otherwise));

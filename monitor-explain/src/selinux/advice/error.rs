@@ -62,12 +62,8 @@ fn relabelled(event: &Event<'_>, place: &Place, old: &str, new: &str) -> Draft {
     match policy.forbids_change(old, new, process, class) {
         Some(violation) => draft(Cause::Constraint, why)
             .because(format!("constraint: {}", policy.constraint_text(violation.constraint))),
-        None => draft(Cause::Allowed, "by now the policy allows it").remedy(again()),
+        None => draft(Cause::Allowed, "by now the policy allows it").remedy(Remedy::again()),
     }
-}
-
-fn again() -> Remedy {
-    Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again")
 }
 
 /// A context that the policy has not, or whose parts do not go together.
@@ -83,7 +79,7 @@ fn no_context(event: &Event<'_>, place: &Place, operation: &str, context: &str) 
     match policy.context(context) {
         Ok(known) => {
             let why = ", by which it was refused; it is one by now";
-            draft(Cause::Allowed, why).because(by_now(policy, &known)).remedy(again())
+            draft(Cause::Allowed, why).because(by_now(policy, &known)).remedy(Remedy::again())
         }
         Err(ContextError::Invalid(error @ (Invalid::Type { .. } | Invalid::Role { .. }))) => {
             let found = draft(Cause::Role, &format!(": {error}"));

@@ -164,11 +164,10 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
     if let Some(label) = custom().filter(|_| is_generic_folder) {
         return label;
     }
-    let mut boolean = None;
-    if !question.is_allowed_with(policy, context) {
-        boolean = Besides::of(question, policy, context).filter(|_| !GENERIC.contains(&type_));
-    }
-    if boolean.is_none() && !question.is_allowed_with(policy, context) {
+    let is_allowed = question.is_allowed_with(policy, context);
+    let boolean =
+        if is_allowed || GENERIC.contains(&type_) { None } else { Besides::of(question, policy, context) };
+    if boolean.is_none() && !is_allowed {
         let note = format!(
             "file contexts have {type_} for {path} ({}), which {} may not access so either",
             found.pattern, question.source_type

@@ -13,9 +13,7 @@ use crate::{
 
 /// It is right by now.
 pub(super) fn corrected(question: &Question<'_>, why: String) -> Draft {
-    draft(question, Cause::Allowed, "by now its label is right")
-        .because(why)
-        .remedy(Remedy::new(RemedyKind::Nothing, "nothing has to be done: try again"))
+    draft(question, Cause::Allowed, "by now its label is right").because(why).remedy(Remedy::again())
 }
 
 /// It should be another, and a boolean may have to be set, too.

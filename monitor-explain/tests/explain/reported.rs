@@ -1,53 +1,14 @@
 //! What people reported, and what experts answered: the remedies by Debian's policy, the best first.
 
-use std::{error::Error, path::Path};
+use monitor_explain::finding::Remedy;
 
-use monitor_audit::log::{self, Item};
-use monitor_explain::{
-    denials::Denials,
-    explain,
-    finding::{Cause, Finding, Remedy, RemedyKind},
-    place::Place,
-};
-
-type Failure = Box<dyn Error>;
-
-/// What is said of lines of a log.
-fn findings(lines: &str, place: &Place) -> Vec<Finding> {
-    let mut denials = Denials::default();
-    let read = log::read(lines.as_bytes(), |item| {
-        if let Item::Denial(denial) = item {
-            denials.add(&denial.event, denial.timed, denial.syscall.as_deref());
-        }
-    });
-    assert!(read.is_ok());
-    explain(&denials, place)
-}
-
-#[track_caller]
-fn one(line: &str, place: &Place) -> Finding {
-    let mut found = findings(line, place);
-    assert_eq!(found.len(), 1, "{found:#?}");
-    found.remove(0)
-}
+use super::*;
 
 /// A record of a service that was refused something.
 fn avc(permissions: &str, domain: &str, fields: &str, target: &str, class: &str) -> String {
     let role = if class.starts_with("process") || domain == target { "system_r" } else { "object_r" };
-    format!(
-        "type=AVC msg=audit(1750684932.412:1188): avc:  denied  {{ {permissions} }} for  pid=2244 comm=\"x\" {fields} \
-         scontext=system_u:system_r:{domain}:s0 tcontext=system_u:{role}:{target}:s0 tclass={class} permissive=0\n"
-    )
-}
-
-/// Debian's policy, where it is installed.
-fn debian() -> Result<Option<Place>, Failure> {
-    let files = ["33", "34", "35"].map(|version| format!("/etc/selinux/default/policy/policy.{version}"));
-    let Some(file) = files.into_iter().find(|file| Path::new(file).exists()) else {
-        eprintln!("skipped: Debian's policy is not installed");
-        return Ok(None);
-    };
-    Ok(Some(Place::with_policy(Path::new(&file))?))
+    let (source, target) = (format!("system_u:system_r:{domain}:s0"), format!("system_u:{role}:{target}:s0"));
+    super::avc(1, permissions, fields, &source, &target, class)
 }
 
 /// Each remedy by its command, a module by a word.
@@ -139,7 +100,7 @@ fn a_module_that_was_asked_for_an_interface_that_is_not_there_is_no_attempt_to_l
     let asked = avc("sys_module", "ntpd_t", "capability=16", "ntpd_t", "capability");
     let during = |call| {
         let call = format!(
-            "type=SYSCALL msg=audit(1750684932.412:1188): arch=c000003e syscall={call} success=no exit=-19 pid=2244\n"
+            "type=SYSCALL msg=audit(1795322866.140:1): arch=c000003e syscall={call} success=no exit=-19 pid=2244\n"
         );
         let finding = one(&format!("{asked}{call}"), &Place::default());
         assert!(finding.remedies.iter().all(|remedy| remedy.kind == RemedyKind::Refuse), "{finding:#?}");
