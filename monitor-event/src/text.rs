@@ -14,18 +14,25 @@ use crate::event::Text;
 /// Escapes bytes. Borrows them if there is nothing to escape.
 #[must_use]
 pub fn escape(bytes: &[u8]) -> Text<'_> {
-    match str::from_utf8(bytes) {
-        Ok(text) if !text.contains('\\') => Cow::Borrowed(text),
-        _ => {
-            let mut text = String::with_capacity(bytes.len() + 8);
-            escape_into(bytes, &mut text);
-            Cow::Owned(text)
-        }
+    if let Some(text) = plain(bytes) {
+        return Cow::Borrowed(text);
     }
+    let mut text = String::with_capacity(bytes.len() + 8);
+    escape_into(bytes, &mut text);
+    Cow::Owned(text)
+}
+
+/// Bytes that need no escape, as nearly all that come.
+fn plain(bytes: &[u8]) -> Option<&str> {
+    str::from_utf8(bytes).ok().filter(|_| !bytes.contains(&b'\\'))
 }
 
 /// Escapes bytes at the end of a string.
 pub fn escape_into(bytes: &[u8], text: &mut String) {
+    if let Some(plain) = plain(bytes) {
+        text.push_str(plain);
+        return;
+    }
     for chunk in bytes.utf8_chunks() {
         for (nth, part) in chunk.valid().split('\\').enumerate() {
             if nth > 0 {

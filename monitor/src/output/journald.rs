@@ -9,6 +9,7 @@ use std::{fmt, io};
 use bytes::{BufMut as _, BytesMut};
 use serde::Serialize;
 
+use super::encoding::Append;
 use crate::{
     event::{Event, Verdict},
     format,
@@ -97,8 +98,7 @@ impl Entry<'_> {
     /// The whole event. JSON escapes line ends, so there is none in it.
     fn json(&mut self, event: &Event<'_>) -> Result<(), super::error::EncodeError> {
         self.0.put_slice(b"DENYD_EVENT=");
-        serde_json::to_writer((&mut *self.0).writer(), event)
-            .map_err(|error| io::Error::other(error.to_string()))?;
+        serde_json::to_writer(Append(self.0), event).map_err(|error| io::Error::other(error.to_string()))?;
         self.0.put_u8(b'\n');
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::{
     str::FromStr,
 };
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use clap::ValueEnum;
 use syslog_fmt::{
     Severity,
@@ -19,6 +19,7 @@ use syslog_fmt::{
 use tokio::net::{TcpStream, UdpSocket, UnixDatagram, lookup_host};
 
 use super::{
+    encoding::Append,
     error::EncodeError,
     stream,
     transport::{SendError, Transport},
@@ -105,7 +106,7 @@ impl Header {
         };
         // RFC 5424 allows microseconds at most.
         let time = format!("{:.6}", event.time);
-        let mut to = buffer.writer();
+        let mut to = Append(buffer);
         self.formatter.write_header(&mut to, severity, Timestamp::PreformattedStr(&time), Some(id))?;
         write_nil_value(&mut to)?;
         io::Write::write_all(&mut to, b" ")?;
