@@ -214,8 +214,7 @@ impl<R: Records> Pipeline<R> {
                 () = self.handler.enricher.progress(until) => {
                     self.handler.go_on();
                     self.handler.report_ended(Instant::now());
-                    self.handler.hub.flush();
-                    self.handler.mark();
+                    self.handler.hand_on();
                 }
                 () = sleep_until(due) => {}
             }
@@ -247,8 +246,7 @@ impl<R: Records> Pipeline<R> {
             handler.enricher.progress(until).await;
         }
         handler.end_windows();
-        handler.hub.flush();
-        handler.mark();
+        handler.hand_on();
         Done { tallies: handler.tallies, names: handler.enricher.counts().collect(), guard: handler.guard }
     }
 
@@ -274,9 +272,10 @@ impl<R: Records> Pipeline<R> {
         if count == BATCH {
             handler.note_flood(now);
         }
+        // What is new does not wait for the repeats.
+        handler.hand_on();
         let more = handler.report_ended(now);
-        handler.hub.flush();
-        handler.mark();
+        handler.hand_on();
         if let Some(observer) = &handler.observer {
             observer.held(handler.hold.len());
         }

@@ -29,7 +29,7 @@ const CALM: Duration = Duration::from_secs(1);
 
 /// Windows whose repeats are reported before the ring buffer is looked at again: few, so that what many subjects repeat does not
 /// keep a denial waiting that is the first of its kind, even where other processes leave denyd little of the processor.
-const REPEATS: usize = 16;
+const REPEATS: usize = 4;
 
 /// Bytes that a record takes in the ring buffer: those of its header, too, and a multiple of 8 (`bpf_ringbuf_output`,
 /// kernel/bpf/ringbuf.c).
@@ -149,8 +149,9 @@ impl Handler {
         !self.guard.as_deref().is_some_and(Guard::is_due)
     }
 
-    /// Notes what is certain, and what will be.
-    pub(super) fn mark(&mut self) {
+    /// Hands what was collected to the outputs, and notes what is certain, and what will be.
+    pub(super) fn hand_on(&mut self) {
+        self.hub.flush();
         let Some(guard) = &mut self.guard else { return };
         let open = self.folding.as_ref().and_then(Folding::oldest);
         guard.mark(self.hub.handed(), &self.tallies.counted(), open);
