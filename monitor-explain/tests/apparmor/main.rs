@@ -3,6 +3,7 @@
 mod causes;
 mod compiled;
 mod denial;
+mod names;
 mod profiles;
 
 use std::{collections::BTreeSet, fs, io, os::unix::fs::symlink, path::Path};

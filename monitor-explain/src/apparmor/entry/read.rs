@@ -136,16 +136,25 @@ impl Reader<'_> {
         Condition { key, wanted: Wanted::Globs(vec![glob]) }
     }
 
-    /// `/path rw`, `rw /path`, `/path Px -> profile`.
+    /// `/path rw`, `rw /path`, `/path Px -> profile`, `/path rwl -> /target`.
     fn file(&self, words: &[Word]) -> Option<Parts> {
-        let ([one, other] | [one, other, Word::Arrow, ..]) = words else { return None };
+        let (one, other, behind) = match words {
+            [one, other] => (one, other, None),
+            [one, other, Word::Arrow, rest @ ..] => (one, other, rest.first().and_then(Word::text)),
+            _ => return None,
+        };
         let letters = |word: &Word| word.plain().and_then(letters);
         let (path, letters) = match (letters(one), letters(other)) {
             (_, Some(letters)) if is_path(one) => (one, letters),
             (Some(letters), _) if is_path(other) => (other, letters),
             _ => return None,
         };
-        Some((Some(Kind::File), Some(letters), vec![self.is(Key::Path, path.text()?)]))
+        let mut conditions = vec![self.is(Key::Path, path.text()?)];
+        // Behind the arrow is the file of a link, or else the profile of a program.
+        if let Some(target) = behind.filter(|_| letters.contains("l") && !letters.contains("x")) {
+            conditions.push(self.is(Key::Second, target));
+        }
+        Some((Some(Kind::File), Some(letters), conditions))
     }
 
     /// `link subset /a -> /b`
@@ -317,7 +326,10 @@ impl Reader<'_> {
             "options" | "option" => {
                 (Key::Options, Wanted::Options(texts.flat_map(super::options_of).collect()))
             }
-            "oldroot" if kind == Kind::PivotRoot => (Key::Second, globs(&mut texts)),
+            "oldroot" if kind == Kind::PivotRoot => {
+                let globs = texts.map(|text| Glob::of_path(text, self.variables));
+                (Key::Second, Wanted::Globs(globs.collect()))
+            }
             _ => (Key::Other, Wanted::Unknown),
         };
         Condition { key, wanted }
