@@ -99,6 +99,12 @@ fn of_file(path: &str, writes: bool, executes: bool) -> Option<&'static str> {
 
 fn of_other(text: &str) -> Option<String> {
     if let Some(name) = text.strip_prefix("capability ").and_then(|rest| rest.strip_suffix(',')) {
+        if name == "net_admin" {
+            return Some(
+                "net_admin configures the network; programs often only try it, for larger buffers, and work without"
+                    .to_owned(),
+            );
+        }
         return POWERFUL.contains(&name).then(|| {
             format!("{name} is much of what root may do; programs often only try it, and work without")
         });
@@ -138,6 +144,7 @@ mod tests {
             (link("/etc/sudoers"), Some("become root")),
             (link("/srv/a"), None),
             (other("capability sys_admin,"), Some("much of what root may do")),
+            (other("capability net_admin,"), Some("configures the network")),
             (other("capability chown,"), None),
             (other("ptrace (trace) peer=unconfined,"), Some("unconfined")),
             (other("ptrace (read) peer=unconfined,"), None),

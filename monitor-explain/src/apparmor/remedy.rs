@@ -43,17 +43,19 @@ pub(super) fn rules(requests: &BTreeSet<Request>, known: Option<&Known>, library
     let mut rest = BTreeSet::new();
     let mut modes: BTreeMap<Names, &str> = BTreeMap::new();
     let mut globs: BTreeMap<String, usize> = BTreeMap::new();
-    for request in joined.into_values() {
+    for mut request in joined.into_values() {
         let mut writes = |key, name: &str| {
             let name = tunables::in_name(key, name, variables);
             let glob = match key {
                 Key::Address | Key::PeerAddress => widen::of_address(&name, &request),
                 Key::Object => widen::of_object(&name, &request),
+                Key::Peer | Key::Label => widen::of_label(&name),
                 Key::Path => widen::of_one(&name, request.get(Key::Second), &request),
                 _ => widen::of_one(&name, request.get(Key::Path), &request),
             };
             let Some(glob) = glob else { return name };
-            *globs.entry(glob.clone()).or_default() += 1;
+            let sign = if matches!(key, Key::Address | Key::PeerAddress) { "@" } else { "" };
+            *globs.entry(format!("{sign}{glob}")).or_default() += 1;
             glob
         };
         let names = match rule::rule(&request, "", &mut writes) {
@@ -64,8 +66,12 @@ pub(super) fn rules(requests: &BTreeSet<Request>, known: Option<&Known>, library
                 continue;
             }
         };
-        if let Some(program) = request.executes() {
-            modes.insert(names.clone(), mode(program, known, library));
+        if let Some(program) = request.executes().map(str::to_owned) {
+            modes.insert(names.clone(), mode(&program, known, library));
+            // Its interpreter reads it.
+            if is_script(&program) {
+                request.access.insert("r".to_owned());
+            }
         }
         match named.get_mut(&names) {
             Some(joined) => joined.access.extend(request.access),
@@ -97,6 +103,11 @@ pub(super) fn rules(requests: &BTreeSet<Request>, known: Option<&Known>, library
 /// Whether a rule for it names files, so that others for the same join it.
 fn is_of_files(request: &Request) -> bool {
     matches!(request.kind, Kind::File | Kind::Link)
+}
+
+/// Whether a program is one of those that others interpret, by its name.
+fn is_script(program: &str) -> bool {
+    [".sh", ".bash", ".py", ".pl", ".rb", ".php"].iter().any(|end| program.ends_with(end))
 }
 
 /// Under which profile a program is to run: its own if there is one, else a child that is made for it, else the same.

@@ -147,7 +147,7 @@ fn conditional(request: &Request, writes: &mut Writes<'_>) -> String {
             // The sign of an abstract name is not escaped.
             Key::Address | Key::PeerAddress => format!("@{}", writes(*key, value.trim_start_matches('@'))),
             Key::Signal => format!("({value})"),
-            Key::Object | Key::Name | Key::PeerName => writes(*key, value),
+            Key::Object | Key::Name | Key::PeerName | Key::Peer | Key::Label => writes(*key, value),
             _ => quoted(value),
         };
         let name = match key {

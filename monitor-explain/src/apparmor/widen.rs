@@ -7,7 +7,7 @@ mod one;
 mod several;
 
 pub(super) use self::{
-    one::{of_address, of_object, of_one},
+    one::{of_address, of_label, of_object, of_one},
     several::{Named, Names, join},
 };
 
@@ -16,10 +16,12 @@ pub(super) const NUMBER: &str = "[0-9]*";
 
 /// How many characters `mkstemp` makes up, at least.
 const RANDOM: usize = 6;
+/// How many at most: 12 by ssh-agent and `PulseAudio`.
+const LONGEST: usize = 12;
 
-/// Whether a name has escapes or quotes, but for a `#`, so that it can't be cut anywhere.
+/// Whether a name has escapes or quotes, but for a `#` or `@`, so that it can't be cut anywhere.
 fn has_escapes(name: &str) -> bool {
-    name.replace(r"\#", "").contains(['\\', '"'])
+    name.replace(r"\#", "").replace(r"\@", "").contains(['\\', '"'])
 }
 
 /// Whether a name is of no language: a letter after a digit, or small and large ones in turn.

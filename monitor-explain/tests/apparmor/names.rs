@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::{
     Compiled, Place, findings,
-    profiles::{edit, line, one, open},
+    profiles::{self, edit, line, one, open},
 };
 
 type Failure = Box<dyn std::error::Error>;
@@ -162,4 +162,35 @@ fn of_a_profile_that_a_program_writes_no_flag_is_told() {
     let remedy = &found[0].remedies[0];
     assert_eq!(remedy.kind, RemedyKind::Setting);
     assert!(remedy.text.starts_with("start the container again"), "{}", remedy.text);
+}
+
+#[test]
+fn a_script_is_read_by_its_interpreter() -> Result<(), Failure> {
+    let (_, rules) = holds(
+        &open("app", "/srv/bin/resize.sh", "x", 0),
+        &[open("app", "/srv/bin/resize.sh", "r", 0), open("app", "/srv/bin/resize.sh", "x", 0)],
+    )?;
+    assert_eq!(rules, ["/srv/bin/resize.sh rix,"]);
+    Ok(())
+}
+
+#[test]
+fn what_is_written_anew_is_named_so_that_the_next_one_fits() -> Result<(), Failure> {
+    let signal = |id: &str| {
+        line(&format!(
+            "operation=\"signal\" class=\"signal\" profile=\"app\" pid=981 comm=\"libvirtd\" requested_mask=\"send\" \
+             denied_mask=\"send\" signal=term peer=\"libvirt-{id}\""
+        ))
+    };
+    let (first, next) = ("7cf29f14-a170-4e33-bece-1f1e4c7e10b7", "00000000-a170-4e33-bece-1f1e4c7e10b7");
+    // The profile has `signal,`, which allows it.
+    let (folder, place) = profiles::folder("profile app {\n}\n")?;
+    let rules = one(&signal(first), &place).remedies[0].rules.clone();
+    assert_eq!(rules, ["signal (send) set=(term) peer=libvirt-*,"]);
+    fs::write(folder.path().join("app"), format!("profile app {{\n{}\n}}\n", rules[0]))?;
+    assert_eq!(one(&signal(next), &Place::with_profiles(folder.path())).cause, Cause::Allowed);
+    // What complain mode makes up is gone once there is a rule for the program.
+    let made_up = signal(first).replace(&format!("libvirt-{first}"), "app//null-/usr/bin/tool");
+    assert_eq!(one(&made_up, &place).remedies[0].rules, ["signal (send) set=(term) peer=app,"]);
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! What the kernel tells of a denial itself (`info=`), where no rule is what is missing.
 
+use std::collections::BTreeSet;
+
 use super::{Case, SHOWN, UNCONFINED};
 use crate::{
     apparmor::{answer, edit, remedy, request, rule},
@@ -80,11 +82,12 @@ impl Case<'_> {
         );
         let known = self.known();
         let request = request::request(self.event).filter(|request| {
-            known.is_none_or(|known| !answer::ask(&known.profile().entries, request).is_allowed())
+            known.as_ref().is_none_or(|known| !answer::ask(&known.profile().entries, request).is_allowed())
         });
         if let Some(request) = request {
-            draft =
-                draft.because(format!("after that, this rule is wanted, too: {}", rule::literal(&request)));
+            for rule in remedy::rules(&BTreeSet::from([request]), known.as_deref(), self.library()).rules {
+                draft = draft.because(format!("after that, this rule is wanted, too: {rule}"));
+            }
         }
         draft
     }

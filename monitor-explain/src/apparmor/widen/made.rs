@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{NUMBER, RANDOM, is_made_up};
+use super::{LONGEST, NUMBER, RANDOM, is_made_up};
 
 /// What `mkstemp` adds to, and how much: `mktemp`, Python's `tempfile`, `sed -i`, PHP, `InnoDB`, `gcc`.
 const BEGINNINGS: [(&str, usize); 7] = [
@@ -77,6 +77,14 @@ pub(super) fn of_object(path: &str) -> Option<String> {
     Some(format!("{folder}{glob}"))
 }
 
+/// Whether it looks like what Qt makes up, of letters alone (`AunDfT`): no word, no capitals.
+fn is_of_qt(end: &str) -> bool {
+    let is_lower = |byte: u8| byte.is_ascii_lowercase();
+    end.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && end.bytes().any(is_lower)
+        && !end.bytes().skip(1).all(is_lower)
+}
+
 /// A file that is made under a name which nobody else uses, to get its own name later.
 pub(super) fn of_new_file(name: &str, other: Option<&str>) -> Option<String> {
     let is_mixed = |text: &str| {
@@ -94,14 +102,16 @@ pub(super) fn of_new_file(name: &str, other: Option<&str>) -> Option<String> {
     if let Some((before, end)) = name.rfind(['.', '-', '_']).map(|at| name.split_at(at + 1)) {
         let rest = before.trim_start_matches('.').strip_prefix(other.trim_start_matches('.'));
         let becomes_it = !other.is_empty() && rest.is_some_and(|between| between.len() == 1);
-        if of_length(end) && (becomes_it || is_without_name(other)) {
+        if of_length(end) && (becomes_it || is_without_name(other) || before.ends_with('.') && is_of_qt(end))
+        {
             return Some(glob(before));
         }
     }
+    let longest = if name.to_ascii_lowercase().contains("tmp") { LONGEST } else { RANDOM };
     of_table(name)
         .or_else(|| of_pointer(name))
         .or_else(|| of_time(name))
-        .or_else(|| of_mkstemp(name, RANDOM..=RANDOM))
+        .or_else(|| of_mkstemp(name, RANDOM..=longest))
 }
 
 /// Locks of `GnuPG` have an address of memory in their names: `.#lk0x000055d0a1b2c3d0.host.4711`.
@@ -197,6 +207,10 @@ mod tests {
             ("/var/lib/x/.state.a1B2c3", Some("/var/lib/x/.state.??????")),
             ("/var/lib/x/a1B2c3.state", None),
             ("/var/lib/x/backup.daily1", None),
+            ("/srv/okularstaterc.AunDfT", Some("/srv/okularstaterc.??????")),
+            ("/srv/org.kde.Plasma", None),
+            ("/srv/kdcinfo.DOMAIN", None),
+            ("/var/cache/bind/tmp-Xq2RtPz01A", Some("/var/cache/bind/tmp-??????????")),
             (r"/home/ann/.config/\#12345", Some(r"/home/ann/.config/\#[0-9]*")),
             (r"/home/ann/.config/\#12345x", None),
             (
@@ -228,7 +242,8 @@ mod tests {
         let (new, file) = ("/srv/kdeglobals.AbCdEf", "/srv/kdeglobals");
         assert_eq!(of(new, file).as_deref(), Some("/srv/kdeglobals.??????"));
         assert_eq!(of(new, "/srv/#13597903").as_deref(), Some("/srv/kdeglobals.??????"));
-        assert_eq!(of(new, "/srv/other"), None);
+        assert_eq!(of("/srv/kdeglobals.QVPUKO", "/srv/#1").as_deref(), Some("/srv/kdeglobals.??????"));
+        assert_eq!(of("/srv/kdeglobals.QVPUKO", "/srv/other"), None);
         assert_eq!(of("/srv/kdeglobals.backup", file), None);
         assert_eq!(of("/srv/kdeglobals.202611", file), None);
     }

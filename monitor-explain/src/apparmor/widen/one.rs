@@ -1,6 +1,6 @@
 //! What one name tells by itself.
 
-use super::{NUMBER, RANDOM, has_escapes, made};
+use super::{LONGEST, NUMBER, RANDOM, has_escapes, made};
 use crate::apparmor::{own, request::Request};
 
 /// Folders in which a number alone is a name, and another each time.
@@ -17,11 +17,9 @@ const COUNTED: [&str; 2] = ["@{sys}/devices/system/cpu/cpu", "@{sys}/devices/sys
 /// Where control groups are.
 const CGROUPS: &str = "@{sys}/fs/cgroup/";
 /// What the number of a user or session stands between.
-const OF_SESSIONS: [(&str, &str); 3] = [("user-", ".slice"), ("user@", ".service"), ("session-", ".scope")];
+const OF_SESSIONS: [(&str, &str); 3] = [("user-", ".slice"), (r"user\@", ".service"), ("session-", ".scope")];
 /// Folders of temporary files.
 const TEMPORARY: [&str; 2] = ["/tmp/", "/var/tmp/"];
-/// How many characters are made up in `/tmp`, at most: 12 by ssh-agent and `PulseAudio`.
-const LONGEST: usize = 12;
 /// How many hexadecimal digits the id of a container has.
 const CONTAINER: usize = 64;
 /// How many hexadecimal digits the kernel's choice of a name for a socket has, and how many systemd's.
@@ -89,14 +87,20 @@ fn of_place(path: &str) -> Option<String> {
     Some(format!("{CGROUPS}{}", names.join("/"))).filter(|glob| glob != path)
 }
 
-/// A control group's name with a glob for the number of a user or session.
+/// A control group's name with a glob for the number of a user, a session, or the process that a scope was made for.
 fn of_cgroup(name: &str) -> String {
     let number = |(before, after): &(&str, &str)| {
         let digits = name.strip_prefix(before)?.strip_suffix(after)?;
         let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         is_number.then(|| format!("{before}{NUMBER}{after}"))
     };
-    OF_SESSIONS.iter().find_map(number).unwrap_or_else(|| name.to_owned())
+    // `app-gnome-firefox-4711.scope`
+    let of_scope = || {
+        let (before, digits) = name.strip_suffix(".scope")?.rsplit_once('-')?;
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| format!("{before}-{NUMBER}.scope"))
+    };
+    OF_SESSIONS.iter().find_map(number).or_else(of_scope).unwrap_or_else(|| name.to_owned())
 }
 
 /// A folder or file in `/tmp` whose name `mkstemp` made up, and what is in it.
@@ -107,6 +111,17 @@ fn of_temporary_folder(path: &str) -> Option<String> {
     Some(format!("{folder}{}{after}", made::of_mkstemp(name, RANDOM..=LONGEST)?))
 }
 
+/// The label of a profile that is written for one machine of libvirt's, or one version of Podman's, for all of them.
+pub(in crate::apparmor) fn of_label(label: &str) -> Option<String> {
+    let is_uuid = |id: &str| id.len() == 36 && id.split('-').count() == 5;
+    if label.strip_prefix("libvirt-").is_some_and(is_uuid) {
+        return Some("libvirt-*".to_owned());
+    }
+    let version = label.strip_prefix("containers-default-")?;
+    let is_version = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    is_version.then(|| "containers-default-*".to_owned())
+}
+
 /// The name of an abstract socket with globs for what is known to be another each time: what the kernel chooses if a program
 /// chooses none, and what systemd's programs do (`5f1b2a3c4d5e6f70/bus/systemctl/system`, `userdb-4b1c3dd9a0f1e2c3`).
 pub(in crate::apparmor) fn of_address(address: &str, request: &Request) -> Option<String> {
@@ -114,8 +129,11 @@ pub(in crate::apparmor) fn of_address(address: &str, request: &Request) -> Optio
         return None;
     }
     let is_chosen = address.len() == CHOSEN && address.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let glob =
-        if is_chosen { "?".repeat(CHOSEN) } else { made::with_sums(address, |length| length == COOKIE) };
+    let glob = if is_chosen {
+        "[0-9a-f]".repeat(CHOSEN)
+    } else {
+        made::with_sums(address, |length| length == COOKIE)
+    };
     let glob = of_temporary_folder(&glob).unwrap_or(glob);
     let glob = own::without(&glob, &request.own).unwrap_or(glob);
     Some(glob).filter(|glob| glob != address)
@@ -163,6 +181,12 @@ mod tests {
                 "@{sys}/fs/cgroup/user.slice/user-1001.slice/session-7.scope/cpu.max",
                 Some("@{sys}/fs/cgroup/user.slice/user-[0-9]*.slice/session-[0-9]*.scope/cpu.max"),
             ),
+            (
+                r"@{sys}/fs/cgroup/user\@1000.service/app.slice/app-gnome-firefox-77.scope/cpu.max",
+                Some(
+                    r"@{sys}/fs/cgroup/user\@[0-9]*.service/app.slice/app-gnome-firefox-[0-9]*.scope/cpu.max",
+                ),
+            ),
             ("@{sys}/fs/cgroup/system.slice/session-a.scope/cpu.max", None),
             ("/tmp/tmp.bQ3zP0aXy1", Some("/tmp/tmp.??????????")),
             ("/tmp/ssh-6bXhPz0QWe3x/agent.77", Some("/tmp/ssh-????????????/agent.77")),
@@ -179,6 +203,19 @@ mod tests {
             ("/srv/0123456789abcdef0123456789abcdef", None),
         ] {
             assert_eq!(of(path, "r").as_deref(), glob, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_profile_that_is_written_for_one_machine_is_any_of_its_kind() {
+        for (label, glob) in [
+            ("libvirt-7cf29f14-a170-4e33-bece-1f1e4c7e10b7", Some("libvirt-*")),
+            ("containers-default-0.44.4", Some("containers-default-*")),
+            ("libvirt-dbus", None),
+            ("containers-default-mine", None),
+            ("docker-default", None),
+        ] {
+            assert_eq!(of_label(label).as_deref(), glob);
         }
     }
 
@@ -206,7 +243,7 @@ mod tests {
     fn addresses_that_are_made_up_are_globs() {
         let request = Request::new(Kind::Unix, ["bind".to_owned()]);
         for (address, glob) in [
-            ("0001a", Some("?????")),
+            ("0001a", Some("[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]")),
             ("userdb-4b1c3dd9a0f1e2c3", Some("userdb-[0-9a-f]*")),
             ("5f1b2a3c4d5e6f70/bus/systemctl/system", Some("[0-9a-f]*/bus/systemctl/system")),
             ("/tmp/dbus-Xq2RtPz01A", Some("/tmp/dbus-??????????")),
