@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_processs_own_number_is_a_glob_where_it_is_a_part_of_its_own() {
+    fn the_number_of_the_process_is_a_glob_where_it_is_a_part_of_its_own() {
         for (name, wanted) in [
             ("/run/user/1000/foo.4711", "/run/user/1000/foo.[0-9]*"),
             ("/tmp/app-4711/in", "/tmp/app-[0-9]*/in"),

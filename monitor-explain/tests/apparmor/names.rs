@@ -110,7 +110,7 @@ fn a_rule_of_files_may_say_where_a_link_leads() -> io::Result<()> {
 }
 
 #[test]
-fn the_processs_own_number_is_no_part_of_a_rule() -> Result<(), Failure> {
+fn the_number_of_the_process_is_no_part_of_a_rule() -> Result<(), Failure> {
     for (path, other, rule) in [
         ("/run/user/1000/foo.4711", "/run/user/1000/foo.4812", "owner @{run}/user/@{uid}/foo.[0-9]* w,"),
         ("/tmp/app-4711/x", "/tmp/app-4812/x", "owner /tmp/app-[0-9]*/x w,"),
