@@ -1,6 +1,7 @@
 //! A rule of a profile, and whether it is about what was asked for.
 
 mod read;
+mod words;
 
 use std::collections::BTreeSet;
 

@@ -180,6 +180,12 @@ impl Generated {
         }
     }
 
+    /// What is done where `no_new_privs` keeps a program under it that would get another.
+    pub(super) fn under_one(&self) -> String {
+        self.another("whose rule runs the program under the same profile (ix)")
+            .unwrap_or_else(|| self.report())
+    }
+
     /// What loads it.
     pub(super) fn load(&self) -> String {
         let (by, name) = (self.by(), &self.of);
@@ -262,6 +268,11 @@ mod tests {
             assert!(
                 without.contains(if template.is_empty() { offer } else { template }),
                 "{label}: {without}"
+            );
+            let under = generated.under_one();
+            assert!(
+                under.contains(if writer == Libvirt { "nothing that is set" } else { offer }),
+                "{label}: {under}"
             );
             let load = generated.load();
             assert!(!load.contains("apparmor_parser"), "{label}: {load}");

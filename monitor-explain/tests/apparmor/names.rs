@@ -154,6 +154,12 @@ fn of_a_profile_that_a_program_writes_no_flag_is_told() {
             assert!(found[0].evidence.iter().any(|line| line.contains(" writes the profile ")), "{found:#?}");
         }
     }
+    let kept = line(
+        "operation=\"exec\" class=\"file\" info=\"no new privs\" error=-1 profile=\"snap.docker.dockerd\" name=\"/usr/bin/sleep\" \
+         pid=9 comm=\"runc\" requested_mask=\"x\" denied_mask=\"x\" fsuid=0 ouid=0 target=\"docker-default\"",
+    );
+    let remedies = &findings(kept, &Place::default())[0].remedies;
+    assert!(remedies[1].text.contains("nothing that is set on this machine lasts"), "{remedies:#?}");
     let missing = line(
         "operation=\"change_onexec\" class=\"file\" info=\"label not found\" error=-2 profile=\"unconfined\" \
          name=\"docker-default\" pid=1 comm=\"runc\"",

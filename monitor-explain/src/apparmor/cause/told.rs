@@ -138,10 +138,10 @@ impl Case<'_> {
             _ => Remedy::new(RemedyKind::Setting, WITHOUT_NO_NEW_PRIVS),
         };
         draft = draft.remedy(remedy.warn(danger));
-        if let Some(generated) = self.generated() {
+        if let Some(generated) = self.generated().filter(|_| self.executes()) {
             draft = draft
                 .because(generated.evidence(self.label))
-                .remedy(Remedy::new(RemedyKind::Setting, generated.setting()));
+                .remedy(Remedy::new(RemedyKind::Setting, generated.under_one()));
         } else if self.executes() {
             draft = draft.remedy(Remedy::new(
                 RemedyKind::Rules,

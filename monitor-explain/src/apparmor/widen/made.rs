@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use super::{LONGEST, NUMBER, RANDOM, is_made_up};
 
-/// What `mkstemp` adds to, and how much: `mktemp`, Python's `tempfile`, `sed -i`, PHP, `InnoDB`, `gcc`.
-const BEGINNINGS: [(&str, usize); 7] = [
+/// What `mkstemp` adds to, and how much: `mktemp`, Python's `tempfile`, `sed -i`, PHP, `InnoDB`, `gcc`, `man`.
+const BEGINNINGS: [(&str, usize); 8] = [
     ("tmp.", 10),
     ("tmp", 8),
     ("tmp", RANDOM),
@@ -13,6 +13,7 @@ const BEGINNINGS: [(&str, usize); 7] = [
     ("php", RANDOM),
     ("ib", RANDOM),
     ("cc", RANDOM),
+    ("zman", RANDOM),
 ];
 /// What `ln`, `cp` and `mv` of GNU's call a link that they put in place of a file (`force_linkat`).
 const OF_COREUTILS: &str = "Cu";
@@ -50,15 +51,18 @@ pub(super) fn of_file_without_name(name: &str) -> Option<String> {
 
 /// The path with a glob in place of each sum, or each number of a container, that is of such a length.
 pub(super) fn with_sums(path: &str, is_it: impl Fn(usize) -> bool) -> String {
-    let is_hexadecimal = |word: &str| word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_of = |word: &str, letters: RangeInclusive<u8>| {
+        word.bytes().all(|byte| byte.is_ascii_digit() || letters.contains(&byte))
+    };
     let words = path.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
     words
         .map(|word| {
             let plain = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
-            if is_it(plain.len()) && is_hexadecimal(plain) {
-                format!("[0-9a-f]*{}", &word[plain.len()..])
-            } else {
-                word.to_owned()
+            let after = &word[plain.len()..];
+            match is_it(plain.len()) {
+                true if is_of(plain, b'a'..=b'f') => format!("[0-9a-f]*{after}"),
+                true if is_of(plain, b'A'..=b'F') => format!("[0-9A-F]*{after}"),
+                _ => word.to_owned(),
             }
         })
         .collect()
@@ -138,7 +142,7 @@ fn of_time(name: &str) -> Option<String> {
         return Some(format!("{NUMBER}.{host}"));
     }
     let is_digit = |c: char| c.is_ascii_digit();
-    let (mut glob, mut rest) = (String::new(), name);
+    let (mut glob, mut rest, mut of_day) = (String::new(), name, false);
     while let Some(start) = rest.find(is_digit) {
         let (before, from) = rest.split_at(start);
         glob.push_str(before);
@@ -146,10 +150,12 @@ fn of_time(name: &str) -> Option<String> {
         let (written, length) = match date(from) {
             Some(length) if length > number.len() => ("[0-9]*-[0-9]*-[0-9]*", length),
             Some(length) => (NUMBER, length),
-            None if is_time(number) => (NUMBER, number.len()),
+            // `20261129_101112`
+            None if is_time(number) || of_day && matches!(before, "_" | "-" | "T") => (NUMBER, number.len()),
             None => (number, number.len()),
         };
         glob.push_str(written);
+        of_day = date(from).is_some();
         rest = &from[length..];
     }
     glob.push_str(rest);
@@ -258,6 +264,8 @@ mod tests {
             ),
             ("/var/log/app/2026-11-29.log", Some("/var/log/app/[0-9]*-[0-9]*-[0-9]*.log")),
             ("/var/log/app-20261129", Some("/var/log/app-[0-9]*")),
+            ("/srv/20261129_101112-x", Some("/srv/[0-9]*_[0-9]*-x")),
+            ("/srv/cache/0123456789ABCDEF0123456789ABCDEF", Some("/srv/cache/[0-9A-F]*")),
             ("/var/lib/x/dump-1764400000.gz", Some("/var/lib/x/dump-[0-9]*.gz")),
             ("/var/lib/x/20269999", None),
             ("/var/lib/x/2026-1-2", None),

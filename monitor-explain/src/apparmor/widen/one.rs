@@ -25,6 +25,9 @@ const CONTAINER: usize = 64;
 /// How many hexadecimal digits the kernel's choice of a name for a socket has, and how many systemd's.
 const CHOSEN: usize = 5;
 const COOKIE: usize = 16;
+/// Where shared memory is, and how many digits a number has there, at least, that a program made up.
+const SHARED_MEMORY: &str = "/dev/shm/";
+const MADE_UP: usize = 7;
 /// Where files are none that programs make.
 const OF_KERNEL: [&str; 3] = ["@{PROC}/", "/proc/", "@{sys}/"];
 
@@ -52,7 +55,7 @@ pub(in crate::apparmor) fn of_one(path: &str, other: Option<&str>, request: &Req
 
 /// Whether the file may be one that is made for it.
 fn makes(path: &str, request: &Request) -> bool {
-    let is_device = path.starts_with("/dev/") && !path.starts_with("/dev/shm/");
+    let is_device = path.starts_with("/dev/") && !path.starts_with(SHARED_MEMORY);
     let may_be = !is_device && !OF_KERNEL.iter().any(|folder| path.starts_with(folder));
     may_be && ["w", "a", "l"].iter().any(|right| request.access.contains(*right))
 }
@@ -82,9 +85,19 @@ fn of_place(path: &str) -> Option<String> {
             return Some(format!("{before}{NUMBER}{after}"));
         }
     }
+    if path.starts_with(SHARED_MEMORY) {
+        return of_shared_memory(path);
+    }
     let groups = path.strip_prefix(CGROUPS)?;
     let names: Vec<String> = groups.split('/').map(of_cgroup).collect();
     Some(format!("{CGROUPS}{}", names.join("/"))).filter(|glob| glob != path)
+}
+
+/// Shared memory with a long number, which a program made up: `PostgreSQL.2890123456`, `pulse-shm-1234567890`.
+fn of_shared_memory(path: &str) -> Option<String> {
+    let before = path.trim_end_matches(|c: char| c.is_ascii_digit());
+    let is_it = path.len() - before.len() >= MADE_UP && before.ends_with(['.', '-', '_']);
+    is_it.then(|| format!("{before}{NUMBER}"))
 }
 
 /// A control group's name with a glob for the number of a user, a session, or the process that a scope was made for.
@@ -169,6 +182,8 @@ mod tests {
         for (path, glob) in [
             ("/dev/pts/3", Some("/dev/pts/[0-9]*")),
             ("/dev/pts/ptmx", None),
+            ("/dev/shm/PostgreSQL.2890123456", Some("/dev/shm/PostgreSQL.[0-9]*")),
+            ("/dev/shm/ring-2048", None),
             ("@{PROC}/@{pid}/fd/12", Some("@{PROC}/@{pid}/fd/[0-9]*")),
             ("/proc/[0-9]*/fd/12", Some("/proc/[0-9]*/fd/[0-9]*")),
             ("@{sys}/devices/system/cpu/cpu3/online", Some("@{sys}/devices/system/cpu/cpu[0-9]*/online")),
