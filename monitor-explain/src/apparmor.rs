@@ -37,6 +37,9 @@ pub(crate) struct Refusing {
 /// The rule that would allow a denial, with the variables that profiles usually have.
 pub(crate) fn usual_rule(event: &Event<'_>) -> Option<Box<str>> {
     let request = request::request(event)?;
-    let rule = rule::rule(&request, "ix", &mut |key, name| tunables::in_name(key, name, None));
+    let rule = rule::rule(&request, "ix", &mut |key, name| {
+        let name = tunables::in_name(key, name, None);
+        own::without(&name, &request.own).unwrap_or(name)
+    });
     Some(rule.to_string().into())
 }

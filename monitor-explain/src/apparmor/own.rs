@@ -1,6 +1,6 @@
 //! Numbers in names that are the process's own, and so are others each time it is started.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use monitor_event::event::Event;
 
@@ -13,6 +13,8 @@ use super::{
 const SMALLEST: u32 = 100;
 /// From here on, no name of something else (`sha256`) is likely to end so.
 const LONG: u32 = 1000;
+/// Folders are called by them.
+const YEARS: RangeInclusive<u32> = 1990..=2099;
 /// What stands between two numbers of a name.
 const BETWEEN: [char; 3] = ['.', '-', '_'];
 /// Folders in which no program makes names: a number there is a version.
@@ -89,6 +91,8 @@ fn is_alone(before: &str, id: u32, after: &str) -> bool {
             rest.split('-').next().is_some_and(|month| month.len() == 2 && starts_with_digit(month))
         })
     });
+    let is_whole = before.ends_with('/') && (after.is_empty() || after.starts_with('/'));
+    let of_year = is_whole && YEARS.contains(&id);
     let letters = before.len() - before.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
     let is_begun = match letters {
         // Not within an escape, and no port.
@@ -102,7 +106,7 @@ fn is_alone(before: &str, id: u32, after: &str) -> bool {
         let start = before.to_ascii_lowercase();
         start.strip_suffix(word).is_some_and(|start| !start.ends_with(|c: char| c.is_ascii_alphabetic()))
     });
-    is_begun && is_ended && !of_version && !of_date && !is_other
+    is_begun && is_ended && !of_version && !of_date && !of_year && !is_other
 }
 
 #[cfg(test)]
@@ -135,6 +139,9 @@ mod tests {
         assert_eq!(without("/tmp/.java_pid256", &own).as_deref(), Some("/tmp/.java_pid[0-9]*"));
         assert_eq!(without("/srv/sums.sha256", &own), None);
         assert_eq!(without("/srv/app-256.2", &own), None);
+        let own = BTreeSet::from([2026]);
+        assert_eq!(without("/srv/photos/2026/x", &own), None);
+        assert_eq!(without("/run/app.2026", &own).as_deref(), Some("/run/app.[0-9]*"));
     }
 
     #[test]

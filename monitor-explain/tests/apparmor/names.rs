@@ -200,3 +200,52 @@ fn what_is_written_anew_is_named_so_that_the_next_one_fits() -> Result<(), Failu
     assert_eq!(one(&made_up, &place).remedies[0].rules, ["signal (send) set=(term) peer=app,"]);
     Ok(())
 }
+
+#[test]
+fn names_of_sockets_and_of_d_bus_hold_the_next_time() -> Result<(), Failure> {
+    let bind = |address: &str, pid: u32| {
+        line(&format!(
+            "operation=\"bind\" class=\"net\" profile=\"app\" pid={pid} comm=\"app\" family=\"unix\" sock_type=\"stream\" protocol=0 \
+             requested=\"bind\" denied=\"bind\" addr=\"@{address}\""
+        ))
+    };
+    let owns = |name: &str, pid: u32| {
+        format!(
+            "type=USER_AVC msg=audit(1.002:900): pid=9 uid=100 auid=4294967295 ses=4294967295 subj=? msg='apparmor=\"DENIED\" \
+             operation=\"dbus_bind\"  bus=\"session\" name=\"{name}\" mask=\"bind\" pid={pid} label=\"app\" \
+             exe=\"/usr/bin/dbus-daemon\" sauid=100 hostname=? addr=? terminal=?'\n"
+        )
+    };
+    let asks = |path: &str| {
+        owns("org.freedesktop.login1", 4711).replace("dbus_bind", "dbus_method_call").replace(
+            "mask=\"bind\"",
+            &format!("path=\"{path}\" interface=\"org.i\" member=\"M\" mask=\"send\""),
+        )
+    };
+    for (first, next, rule) in [
+        (
+            bind("5f1b2a3c4d5e6f70/bus/systemctl/system", 4711),
+            bind("0a1b2a3c4d5e6f7f/bus/systemctl/system", 4812),
+            "unix (bind) type=stream addr=@[0-9a-f]*/bus/systemctl/system,",
+        ),
+        (
+            bind("/tmp/.ICE-unix/4711", 4711),
+            bind("/tmp/.ICE-unix/4812", 4812),
+            "unix (bind) type=stream addr=@/tmp/.ICE-unix/[0-9]*,",
+        ),
+        (
+            owns("org.kde.dolphin-4711", 4711),
+            owns("org.kde.dolphin-4812", 4812),
+            "dbus (bind) bus=session name=org.kde.dolphin-[0-9]*,",
+        ),
+        (
+            asks("/org/freedesktop/login1/session/_31"),
+            asks("/org/freedesktop/login1/session/_37"),
+            "dbus (send) bus=session path=/org/freedesktop/login1/session/_[0-9]* interface=org.i member=M \
+             peer=(name=org.freedesktop.login1),",
+        ),
+    ] {
+        assert_eq!(holds(&first, &[next])?.1, [rule]);
+    }
+    Ok(())
+}

@@ -228,6 +228,7 @@ mod tests {
                 "/srv/.git/objects/e1/0cd0438356665164223ad342af69eaca7f3c4b",
                 Some("/srv/.git/objects/[0-9a-f][0-9a-f]/[0-9a-f]*"),
             ),
+            ("@{HOME}/.gnupg/private-keys-v1.d/0123456789ABCDEF0123456789ABCDEF01234567.key", None),
             ("/srv/.git/objects/e1/tmp_obj_V79Z0K", Some("/srv/.git/objects/e1/tmp_obj_??????")),
         ] {
             assert_eq!(of(path, "w").as_deref(), glob, "{path}");

@@ -1,7 +1,7 @@
 //! What one name tells by itself.
 
 use super::{LONGEST, NUMBER, RANDOM, has_escapes, made};
-use crate::apparmor::{own, request::Request};
+use crate::apparmor::{danger, own, request::Request};
 
 /// Folders in which a number alone is a name, and another each time.
 const NUMBERED: [&str; 6] = [
@@ -47,7 +47,8 @@ pub(in crate::apparmor) fn of_one(path: &str, other: Option<&str>, request: &Req
                 .or_else(|| is_new.then(|| made::of_new_file(name, other)).flatten())
         })
         .unwrap_or(glob);
-        glob = is_new.then(|| made::of_object(&glob)).flatten().unwrap_or(glob);
+        let is_object = is_new && !danger::is_secret(path);
+        glob = is_object.then(|| made::of_object(&glob)).flatten().unwrap_or(glob);
     }
     glob = own::without(&glob, &request.own).unwrap_or(glob);
     Some(glob).filter(|glob| glob != path)
