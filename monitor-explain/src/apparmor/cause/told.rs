@@ -94,13 +94,12 @@ impl Case<'_> {
 
     /// It is not the file that was asked for.
     fn replaced(&self) -> Draft {
-        self.draft(Cause::Leak, "a file that it was to inherit was refused, and this stands in its place").remedy(
-            Remedy::new(
-                RemedyKind::Nothing,
-                "nothing for this: see the denial of file_inherit beside it; if that is of a terminal (/dev/pts/), \
-                 abstractions/consoles allows it",
-            ),
-        )
+        let mut text = "nothing for this: see the denial of file_inherit beside it".to_owned();
+        if self.generated().is_none() {
+            text.push_str("; if that is of a terminal (/dev/pts/), abstractions/consoles allows it");
+        }
+        self.draft(Cause::Leak, "a file that it was to inherit was refused, and this stands in its place")
+            .remedy(Remedy::new(RemedyKind::Nothing, text))
     }
 
     /// The rules that are about it, as evidence.

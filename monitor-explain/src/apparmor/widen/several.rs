@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{NUMBER, RANDOM, has_escapes, is_made_up};
+use super::{LONGEST, NUMBER, RANDOM, has_escapes, is_made_up};
 use crate::apparmor::{danger, request::Request};
 
 /// So many names that differ in nothing but numbers are no accident.
@@ -48,6 +48,7 @@ type Joined = (String, Vec<String>);
 /// Joins names that differ only in what is another each time. Gives the globs, too, each with the number of names that it was
 /// made of.
 pub(in crate::apparmor) fn join(named: Named) -> (Named, Vec<(String, usize)>) {
+    let named = without_covered(named);
     let mut groups: BTreeMap<(bool, bool, BTreeSet<String>), Vec<String>> = BTreeMap::new();
     for (names, request) in &named {
         let text = names.joined();
@@ -73,6 +74,34 @@ pub(in crate::apparmor) fn join(named: Named) -> (Named, Vec<(String, usize)>) {
         }
     }
     (without_repeats(named), globs)
+}
+
+/// What one name told to be a glob stands for others, too, that do not look made up by themselves.
+fn without_covered(mut named: Named) -> Named {
+    let is_covered = |(names, request): &(&Names, &Request)| {
+        with_globs(names)
+            .any(|glob| named.get(&glob).is_some_and(|other| request.access.is_subset(&other.access)))
+    };
+    let covered: Vec<Names> = named.iter().filter(is_covered).map(|(names, _)| names.clone()).collect();
+    for names in covered {
+        named.remove(&names);
+    }
+    named
+}
+
+/// The names with globs in place of the end of one of them.
+fn with_globs(names: &Names) -> impl Iterator<Item = Names> {
+    let cut = |name: &str, length: usize| {
+        let (before, end) = name.split_at_checked(name.len().checked_sub(length)?)?;
+        let is_word = end.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        is_word.then(|| format!("{before}{}", "?".repeat(length)))
+    };
+    (RANDOM..=LONGEST).flat_map(move |length| {
+        let path = cut(&names.path, length).map(|path| Names { path, ..names.clone() });
+        let target = names.target.as_deref().and_then(|target| cut(target, length));
+        let target = target.map(|target| Names { target: Some(target), ..names.clone() });
+        path.into_iter().chain(target)
+    })
 }
 
 /// What is allowed to files of one's own is left out where it is to all.
@@ -194,6 +223,16 @@ mod tests {
         let folders = ["/srv/bQ3zP0aX/in", "/srv/ab12cd34/in", "/srv/Zz9yX8w7/in"];
         assert_eq!(joined(&folders), ["/srv/????????/in"]);
         assert_eq!(joined(&["/etc/passwd", "/etc/shadow", "/etc/fstab1", "/etc/groups"]).len(), 4);
+    }
+
+    #[test]
+    fn one_name_that_looks_made_up_tells_of_others() {
+        assert_eq!(
+            joined(&["/srv/x.??????", "/srv/x.abcdef", "/srv/y.abcdef"]),
+            ["/srv/x.??????", "/srv/y.abcdef"]
+        );
+        assert_eq!(joined(&["/srv/x\0/srv/x.??????", "/srv/x\0/srv/x.abcdef"]), ["/srv/x\0/srv/x.??????"]);
+        assert_eq!(joined(&["/srv/x.??????", "/srv/x.abcde"]).len(), 2, "it is shorter");
     }
 
     #[test]
