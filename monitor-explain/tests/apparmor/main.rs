@@ -5,6 +5,7 @@ mod compiled;
 mod denial;
 mod names;
 mod profiles;
+mod programs;
 
 use std::{collections::BTreeSet, fs, io, os::unix::fs::symlink, path::Path};
 
