@@ -25,28 +25,23 @@ fn rules(finding: &Finding) -> impl Iterator<Item = &String> {
         .flat_map(|remedy| &remedy.rules)
 }
 
-/// What is said of each denial by itself: whose it is, then its rules, with what is dangerous about them.
+/// What is said of each denial by itself: whose it is, then what is set, the rules, and what is dangerous about them.
 fn said() -> String {
-    let mut said = String::new();
+    let mut said = Vec::new();
     for line in DENIALS.lines() {
+        let profile =
+            line.split_once("profile=\"").or(line.split_once(" label=\"")).map_or("", |(_, rest)| rest);
         for finding in findings(format!("{line}\n"), &Place::default()) {
-            let profile =
-                line.split_once("profile=\"").or(line.split_once(" label=\"")).map_or("", |(_, rest)| rest);
-            let profile = profile.split('"').next().unwrap_or_default();
-            let first = finding.remedies.first();
-            let setting =
-                first.filter(|first| first.rules.is_empty()).map(|first| format!("    {}\n", first.text));
-            said.push_str(&format!("{profile}\n{}", setting.unwrap_or_default()));
-            for rule in rules(&finding) {
-                said.push_str(&format!("  {rule}\n"));
-            }
-            let warnings = finding.remedies.iter().filter(|remedy| !remedy.rules.is_empty());
-            for warning in warnings.flat_map(|remedy| &remedy.warnings) {
-                said.push_str(&format!("    ! {warning}\n"));
-            }
+            said.extend(profile.split('"').next().map(str::to_owned));
+            let (settings, with_rules): (Vec<_>, Vec<_>) =
+                finding.remedies.iter().partition(|remedy| remedy.rules.is_empty());
+            said.extend(settings.iter().map(|setting| format!("    {}", setting.text)));
+            said.extend(rules(&finding).map(|rule| format!("  {rule}")));
+            let warnings = with_rules.iter().flat_map(|remedy| &remedy.warnings);
+            said.extend(warnings.map(|warning| format!("    ! {warning}")));
         }
     }
-    said
+    said.join("\n") + "\n"
 }
 
 #[test]
