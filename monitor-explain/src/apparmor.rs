@@ -4,11 +4,13 @@
 mod abstraction;
 mod answer;
 mod cause;
+mod danger;
 mod edit;
 mod entry;
 mod generated;
 mod glob;
 pub(crate) mod library;
+mod own;
 mod remedy;
 pub(crate) mod request;
 pub mod rule;
@@ -35,5 +37,9 @@ pub(crate) struct Refusing {
 /// The rule that would allow a denial, with the variables that profiles usually have.
 pub(crate) fn usual_rule(event: &Event<'_>) -> Option<Box<str>> {
     let request = request::request(event)?;
-    Some(tunables::apply(rule::rule(&request, "ix"), &request, None).to_string().into())
+    let rule = rule::rule(&request, "ix", &mut |key, name| {
+        let name = tunables::in_name(key, name, None);
+        own::without(&name, &request.own).unwrap_or(name)
+    });
+    Some(rule.to_string().into())
 }

@@ -11,6 +11,7 @@ use super::{
     answer::{self, Answer},
     edit,
     entry::Entry,
+    generated::Generated,
     library::{self, Known},
     request,
     request::Request,
@@ -90,6 +91,11 @@ impl<'a> Case<'a> {
         self.library()?.profile(self.label)
     }
 
+    /// What writes the profile, if a program does, so that it is in no file here.
+    fn generated(&self) -> Option<Generated> {
+        Generated::of(self.label).filter(|_| self.known().is_none())
+    }
+
     /// Whether the profile was loaded after the last of the denials.
     fn is_loaded_since(&self) -> bool {
         let loaded = self.place.here.then(|| library::loaded(self.label)).flatten();
@@ -100,9 +106,13 @@ impl<'a> Case<'a> {
         let Some(request) = request::request(self.event) else {
             let class = self.event.action.class.as_deref().unwrap_or("unknown");
             let operation = self.event.action.operation.as_deref().unwrap_or("unknown");
-            return self.draft(Cause::Profile, "no rule can be told").because(format!(
+            let draft = self.draft(Cause::Profile, "no rule can be told").because(format!(
                 "what was refused is {operation} of class {class}, whose rule can't be derived from it"
             ));
+            let Some(generated) = self.generated() else { return draft };
+            return draft
+                .because(generated.evidence(self.label))
+                .remedy(Remedy::new(RemedyKind::Setting, generated.setting()));
         };
         if let Some(known) = self.known() {
             let answer = answer::ask(&known.profile().entries, &request);
@@ -116,10 +126,15 @@ impl<'a> Case<'a> {
             let draft = self
                 .draft(Cause::Deny, "a deny rule that asks for no log")
                 .because("AppArmor logs nothing of what a deny rule refuses, and denyd saw it all the same");
-            return draft.remedy(Remedy::new(
-                RemedyKind::Rules,
-                "take the deny rule out of the profile, or narrow it; no other rule overrides it",
-            ));
+            return match self.generated() {
+                Some(generated) => draft
+                    .because(generated.evidence(self.label))
+                    .remedy(edit::warn(Remedy::new(RemedyKind::Setting, generated.without_deny()))),
+                None => draft.remedy(Remedy::new(
+                    RemedyKind::Rules,
+                    "take the deny rule out of the profile, or narrow it; no other rule overrides it",
+                )),
+            };
         }
         let mut draft = self.draft(Cause::Profile, "its rules do not allow what is below");
         draft.requests.insert(request);

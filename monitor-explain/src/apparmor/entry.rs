@@ -1,6 +1,7 @@
 //! A rule of a profile, and whether it is about what was asked for.
 
 mod read;
+mod words;
 
 use std::collections::BTreeSet;
 
@@ -84,7 +85,9 @@ impl Entry {
                     || (kind == Kind::Mount && request.kind == Kind::Remount && self.is_general())
             }
         };
-        if !fits || !self.conditions.iter().all(|condition| condition.holds(request)) {
+        // To which file a link may lead is no matter of what else is done with it: `/a rl -> /b,`.
+        let is_asked = |condition: &&Condition| request.kind != Kind::File || condition.key != Key::Second;
+        if !fits || !self.conditions.iter().filter(is_asked).all(|condition| condition.holds(request)) {
             Match::No
         } else if self.owner && !request.owned {
             Match::NotOwned

@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Refusing, abstraction, answer,
+    Refusing, abstraction, answer, danger,
     edit::{change, warn, without},
     entry::{Entry, Match},
     generated::Generated,
     library::{Known, Library},
-    request::{Kind, Request},
+    request::{Key, Kind, Request},
     rule::{self, Rule},
     tunables,
-    widen::{self, Paths},
+    widen::{self, Named, Names},
 };
 use crate::{
     finding::{Finding, Remedy, RemedyKind},
-    other::capability::POWERFUL,
     place::Place,
 };
 
@@ -29,53 +28,69 @@ pub(super) struct Rules {
     pub(super) notes: Vec<String>,
 }
 
-/// The rules for requests; those about the same path are one.
+/// The rules for requests; those about the same names are one.
 pub(super) fn rules(requests: &BTreeSet<Request>, known: Option<&Known>, library: Option<&Library>) -> Rules {
     let variables = known.map(|known| &known.source.variables).or(library.map(Library::variables));
-    let mut files: BTreeMap<Request, Request> = BTreeMap::new();
-    let mut rest = BTreeSet::new();
+    let mut joined: BTreeMap<Request, Request> = BTreeMap::new();
     for request in requests {
-        if request.kind != Kind::File {
-            rest.insert(rule::rule(request, ""));
-            continue;
-        }
-        let key = Request { access: BTreeSet::new(), ..request.clone() };
-        let joined = files.entry(key).or_insert_with(|| request.clone());
+        let access = if is_of_files(request) { BTreeSet::new() } else { request.access.clone() };
+        let key = Request { access, own: BTreeSet::new(), ..request.clone() };
+        let joined = joined.entry(key).or_insert_with(|| request.clone());
         joined.access.extend(request.access.iter().cloned());
+        joined.own.extend(&request.own);
     }
-    let mut paths = Paths::new();
-    let mut modes: BTreeMap<(bool, String), &str> = BTreeMap::new();
+    let mut named = Named::new();
+    let mut rest = BTreeSet::new();
+    let mut modes: BTreeMap<Names, &str> = BTreeMap::new();
     let mut globs: BTreeMap<String, usize> = BTreeMap::new();
-    for request in files.into_values() {
-        let Rule::File { owner, path, .. } = tunables::apply(rule::rule(&request, ""), &request, variables)
-        else {
-            continue;
+    for mut request in joined.into_values() {
+        let mut writes = |key, name: &str| {
+            let name = tunables::in_name(key, name, variables);
+            let glob = match key {
+                Key::Address | Key::PeerAddress => widen::of_address(&name, &request),
+                Key::Object => widen::of_object(&name, &request),
+                Key::Peer | Key::Label => widen::of_label(&name),
+                Key::Path => widen::of_one(&name, request.get(Key::Second), &request),
+                _ => widen::of_one(&name, request.get(Key::Path), &request),
+            };
+            let Some(glob) = glob else { return name };
+            let sign = if matches!(key, Key::Address | Key::PeerAddress) { "@" } else { "" };
+            *globs.entry(format!("{sign}{glob}")).or_default() += 1;
+            glob
         };
-        let glob = if request.executes().is_some() { None } else { widen::of_one(&path) };
-        if let Some(glob) = &glob {
-            *globs.entry(glob.clone()).or_default() += 1;
+        let names = match rule::rule(&request, "", &mut writes) {
+            Rule::File { owner, path, .. } => Names { target: None, owner, path },
+            Rule::Link { owner, path, target } => Names { target: Some(target), owner, path },
+            other @ Rule::Other(_) => {
+                rest.insert(other);
+                continue;
+            }
+        };
+        if let Some(program) = request.executes().map(str::to_owned) {
+            modes.insert(names.clone(), mode(&program, known, library));
+            // Its interpreter reads it.
+            if is_script(&program) {
+                request.access.insert("r".to_owned());
+            }
         }
-        let key = (owner, glob.unwrap_or(path));
-        if let Some(program) = request.executes() {
-            modes.insert(key.clone(), mode(program, known, library));
-        }
-        match paths.get_mut(&key) {
+        match named.get_mut(&names) {
             Some(joined) => joined.access.extend(request.access),
             None => {
-                paths.insert(key, request);
+                named.insert(names, request);
             }
         }
     }
-    for request in paths.values_mut().filter(|request| request.access.contains("w")) {
+    for request in named.values_mut().filter(|request| request.access.contains("w")) {
         request.access.remove("a");
     }
-    let (paths, joined) = widen::join(paths);
+    let (named, joined) = widen::join(named);
     globs.extend(joined);
-    let files = paths.into_iter().map(|((owner, path), request)| {
-        let mode = modes.get(&(owner, path.clone())).copied().unwrap_or("ix");
-        match rule::rule(&request, mode) {
-            Rule::File { letters, .. } => Rule::File { owner, path, letters },
-            other @ Rule::Other(_) => other,
+    let files = named.into_iter().map(|(names, request)| {
+        let mode = modes.get(&names).copied().unwrap_or("ix");
+        let Names { target, owner, path } = names;
+        match target {
+            Some(target) => Rule::Link { owner, path, target },
+            None => Rule::File { owner, path, letters: rule::letters(&request, mode) },
         }
     });
     let notes = globs.iter().map(|(glob, count)| match count {
@@ -83,6 +98,16 @@ pub(super) fn rules(requests: &BTreeSet<Request>, known: Option<&Known>, library
         count => format!("{glob} stands for {count} that were refused, and for all other names like these"),
     });
     Rules { notes: notes.collect(), rules: files.chain(rest).collect() }
+}
+
+/// Whether a rule for it names files, so that others for the same join it.
+fn is_of_files(request: &Request) -> bool {
+    matches!(request.kind, Kind::File | Kind::Link)
+}
+
+/// Whether a program is one of those that others interpret, by its name.
+fn is_script(program: &str) -> bool {
+    [".sh", ".bash", ".py", ".pl", ".rb", ".php"].iter().any(|end| program.ends_with(end))
 }
 
 /// Under which profile a program is to run: its own if there is one, else a child that is made for it, else the same.
@@ -129,7 +154,7 @@ pub(crate) fn finish(
         Some(known) => absence(finding, known, requests),
         None if let Some(generated) = &generated => {
             finding.evidence.push(generated.evidence(label));
-            finding.remedies.push(Remedy::new(RemedyKind::Setting, &*generated.setting));
+            finding.remedies.push(Remedy::new(RemedyKind::Setting, generated.setting()));
         }
         None if library.is_some() => finding.evidence.push(nowhere(label)),
         None if namespace.is_empty() => {
@@ -149,7 +174,7 @@ pub(crate) fn finish(
         lines.extend(rules.iter().map(Rule::to_string));
         let mut remedy = change(known, lines);
         if let Some(generated) = &generated {
-            generated.rules.clone_into(&mut remedy.text);
+            generated.rules().clone_into(&mut remedy.text);
         }
         remedy.notes = found
             .iter()
@@ -162,7 +187,7 @@ pub(crate) fn finish(
             })
             .chain(notes)
             .collect();
-        remedy.warnings = rules.iter().filter_map(warning).collect();
+        remedy.warnings = rules.iter().filter_map(danger::warning).collect();
         if rules.iter().any(|rule| matches!(rule, Rule::File { letters, .. } if letters.ends_with("ix"))) {
             let choice = "ix runs the program under this profile, Px under its own; choose by what it is";
             remedy.notes.push(choice.to_owned());
@@ -219,42 +244,4 @@ fn absence(finding: &mut Finding, known: &Known, requests: &BTreeSet<Request>) {
 pub(super) fn nowhere(label: &str) -> String {
     let outer = label.split("//").next().unwrap_or(label);
     format!("no file of this machine's /etc/apparmor.d was found that has the profile {outer}")
-}
-
-/// What is dangerous about a rule.
-fn warning(rule: &Rule) -> Option<String> {
-    let text = rule.to_string();
-    if let Some(name) = text.strip_prefix("capability ").and_then(|rest| rest.strip_suffix(',')) {
-        return POWERFUL.contains(&name).then(|| {
-            format!("{name} is much of what root may do; programs often only try it, and work without")
-        });
-    }
-    if text.starts_with("change_profile -> unconfined") {
-        return Some("unconfined is no confinement at all".to_owned());
-    }
-    let Rule::File { path, letters, .. } = rule else { return None };
-    let writes = letters.contains('w');
-    let known = match path.as_str() {
-        "/etc/shadow" | "/etc/gshadow" => {
-            Some("only programs that check passwords read it; this may be an attack")
-        }
-        "/dev/mem" | "/dev/kmem" | "/dev/port" => Some("it is the machine's memory"),
-        "/etc/passwd" | "/etc/sudoers" if writes => Some("who writes it may become root"),
-        path if writes && path.starts_with("/etc/apparmor.d/") => {
-            Some("who writes it changes what profiles allow")
-        }
-        path if writes
-            && ["/usr/bin/", "/usr/sbin/", "/usr/lib/", "/bin/", "/lib/"]
-                .iter()
-                .any(|folder| path.starts_with(folder)) =>
-        {
-            Some("others run it")
-        }
-        _ => None,
-    };
-    if let Some(known) = known {
-        return Some(format!("{path}: {known}"));
-    }
-    let is_shell = ["/sh", "/bash", "/dash", "/zsh"].iter().any(|name| path.ends_with(name));
-    (is_shell && letters.ends_with('x')).then(|| format!("a service that starts {path} may be under attack"))
 }

@@ -65,13 +65,16 @@ pub(crate) struct Request {
     pub(crate) access: BTreeSet<String>,
     /// Whether the file belongs to who asked.
     pub(crate) owned: bool,
+    /// Numbers in its names that are the process's own, and others each time.
+    pub(crate) own: BTreeSet<u32>,
     /// To what.
     pub(crate) properties: BTreeMap<Key, String>,
 }
 
 impl Request {
     pub(crate) fn new(kind: Kind, access: impl IntoIterator<Item = String>) -> Self {
-        Self { kind, access: access.into_iter().collect(), owned: false, properties: BTreeMap::new() }
+        let access = access.into_iter().collect();
+        Self { kind, access, owned: false, own: BTreeSet::new(), properties: BTreeMap::new() }
     }
 
     pub(crate) fn with(mut self, key: Key, value: impl Into<String>) -> Self {

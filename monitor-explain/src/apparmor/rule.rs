@@ -18,16 +18,25 @@ pub enum Rule {
         /// What may be done.
         letters: String,
     },
+    /// `owner link /path -> /target,`
+    Link {
+        /// Whether it is for the files of the one who asks.
+        owner: bool,
+        /// The path of the link, as a rule has it.
+        path: String,
+        /// The path of the file.
+        target: String,
+    },
     /// Another, whole.
     Other(String),
 }
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |owner: &bool| if *owner { "owner " } else { "" };
         match self {
-            Self::File { owner, path, letters } => {
-                write!(f, "{}{path} {letters},", if *owner { "owner " } else { "" })
-            }
+            Self::File { owner, path, letters } => write!(f, "{}{path} {letters},", of(owner)),
+            Self::Link { owner, path, target } => write!(f, "{}link {path} -> {target},", of(owner)),
             Self::Other(rule) => f.write_str(rule),
         }
     }
@@ -36,36 +45,50 @@ impl fmt::Display for Rule {
 /// The rule for a denial, if it has all that the rule needs.
 #[must_use]
 pub fn of(event: &Event<'_>) -> Option<Rule> {
-    request::request(event).map(|request| rule(&request, "ix"))
+    request::request(event).map(|request| literal(&request))
+}
+
+/// The rule for a request, with the names as they are.
+pub(super) fn literal(request: &Request) -> Rule {
+    rule(request, "ix", &mut |_, name| quoted(name))
 }
 
 /// The letters of files, in the order in which they are written.
 const LETTERS: [&str; 6] = ["m", "r", "w", "a", "l", "k"];
 
+/// The rights to a file as a rule has them; of a program that is executed, `mode` says under which profile it runs.
+pub(super) fn letters(request: &Request, mode: &str) -> String {
+    let mut letters: String = LETTERS.into_iter().filter(|letter| request.access.contains(*letter)).collect();
+    if request.access.contains("x") {
+        letters.push_str(mode);
+    }
+    letters
+}
+
+/// How a rule writes a name, such as a path.
+pub(super) type Writes<'w> = dyn FnMut(Key, &str) -> String + 'w;
+
 /// The rule for a request; of a program that is executed, `mode` says under which profile it runs.
-pub(super) fn rule(request: &Request, mode: &str) -> Rule {
+pub(super) fn rule(request: &Request, mode: &str, writes: &mut Writes<'_>) -> Rule {
+    let mut name = |key| writes(key, request.get(key).unwrap_or_default());
     let other = match request.kind {
         Kind::File => {
-            let mut letters: String =
-                LETTERS.into_iter().filter(|letter| request.access.contains(*letter)).collect();
-            if request.access.contains("x") {
-                letters.push_str(mode);
-            }
-            let path = quoted(request.get(Key::Path).unwrap_or_default());
-            return Rule::File { owner: request.owned, path, letters };
+            let letters = letters(request, mode);
+            return Rule::File { owner: request.owned, path: name(Key::Path), letters };
         }
-        Kind::Link => format!("link {} -> {}", of_key(request, Key::Path), of_key(request, Key::Second)),
+        Kind::Link => {
+            let (path, target) = (name(Key::Path), name(Key::Second));
+            return Rule::Link { owner: request.owned, path, target };
+        }
         Kind::Capability => format!("capability {}", rights(request, " ")),
         Kind::Network => format!("network {} {}", of_key(request, Key::Family), of_key(request, Key::Type)),
-        Kind::Unix | Kind::Signal | Kind::Ptrace | Kind::Dbus | Kind::IoUring => conditional(request),
-        Kind::Mqueue => {
-            format!("mqueue ({}) type=posix {}", rights(request, ", "), of_key(request, Key::Path))
-        }
-        Kind::Mount | Kind::Remount => mount(request),
-        Kind::Umount => format!("umount {}", of_key(request, Key::Path)),
+        Kind::Unix | Kind::Signal | Kind::Ptrace | Kind::Dbus | Kind::IoUring => conditional(request, writes),
+        Kind::Mqueue => format!("mqueue ({}) type=posix {}", rights(request, ", "), name(Key::Path)),
+        Kind::Mount | Kind::Remount => mount(request, writes),
+        Kind::Umount => format!("umount {}", name(Key::Path)),
         Kind::PivotRoot => match request.get(Key::Second) {
-            Some(old) => format!("pivot_root oldroot={} {}", quoted(old), of_key(request, Key::Path)),
-            None => format!("pivot_root {}", of_key(request, Key::Path)),
+            Some(_) => format!("pivot_root oldroot={} {}", name(Key::Second), name(Key::Path)),
+            None => format!("pivot_root {}", name(Key::Path)),
         },
         Kind::ChangeProfile => {
             let profile = request.get(Key::Profile).unwrap_or_default();
@@ -109,7 +132,7 @@ pub(super) fn quoted(plain: &str) -> String {
 }
 
 /// `signal (send) set=(term) peer=victim`, and what is like it.
-fn conditional(request: &Request) -> String {
+fn conditional(request: &Request, writes: &mut Writes<'_>) -> String {
     let name = match request.kind {
         Kind::Unix => "unix",
         Kind::Signal => "signal",
@@ -122,8 +145,9 @@ fn conditional(request: &Request) -> String {
     for (key, value) in &request.properties {
         let value = match key {
             // The sign of an abstract name is not escaped.
-            Key::Address | Key::PeerAddress => format!("@{}", quoted(value.trim_start_matches('@'))),
+            Key::Address | Key::PeerAddress => format!("@{}", writes(*key, value.trim_start_matches('@'))),
             Key::Signal => format!("({value})"),
+            Key::Object | Key::Name | Key::PeerName | Key::Peer | Key::Label => writes(*key, value),
             _ => quoted(value),
         };
         let name = match key {
@@ -160,7 +184,7 @@ fn conditional(request: &Request) -> String {
 }
 
 /// `mount fstype=tmpfs options=(rw, nosuid) tmpfs -> /mnt/`
-fn mount(request: &Request) -> String {
+fn mount(request: &Request, writes: &mut Writes<'_>) -> String {
     let mut rule = if request.kind == Kind::Remount { "remount" } else { "mount" }.to_owned();
     if let Some(kind) = request.get(Key::Fstype) {
         let _infallible = write!(rule, " fstype={}", quoted(kind));
@@ -174,13 +198,14 @@ fn mount(request: &Request) -> String {
             let _infallible = write!(rule, " options{operator}({})", known.join(", "));
         }
     }
+    let target = request.get(Key::Path).unwrap_or_default();
     if request.kind == Kind::Remount {
-        return format!("{rule} {}", of_key(request, Key::Path));
+        return format!("{rule} {}", writes(Key::Path, target));
     }
     if let Some(source) = request.get(Key::Second) {
-        let _infallible = write!(rule, " {}", quoted(source));
+        let _infallible = write!(rule, " {}", writes(Key::Second, source));
     }
-    format!("{rule} -> {}", of_key(request, Key::Path))
+    format!("{rule} -> {}", writes(Key::Path, target))
 }
 
 fn is_option(option: &str) -> bool {

@@ -67,11 +67,12 @@ impl Compiled {
         letters.iter().enumerate().filter(|(bit, _)| bits & 1 << bit != 0).map(|(_, letter)| letter).collect()
     }
 
-    /// Whether a link of this name may be made to this file.
-    pub(crate) fn link(&self, path: &str, target: &str) -> bool {
+    /// Whether a link of this name may be made to this file, by its owner or by others.
+    pub(crate) fn link(&self, path: &str, target: &str, owned: bool) -> bool {
         let state = self.file.run(START, path.as_bytes());
         let state = self.file.run(self.file.step(state, 0), target.as_bytes());
-        self.file.accept(state) & 0x10 != 0
+        let accept = self.file.accept(state);
+        (if owned { accept } else { accept >> 14 }) & 0x10 != 0
     }
 
     /// Whether the profile may be changed to this one; with `&` before it, whether that may be stacked.

@@ -10,7 +10,7 @@ use crate::compiled::{Class, Compiled};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Denial {
     File { path: String, letters: String, owned: bool },
-    Link { path: String, target: String },
+    Link { path: String, target: String, owned: bool },
     Capability(usize),
     Network { family: usize, kind: usize },
     Signal { number: usize, sends: bool, peer: String },
@@ -70,7 +70,8 @@ pub(crate) fn denial() -> impl Strategy<Value = Denial> {
         6 => (path(), prop::sample::subsequence(vec!["r", "w", "k", "m"], 1..4), any::<bool>())
             .prop_map(|(path, letters, owned)| Denial::File { path, letters: letters.concat(), owned }),
         1 => path().prop_map(|path| Denial::File { path, letters: "x".to_owned(), owned: false }),
-        1 => (path(), path()).prop_map(|(path, target)| Denial::Link { path, target }),
+        2 => (path(), path(), any::<bool>())
+            .prop_map(|(path, target, owned)| Denial::Link { path, target, owned }),
         1 => (0..CAPABILITIES.len()).prop_map(Denial::Capability),
         1 => (0..FAMILIES.len(), 0..TYPES.len()).prop_map(|(family, kind)| Denial::Network { family, kind }),
         2 => (0..SIGNALS.len(), any::<bool>(), label())
@@ -108,10 +109,11 @@ impl Denial {
                 value(path),
                 if *owned { 7 } else { 0 }
             ),
-            Self::Link { path, target } => format!(
+            Self::Link { path, target, owned } => format!(
                 "operation=\"link\" class=\"file\" profile=\"app\" name={} pid=12 comm=\"app\" requested_mask=\"l\" \
-                 denied_mask=\"l\" fsuid=7 ouid=7 target={}",
+                 denied_mask=\"l\" fsuid=7 ouid={} target={}",
                 value(path),
+                if *owned { 7 } else { 0 },
                 value(target)
             ),
             Self::Capability(index) => {
@@ -190,7 +192,7 @@ impl Denial {
                 let rights = profile.file(path, *owned);
                 letters.chars().all(|letter| rights.contains(letter))
             }
-            Self::Link { path, target } => profile.link(path, target),
+            Self::Link { path, target, owned } => profile.link(path, target, *owned),
             Self::Capability(index) => profile.capabilities & 1 << CAPABILITIES[*index].1 != 0,
             Self::Network { family, kind } => {
                 let [family, kind] = [FAMILIES[*family].1, TYPES[*kind].1].map(u16::to_be_bytes);
@@ -230,7 +232,15 @@ impl Denial {
 
     /// Whether it is among these denials, or a part of some.
     pub(crate) fn is_part_of(&self, denials: &[Self]) -> bool {
-        let Self::File { path, letters, owned } = self else { return denials.contains(self) };
+        let (path, letters, owned) = match self {
+            Self::File { path, letters, owned } => (path, letters, owned),
+            // What is allowed for all files is for one's own.
+            Self::Link { path, target, .. } => {
+                let of_all = Self::Link { path: path.clone(), target: target.clone(), owned: false };
+                return denials.contains(self) || denials.contains(&of_all);
+            }
+            _ => return denials.contains(self),
+        };
         letters.chars().all(|letter| {
             denials.iter().any(|denial| match denial {
                 Self::File { path: other, letters, owned: of_owner } => {
@@ -264,10 +274,18 @@ impl Denial {
                 }
                 others
             }
-            Self::Link { path, target } => vec![
-                Self::Link { path: longer(path), target: target.clone() },
-                Self::Link { path: path.clone(), target: longer(target) },
-            ],
+            Self::Link { path, target, owned } => {
+                let other = |path: &str, target: &str, owned| {
+                    let [path, target] = [path, target].map(str::to_owned);
+                    Self::Link { path, target, owned }
+                };
+                let mut others =
+                    vec![other(&longer(path), target, *owned), other(path, &longer(target), *owned)];
+                if *owned {
+                    others.push(other(path, target, false));
+                }
+                others
+            }
             Self::Capability(index) => vec![Self::Capability(next(index, CAPABILITIES.len()))],
             Self::Network { family, kind } => vec![
                 Self::Network { family: next(family, FAMILIES.len()), kind: *kind },

@@ -3,7 +3,9 @@
 mod causes;
 mod compiled;
 mod denial;
+mod names;
 mod profiles;
+mod programs;
 
 use std::{collections::BTreeSet, fs, io, os::unix::fs::symlink, path::Path};
 

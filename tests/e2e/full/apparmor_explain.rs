@@ -19,7 +19,7 @@ const RULES: [(&str, &str); 13] = [
     ("ptrace", "ptrace (read) peer=unconfined,"),
     ("unix", "unix (create) type=dgram"),
     ("mount", "mount fstype=tmpfs none -> /mnt/,"),
-    ("link", "link /srv/b -> /srv/a,"),
+    ("link", "owner link /srv/b -> /srv/a,"),
     ("change of profile", "change_profile -> other,"),
     ("explicit deny", "owner /srv/shut r,"),
 ];

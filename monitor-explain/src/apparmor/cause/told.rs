@@ -1,5 +1,7 @@
 //! What the kernel tells of a denial itself (`info=`), where no rule is what is missing.
 
+use std::collections::BTreeSet;
+
 use super::{Case, SHOWN, UNCONFINED};
 use crate::{
     apparmor::{answer, edit, remedy, request, rule},
@@ -60,7 +62,10 @@ impl Case<'_> {
         )
         .warn(danger);
         let mut draft = self.draft(Cause::Disconnected, why);
-        if let Some(known) = self.known() {
+        if let Some(generated) = self.generated() {
+            draft = draft.because(generated.evidence(label));
+            remedy.text = generated.flagged(flag);
+        } else if let Some(known) = self.known() {
             let at = known.profile().at.line;
             draft = draft.because(format!("the profile is in {}:{at}", known.file().display()));
             remedy = edit::flagged(&known, flag, remedy);
@@ -77,24 +82,24 @@ impl Case<'_> {
         );
         let known = self.known();
         let request = request::request(self.event).filter(|request| {
-            known.is_none_or(|known| !answer::ask(&known.profile().entries, request).is_allowed())
+            known.as_ref().is_none_or(|known| !answer::ask(&known.profile().entries, request).is_allowed())
         });
         if let Some(request) = request {
-            draft = draft
-                .because(format!("after that, this rule is wanted, too: {}", rule::rule(&request, "ix")));
+            for rule in remedy::rules(&BTreeSet::from([request]), known.as_deref(), self.library()).rules {
+                draft = draft.because(format!("after that, this rule is wanted, too: {rule}"));
+            }
         }
         draft
     }
 
     /// It is not the file that was asked for.
     fn replaced(&self) -> Draft {
-        self.draft(Cause::Leak, "a file that it was to inherit was refused, and this stands in its place").remedy(
-            Remedy::new(
-                RemedyKind::Nothing,
-                "nothing for this: see the denial of file_inherit beside it; if that is of a terminal (/dev/pts/), \
-                 abstractions/consoles allows it",
-            ),
-        )
+        let mut text = "nothing for this: see the denial of file_inherit beside it".to_owned();
+        if self.generated().is_none() {
+            text.push_str("; if that is of a terminal (/dev/pts/), abstractions/consoles allows it");
+        }
+        self.draft(Cause::Leak, "a file that it was to inherit was refused, and this stands in its place")
+            .remedy(Remedy::new(RemedyKind::Nothing, text))
     }
 
     /// The rules that are about it, as evidence.
@@ -132,7 +137,11 @@ impl Case<'_> {
             _ => Remedy::new(RemedyKind::Setting, WITHOUT_NO_NEW_PRIVS),
         };
         draft = draft.remedy(remedy.warn(danger));
-        if self.executes() {
+        if let Some(generated) = self.generated().filter(|_| self.executes()) {
+            draft = draft
+                .because(generated.evidence(self.label))
+                .remedy(Remedy::new(RemedyKind::Setting, generated.under_one()));
+        } else if self.executes() {
             draft = draft.remedy(Remedy::new(
                 RemedyKind::Rules,
                 "let its rule run the program under the same profile (ix), or under both (px -> &NAME): no_new_privs \
@@ -149,10 +158,16 @@ impl Case<'_> {
     /// The rule for a program names a profile that is not loaded.
     fn without_target(&self) -> Draft {
         let draft = self.draft(Cause::Profile, "the profile that the program is to run under is not loaded");
-        self.with_rules(draft).remedy(Remedy::new(
-            RemedyKind::Setting,
-            "load the profile that the rule names, or that is for the program (apparmor_parser -r FILE), or name another",
-        ))
+        let Some(generated) = self.generated() else {
+            return self.with_rules(draft).remedy(Remedy::new(
+                RemedyKind::Setting,
+                "load the profile that the rule names, or that is for the program (apparmor_parser -r FILE), or name another",
+            ));
+        };
+        draft
+            .because(generated.evidence(self.label))
+            .remedy(Remedy::new(RemedyKind::Setting, generated.load()))
+            .remedy(Remedy::new(RemedyKind::Setting, generated.setting()))
     }
 
     /// A profile that a process, or systemd for it, asked to enter is not loaded.
@@ -170,6 +185,11 @@ impl Case<'_> {
     /// The remedy that the profile is loaded, by its file if that is known.
     fn load(&self, draft: Draft, otherwise: String) -> Draft {
         let Some(known) = self.known() else {
+            if let Some(generated) = self.generated() {
+                return draft
+                    .because(generated.evidence(self.label))
+                    .remedy(Remedy::new(RemedyKind::Setting, generated.load()));
+            }
             return draft
                 .because(remedy::nowhere(self.label))
                 .remedy(Remedy::new(RemedyKind::Setting, otherwise));
@@ -203,7 +223,13 @@ impl Case<'_> {
 
     fn without_hat(&self) -> Draft {
         let hat = self.target().and_then(|target| target.rsplit("//").next()).unwrap_or("NAME");
-        self.draft(Cause::Profile, &format!("it has no hat {hat}, which the program asks for")).remedy(Remedy::new(
+        let draft = self.draft(Cause::Profile, &format!("it has no hat {hat}, which the program asks for"));
+        if let Some(generated) = self.generated() {
+            return draft
+                .because(generated.evidence(self.label))
+                .remedy(Remedy::new(RemedyKind::Setting, generated.setting()));
+        }
+        draft.remedy(Remedy::new(
             RemedyKind::Rules,
             format!(
                 "write the hat into the profile (`^{hat} {{ }}`) with the rules that the program needs there, and load it \

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Condition, Entry, Position, Wanted};
+use super::{
+    Condition, Entry, Position, Wanted,
+    words::{self, access, is_path, letters, rights_of, values},
+};
 use crate::apparmor::{
     glob::{Glob, Variables},
     request::{Key, Kind},
@@ -136,16 +139,25 @@ impl Reader<'_> {
         Condition { key, wanted: Wanted::Globs(vec![glob]) }
     }
 
-    /// `/path rw`, `rw /path`, `/path Px -> profile`.
+    /// `/path rw`, `rw /path`, `/path Px -> profile`, `/path rwl -> /target`.
     fn file(&self, words: &[Word]) -> Option<Parts> {
-        let ([one, other] | [one, other, Word::Arrow, ..]) = words else { return None };
+        let (one, other, behind) = match words {
+            [one, other] => (one, other, None),
+            [one, other, Word::Arrow, rest @ ..] => (one, other, rest.first().and_then(Word::text)),
+            _ => return None,
+        };
         let letters = |word: &Word| word.plain().and_then(letters);
         let (path, letters) = match (letters(one), letters(other)) {
             (_, Some(letters)) if is_path(one) => (one, letters),
             (Some(letters), _) if is_path(other) => (other, letters),
             _ => return None,
         };
-        Some((Some(Kind::File), Some(letters), vec![self.is(Key::Path, path.text()?)]))
+        let mut conditions = vec![self.is(Key::Path, path.text()?)];
+        // Behind the arrow is the file of a link, or else the profile of a program.
+        if let Some(target) = behind.filter(|_| letters.contains("l") && !letters.contains("x")) {
+            conditions.push(self.is(Key::Second, target));
+        }
+        Some((Some(Kind::File), Some(letters), conditions))
     }
 
     /// `link subset /a -> /b`
@@ -202,7 +214,7 @@ impl Reader<'_> {
             if key == "peer" && values.iter().any(|word| matches!(word, Word::Key(_))) {
                 let mut inner = values;
                 while let [Word::Key(key), after @ ..] = inner {
-                    let (values, others) = self::values(after);
+                    let (values, others) = words::values(after);
                     conditions.push(self.condition(kind, &format!("peer.{key}"), values));
                     inner = others;
                 }
@@ -317,7 +329,10 @@ impl Reader<'_> {
             "options" | "option" => {
                 (Key::Options, Wanted::Options(texts.flat_map(super::options_of).collect()))
             }
-            "oldroot" if kind == Kind::PivotRoot => (Key::Second, globs(&mut texts)),
+            "oldroot" if kind == Kind::PivotRoot => {
+                let globs = texts.map(|text| Glob::of_path(text, self.variables));
+                (Key::Second, Wanted::Globs(globs.collect()))
+            }
             _ => (Key::Other, Wanted::Unknown),
         };
         Condition { key, wanted }
@@ -344,69 +359,4 @@ impl Reader<'_> {
         let condition = Condition { key: Key::Resource, wanted: Wanted::Words(vec![name.to_owned()]) };
         Some((Some(Kind::Rlimit), Some(BTreeSet::new()), vec![condition]))
     }
-}
-
-/// The values behind a key, and what is behind them.
-fn values(words: &[Word]) -> (&[Word], &[Word]) {
-    if let [Word::Begin, inner @ ..] = words {
-        let mut depth = 1_usize;
-        for (at, word) in inner.iter().enumerate() {
-            match word {
-                Word::Begin => depth += 1,
-                Word::End => depth -= 1,
-                _ => {}
-            }
-            if depth == 0 {
-                return (&inner[..at], &inner[at + 1..]);
-            }
-        }
-        return (inner, &[]);
-    }
-    words.split_at(words.len().min(1))
-}
-
-/// The words that name rights; None if there are none, which is for all.
-fn access(words: &[Word]) -> Option<BTreeSet<String>> {
-    let rights: BTreeSet<String> = words.iter().filter_map(Word::plain).map(str::to_owned).collect();
-    (!rights.is_empty()).then_some(rights)
-}
-
-/// The rights by the names that denials have.
-fn rights_of(kind: Kind, rights: BTreeSet<String>) -> BTreeSet<String> {
-    let long = |right: String| -> Vec<String> {
-        let names: &[&str] = match (kind, &*right) {
-            (Kind::Signal | Kind::Dbus | Kind::Unix, "r" | "read") => &["receive"],
-            (Kind::Signal | Kind::Dbus | Kind::Unix, "w" | "write") => &["send"],
-            (Kind::Signal | Kind::Dbus | Kind::Unix, "rw") => &["send", "receive"],
-            (Kind::Ptrace | Kind::Mqueue, "r") => &["read"],
-            (Kind::Ptrace, "w") => &["trace"],
-            (Kind::Ptrace, "rw") => &["read", "trace"],
-            (Kind::Mqueue, "w") => &["write"],
-            (Kind::Mqueue, "rw") => &["read", "write"],
-            _ => return vec![right],
-        };
-        names.iter().map(|name| (*name).to_owned()).collect()
-    };
-    rights.into_iter().flat_map(long).collect()
-}
-
-fn is_path(word: &Word) -> bool {
-    word.text().is_some_and(|text| text.starts_with(['/', '@', '{']))
-}
-
-/// The rights of a file that letters name; None if they are none.
-fn letters(text: &str) -> Option<BTreeSet<String>> {
-    let mut rights = BTreeSet::new();
-    for letter in text.chars() {
-        match letter {
-            'w' => rights.extend(["w".to_owned(), "a".to_owned()]),
-            'r' | 'a' | 'l' | 'k' | 'm' | 'x' => {
-                rights.insert(letter.to_string());
-            }
-            // How an `x` changes the profile.
-            'i' | 'p' | 'P' | 'u' | 'U' | 'c' | 'C' => {}
-            _ => return None,
-        }
-    }
-    (!rights.is_empty()).then_some(rights)
 }

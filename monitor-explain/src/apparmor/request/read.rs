@@ -6,9 +6,16 @@ use monitor_event::{
 };
 
 use super::{Key, Kind, Request};
+use crate::apparmor::own;
 
 /// What a denial asked for; None if it lacks what a rule needs, or has what no rule can say.
 pub(crate) fn request(event: &Event<'_>) -> Option<Request> {
+    let mut request = of_class(event)?;
+    request.own = own::of(event, &request);
+    Some(request)
+}
+
+fn of_class(event: &Event<'_>) -> Option<Request> {
     let action = &event.action;
     match action.class.as_deref()? {
         "file" => match action.operation.as_deref() {
@@ -70,6 +77,12 @@ fn with(request: Request, key: Key, value: Option<&str>) -> Option<Request> {
     }
 }
 
+/// The other's profile; of what complain mode makes up, the one that it was made up for.
+fn peer<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+    let label = event.object.label.as_deref()?;
+    Some(label.split_once("//null-").map_or(label, |(outer, _)| outer))
+}
+
 fn permissions(event: &Event<'_>) -> Option<Vec<String>> {
     let names = &event.action.permissions;
     let named = !names.is_empty() && names.iter().all(|name| is_name(name) && !name.starts_with("perm_0x"));
@@ -86,9 +99,10 @@ fn file(event: &Event<'_>) -> Option<Request> {
     let mask = action.denied_mask.as_deref()?;
     let owned = object.owner.is_some() && object.owner == event.subject.fsuid.or(process.fsuid);
     if action.operation.as_deref() == Some("link") {
-        let target = plain(object.target.as_deref()?)?;
+        let target = plain(object.target.as_deref()?).filter(|target| target.starts_with('/'))?;
         if mask.contains('l') {
-            let link = Request::new(Kind::Link, ["l".to_owned()]);
+            let mut link = Request::new(Kind::Link, ["l".to_owned()]);
+            link.owned = owned;
             return Some(link.with(Key::Path, path).with(Key::Second, target));
         }
         // The link may be made, but would have rights that the file itself has not (`profile_path_link`,
@@ -137,7 +151,7 @@ fn unix(event: &Event<'_>) -> Option<Request> {
     if let Some(kind) = name(object.socket_type.as_deref()) {
         request = request.with(Key::Type, kind);
     }
-    request = with(request, Key::Peer, object.label.as_deref())?;
+    request = with(request, Key::Peer, peer(event))?;
     // Logs say whose name it is. Otherwise it is the peer's where something is done to it, and else the socket's own.
     let is = |end: &Option<Endpoint<'_>>| {
         end.as_ref().is_some_and(|end| end.address.is_some() && end.address == object.abstract_name)
@@ -158,14 +172,14 @@ fn dbus(event: &Event<'_>) -> Option<Request> {
     request = with(request, Key::Object, message.path.as_deref())?;
     request = with(request, Key::Interface, message.interface.as_deref())?;
     request = with(request, Key::Member, message.member.as_deref())?;
-    request = with(request, Key::Peer, event.object.label.as_deref())?;
+    request = with(request, Key::Peer, peer(event))?;
     // A connection's own name (`:1.23`) is another each time.
     let name = message.name.as_deref().filter(|name| !name.starts_with(':'));
     with(request, if binds { Key::Name } else { Key::PeerName }, name)
 }
 
 fn peered(event: &Event<'_>, kind: Kind) -> Option<Request> {
-    let peer = plain(event.object.label.as_deref()?)?;
+    let peer = plain(peer(event)?)?;
     Some(Request::new(kind, permissions(event)?).with(Key::Peer, peer))
 }
 

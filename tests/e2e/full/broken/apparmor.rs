@@ -138,7 +138,7 @@ pub(super) const SET: Set = Set {
             ",
             "rm -f /srv/linked && systemctl start broken-link",
             "broken-link.service",
-            "\"link /srv/linked -> /srv/target,\"",
+            "\"owner link /srv/linked -> /srv/target,\"",
         ),
         lacks(
             "change_of_profile",
