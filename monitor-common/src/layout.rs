@@ -502,6 +502,8 @@ settings! {
     vm_enough_memory: u64;
     /// Where its code ends.
     vm_enough_memory_end: u64;
+    /// 1: programs read the kernel's memory by instructions of their own: with `bpf_rdonly_cast` to `void` (Linux 6.17).
+    own_reads: u64;
     /// What the keys of folded denials are mixed with, so that nobody can make two denials have one: a random number, not
     /// 0. 0: denials are not folded.
     fold_secret: u64;

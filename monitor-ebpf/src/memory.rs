@@ -7,10 +7,12 @@ use aya_ebpf::{
     helpers::{self, generated},
     programs::{FEntryContext, FExitContext, ProbeContext},
 };
-use monitor_common::layout::ABSENT;
+use monitor_common::{kfunc::RDONLY_CAST, layout::ABSENT};
+
+use crate::layout::setting;
 
 /// An address in the kernel, as a plain number: the verifier then doesn't restrict what is computed from it, and every
-/// access goes through `bpf_probe_read_kernel`, which checks it.
+/// access is checked: by `bpf_probe_read_kernel`, or as [`word`] says.
 pub type Address = u64;
 
 /// Memory that could not be read, or a member that this kernel doesn't have.
@@ -29,9 +31,27 @@ pub fn read<T: Copy>(address: Address) -> Result<T, Fault> {
 /// For loops, which the verifier follows step by step: each way that a step can end costs it the rest of the loop.
 #[inline(always)]
 pub fn word(address: Address) -> u64 {
+    if setting!(own_reads) != 0 {
+        return word_of_own(address);
+    }
     let mut word = 0_u64;
     // SAFETY: the helper checks the address, and writes eight bytes.
     unsafe { generated::bpf_probe_read_kernel((&raw mut word).cast(), 8, address as *const c_void) };
+    word
+}
+
+/// As [`word`], by an instruction of the program's own: without the helper's calls, a denial takes half as long. What can't be
+/// read is 0 here, too: the kernel's handler of the fault sees to it (`ex_handler_bpf`, `arch/x86/net/bpf_jit_comp.c`).
+#[inline(always)]
+fn word_of_own(address: Address) -> u64 {
+    let word: u64;
+    // SAFETY: user space makes this a call of `void *bpf_rdonly_cast(const void *obj__ign, u32 btf_id__k)`
+    // (`kernel/bpf/helpers.c`), which gives the address as one that the verifier lets be read, whatever it is. The type 0 is
+    // `void`.
+    unsafe {
+        core::arch::asm!("call {}", "r0 = *(u64 *)(r0 + 0)", const RDONLY_CAST, lateout("r0") word,
+            inlateout("r1") address => _, inlateout("r2") 0_u64 => _, lateout("r3") _, lateout("r4") _, lateout("r5") _);
+    }
     word
 }
 

@@ -107,7 +107,7 @@ pub struct Event<'a> {
     /// The audit record of the same denial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<Audit>,
-    /// What to do about it, if that was asked for (`denyd tail --advice`).
+    /// What to do about it, if that was asked for (`denyd tail --advice`, an output's `advice = true`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<Box<Advice<'a>>>,
     /// Fields that should be here and could not be had.

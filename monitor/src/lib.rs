@@ -1,6 +1,7 @@
 //! denyd: reports, the moment it happens, which Linux security module refused what, to whom, and what to do about it.
 
 pub mod accounting;
+mod advise;
 pub mod checkpoint;
 pub mod cli;
 pub mod clock;

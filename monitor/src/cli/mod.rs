@@ -1,6 +1,5 @@
 //! The `denyd` command: one file a verb.
 
-mod advise;
 mod alone;
 mod attach;
 mod check;

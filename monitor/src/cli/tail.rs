@@ -14,8 +14,9 @@ use monitor_api::{
     protocol::{Control, Cursor, End, Line, Request},
 };
 
-use super::{advise::Adviser, failure::Failure, listen, say, select};
+use super::{failure::Failure, listen, say, select};
 use crate::{
+    advise::Adviser,
     event::Event,
     show::{Fold, Form, Look, Print, Target},
     tail::moment,

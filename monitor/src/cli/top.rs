@@ -18,8 +18,9 @@ use ratatui::{
     crossterm::event::{self, Event as Input},
 };
 
-use super::{advise::Adviser, failure::Failure, listen, print, select};
+use super::{failure::Failure, listen, print, select};
 use crate::{
+    advise::Adviser,
     event::Event,
     top::{Field, Order, Table, View, batch, view::Asked},
 };

@@ -36,6 +36,8 @@ struct Table {
     name: Option<String>,
     filter: Option<Parsed<Filter>>,
     queue: Option<usize>,
+    #[serde(default)]
+    advice: bool,
     format: Option<Word<Format>>,
     path: Option<PathBuf>,
     owner: Option<String>,
@@ -115,7 +117,7 @@ impl Table {
             ("facility", self.facility.is_some()),
         ] {
             if given && !own.contains(&key) {
-                let has = [&["name", "filter", "queue"], own].concat().join(", ");
+                let has = [&["name", "filter", "queue", "advice"], own].concat().join(", ");
                 return Err(Problem::NoKey { kind: kind_name, key, has });
             }
         }
@@ -151,7 +153,13 @@ impl Table {
         if queue == 0 || queue > MAX_QUEUE {
             return Err(Problem::Queue);
         }
-        Ok(Spec { name, filter: self.filter.map(|Parsed(filter)| filter), queue, target })
+        Ok(Spec {
+            name,
+            filter: self.filter.map(|Parsed(filter)| filter),
+            queue,
+            advice: self.advice,
+            target,
+        })
     }
 }
 

@@ -109,7 +109,10 @@ fn a_wrong_value_says_what_is_right() {
         ("[[output]]\nname = \"x\"", ["", "missing field `kind`"]),
         ("\n[[output]]\nkind = \"file\"", ["line 2", "needs the key `path`"]),
         ("[[output]]\nkind = \"file\"\npath = \"x\"", ["line 1", "must be absolute"]),
-        ("[[output]]\nkind = \"stdout\"\npath = \"/x\"", ["line 1", "it has name, filter, queue, format"]),
+        (
+            "[[output]]\nkind = \"stdout\"\npath = \"/x\"",
+            ["line 1", "it has name, filter, queue, advice, format"],
+        ),
         ("[[output]]\nkind = \"stdout\"\nqueue = 0", ["line 1", "from 1 to 1048576"]),
         ("[[output]]\nkind = \"stdout\"\nname = \"A b\"", ["line 1", "lowercase letters"]),
         ("[[output]]\nkind = \"stdout\"\nfilter = \"modul == 1\"", ["line 3", "did you mean `module`?"]),
@@ -126,10 +129,10 @@ fn a_wrong_value_says_what_is_right() {
 #[test]
 fn outputs_are_what_they_say() {
     let config = config(
-        "[[output]]\nkind = \"file\"\nname = \"siem\"\npath = \"/var/log/x\"\nqueue = 7\nfilter = 'module == \"selinux\"'",
+        "[[output]]\nkind = \"file\"\nname = \"siem\"\npath = \"/var/log/x\"\nqueue = 7\nadvice = true\nfilter = 'module == \"selinux\"'",
     );
     let [spec] = &config.outputs[..] else { panic!("{config:?}") };
-    assert_eq!((spec.name.as_str(), spec.queue), ("siem", 7));
+    assert_eq!((spec.name.as_str(), spec.queue, spec.advice), ("siem", 7, true));
     assert_eq!(spec.filter.as_ref().map(crate::filter::Filter::text), Some("module == \"selinux\""));
     assert!(matches!(&spec.target, Target::File { path, .. } if path == Path::new("/var/log/x")));
 }

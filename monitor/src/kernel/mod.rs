@@ -15,6 +15,7 @@ mod lsm_hooks;
 mod memory;
 mod modules;
 mod object;
+mod own_reads;
 pub mod pins;
 mod plan;
 mod probes;
@@ -284,6 +285,7 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
 
     let mut notes = Vec::new();
     let (mut settings, mut facts) = facts::read(&types, &layout, &modules, &mut notes);
+    settings.own_reads = own_reads::are_allowed(types.function_id("bpf_rdonly_cast")).into();
     settings.silent = options.silent.into();
     settings.fault_ring_full = options.fault_ring_full.into();
     if options.stack && !types.has_function("bpf_get_current_task_btf") {

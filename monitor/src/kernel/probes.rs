@@ -76,13 +76,7 @@ impl Probes {
             instruction_count: count(function.instructions.len()),
             instructions: function.instructions.as_ptr() as u64,
             license: program.license.as_ptr() as u64,
-            log_level: 0,
-            log_len: 0,
-            log: 0,
-            kernel_version: 0,
-            flags: 0,
             name: short,
-            interface: 0,
             expected_attach_type: when as u32,
             btf_fd: number(self.btf.as_fd()),
             function_info_len: count(function.func_info_rec_size),
@@ -91,7 +85,7 @@ impl Probes {
             line_info_len: count(function.line_info_rec_size),
             line_info: lines.as_ptr() as u64,
             line_info_count: count(function.line_info.len()),
-            reserved: 0,
+            ..ProgLoad::default()
         };
         let error = match bpf(Command::ProgLoad, &attributes) {
             Ok(program) => return Ok(program),
@@ -129,6 +123,18 @@ pub(super) fn attach(program: BorrowedFd<'_>, when: When, function: &str) -> Res
         let error = SyscallError { call: "bpf_link_create", io_error: error };
         AttachError::Attach(ProgramError::SyscallError(error))
     })
+}
+
+/// Whether the kernel loads a program of these instructions, which has no maps and no BTF.
+pub(super) fn is_accepted(instructions: &[u64]) -> bool {
+    let attributes = ProgLoad {
+        prog_type: PROG_TYPE_KPROBE,
+        instruction_count: u32::try_from(instructions.len()).unwrap_or(u32::MAX),
+        instructions: instructions.as_ptr() as u64,
+        license: c"GPL".as_ptr() as u64,
+        ..ProgLoad::default()
+    };
+    bpf(Command::ProgLoad, &attributes).is_ok()
 }
 
 fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
@@ -172,7 +178,7 @@ enum Command {
 }
 
 /// The start of `union bpf_attr` for `BPF_PROG_LOAD`.
-#[derive(IntoBytes, Immutable)]
+#[derive(Default, IntoBytes, Immutable)]
 #[repr(C)]
 struct ProgLoad {
     prog_type: u32,

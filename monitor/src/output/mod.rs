@@ -4,6 +4,7 @@
 //! name, and never makes the reader or another output wait. For each output, at any time:
 //! `received = filtered + written + lost{reason}`, where what its queue holds is not yet any of them.
 
+mod advised;
 mod encoding;
 mod error;
 mod file;

@@ -6,7 +6,7 @@ use std::{
     path::Path,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     task::Poll,
@@ -18,14 +18,17 @@ use tokio::{
 };
 
 use super::{
-    Hub, Lines, Marked, OutputCounts, file,
+    Hub, Lines, Marked, OutputCounts, advised, file,
     spec::{Spec, Target},
     stdout::{self, Outcome},
     syslog::Syslog,
     transport::{Transport, drive},
     unix::{Journal, Unix},
 };
-use crate::ledger::{Handed, Marks};
+use crate::{
+    advise::Adviser,
+    ledger::{Handed, Marks},
+};
 
 /// The outputs that run, and those that are ending.
 #[derive(Debug, Default)]
@@ -34,6 +37,8 @@ pub struct Outputs {
     ending: Vec<Output>,
     /// Where those over sockets run: one thread, so that none of them takes the reader's time.
     sockets: Option<Runtime>,
+    /// What says what to do about denials, for all outputs that tell it.
+    adviser: Option<Arc<Mutex<Adviser>>>,
     /// Where files mark what they have written.
     marks: Option<Marks>,
     /// What they were handed by another process, until they are started.
@@ -85,9 +90,9 @@ impl Outputs {
                 output.reopen.store(true, Relaxed);
                 continue;
             }
-            let (name, encoding) = (spec.name.as_str(), spec.encoding());
+            let encoding = if spec.advice { advised::READ } else { spec.encoding() };
             let marked = self.marked_file(spec);
-            let lines = hub.add_marked(name, &encoding, spec.filter.clone(), spec.queue, marked);
+            let lines = hub.add_marked(&*spec.name, &encoding, spec.filter.clone(), spec.queue, marked);
             match self.start(spec, lines) {
                 Ok(output) => self.running.push(output),
                 Err(error) => {
@@ -113,6 +118,7 @@ impl Outputs {
 
     fn start(&mut self, spec: &Spec, lines: Lines) -> io::Result<Output> {
         let counts = Arc::clone(&lines.counts);
+        let lines = if spec.advice { self.advise(spec, lines)? } else { lines };
         let reopen = Arc::new(AtomicBool::new(false));
         let outcome = match &spec.target {
             Target::Stdout(_) => stdout::start(lines)?,
@@ -126,6 +132,12 @@ impl Outputs {
             }
         };
         Ok(Output { spec: spec.clone(), counts, reopen, outcome })
+    }
+
+    /// Lines with advice, in the form in which the output takes them.
+    fn advise(&mut self, spec: &Spec, lines: Lines) -> io::Result<Lines> {
+        let adviser = self.adviser.get_or_insert_with(|| Arc::new(Mutex::new(Adviser::new())));
+        advised::start(lines, spec.encoding(), Arc::clone(adviser))
     }
 
     fn spawn(

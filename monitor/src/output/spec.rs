@@ -26,6 +26,8 @@ pub struct Spec {
     pub filter: Option<Filter>,
     /// Events that may wait for it.
     pub queue: usize,
+    /// Whether they have the field `advice`.
+    pub advice: bool,
     /// Where they go.
     pub target: Target,
 }
@@ -103,7 +105,13 @@ impl Spec {
     /// Standard output.
     #[must_use]
     pub fn stdout(format: Format, filter: Option<Filter>) -> Self {
-        Self { name: "stdout".to_owned(), filter, queue: DEFAULT_QUEUE, target: Target::Stdout(format) }
+        Self {
+            name: "stdout".to_owned(),
+            filter,
+            queue: DEFAULT_QUEUE,
+            advice: false,
+            target: Target::Stdout(format),
+        }
     }
 
     /// The form in which it takes events.
@@ -133,6 +141,7 @@ impl Spec {
     /// Whether the other is the same but for its filter.
     #[must_use]
     pub fn differs_by_filter_only(&self, other: &Self) -> bool {
-        (&self.name, self.queue, &self.target) == (&other.name, other.queue, &other.target)
+        (&self.name, self.queue, self.advice, &self.target)
+            == (&other.name, other.queue, other.advice, &other.target)
     }
 }

@@ -240,6 +240,7 @@ fn a_reader_that_does_not_read_slows_nobody_and_its_loss_is_exact() {
         name: name.to_owned(),
         filter: None,
         queue,
+        advice: false,
         target: Target::Unix { path: path.to_owned(), owner: None, format: Format::Json },
     };
     let dead = folder.path().join("dead");
@@ -252,6 +253,7 @@ fn a_reader_that_does_not_read_slows_nobody_and_its_loss_is_exact() {
             name: "file".to_owned(),
             filter: None,
             queue: EVENTS,
+            advice: false,
             target: Target::File { path: file.clone(), format: Format::Json },
         },
     ];
@@ -330,6 +332,7 @@ fn whoever_takes_nothing_slows_nobody_whatever_kind_of_output_it_is() {
         name: name.to_owned(),
         filter: None,
         queue: queue(name),
+        advice: false,
         target,
     });
     let mut hub = Hub::default();
@@ -553,6 +556,7 @@ fn outputs_are_started_kept_and_ended_as_the_configuration_changes() {
         name: name.to_owned(),
         filter,
         queue: 8,
+        advice: false,
         target: Target::File { path: path.to_owned(), format: Format::Json },
     };
     let mut hub = Hub::default();

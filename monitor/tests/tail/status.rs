@@ -42,7 +42,7 @@ fn snapshot(unattributed: u64) -> Snapshot {
 }
 
 fn output(name: &str, target: Target) -> Spec {
-    Spec { name: name.to_owned(), filter: None, queue: 8, target }
+    Spec { name: name.to_owned(), filter: None, queue: 8, advice: false, target }
 }
 
 /// Asks, and gives the answer and the line after it.

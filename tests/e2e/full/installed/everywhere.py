@@ -31,8 +31,10 @@ def first_about(path, of):
 
 def everywhere(path):
     event = first_about(path, lines("/usr/bin/denyd", "tail", "--follow", "-n", "all", "-o", "json"))
-    for file in ["/var/log/denyd/denials.jsonl", "/run/collector/events"]:
+    for file, advised in [("/var/log/denyd/denials.jsonl", False), ("/run/collector/events", True)]:
         told = first_about(path, lines("tail", "--lines", "+1", "-F", file))
+        advice = told.pop("advice", None)
+        assert (advice is not None and advice["summary"] != "") == advised, f"{file} has the advice {advice}"
         assert told == event, f"{file} has {told}, and denyd tail {event}"
     fields = [f"DENYD_PATH={path}", f"DENYD_MODULE={event['module']}", f"DENYD_UNIT={event['unit']['name']}"]
     told = json.loads(entry(*fields))

@@ -1,4 +1,4 @@
-//! Advice for single events, as `tail` and `top` show it: by this process, so that no daemon has to wait for it.
+//! Advice for single events, as `tail` and `top` show it and outputs have it.
 
 use std::{fs, num::NonZeroUsize};
 
@@ -24,7 +24,7 @@ type Known = Option<Box<Advice<'static>>>;
 
 /// Says what to do about denials of this machine.
 #[derive(Debug)]
-pub(super) struct Adviser {
+pub(crate) struct Adviser {
     /// What there is to check denials with, read when the first one comes.
     place: Option<Place>,
     /// The state of the policy for which all of this holds.
@@ -34,13 +34,13 @@ pub(super) struct Adviser {
 }
 
 impl Adviser {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let host = crate::host::name().to_string_lossy().into_owned();
         Self { place: None, policy: None, known: LruCache::new(KNOWN), host }
     }
 
     /// What to do about it. None is given for another machine's denial, whose policy is not here.
-    pub(super) fn advise(&mut self, event: &Event<'_>) -> Known {
+    pub(crate) fn advise(&mut self, event: &Event<'_>) -> Known {
         if event.kind != Kind::Denial || event.host != self.host {
             return None;
         }
@@ -87,7 +87,7 @@ impl Adviser {
 mod tests {
     use super::*;
 
-    const EVENT: &str = include_str!("../../tests/golden/seccomp_errno.json");
+    const EVENT: &str = include_str!("../tests/golden/seccomp_errno.json");
 
     #[test]
     fn a_denial_of_this_machine_has_advice_and_one_of_another_has_none() {
