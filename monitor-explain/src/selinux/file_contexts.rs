@@ -10,6 +10,7 @@ mod substitution;
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 pub use self::specification::{FileKind, Match, PatternError};
@@ -19,6 +20,7 @@ use self::{specification::Specification, substitution::Substitutions};
 #[derive(Debug, Default)]
 pub struct FileContexts {
     specifications: Vec<Specification>,
+    roots: OnceLock<Vec<String>>,
     local: Substitutions,
     distribution: Substitutions,
     /// Lines that make no sense; they are left out.
@@ -150,6 +152,23 @@ impl FileContexts {
             }
         }
         Ok(None)
+    }
+
+    /// The labels of the policy's own specifications for what is below a folder, which ends in a slash.
+    pub(crate) fn labels_below(&self, folder: &str) -> impl Iterator<Item = &str> {
+        let below = self.specifications.iter().filter(move |one| one.is_below(folder));
+        below.filter(|one| one.origin == Origin::Policy).filter_map(|one| one.found().context)
+    }
+
+    /// Folders that are the root of a service's: they have an `etc` of their own.
+    pub(crate) fn roots(&self) -> &[String] {
+        self.roots.get_or_init(|| {
+            let mut roots: Vec<String> =
+                self.specifications.iter().filter_map(Specification::root).map(str::to_owned).collect();
+            roots.sort_unstable();
+            roots.dedup();
+            roots
+        })
     }
 
     /// `path` as the specifications have it: `/run/lock` is `/var/lock` (`selabel_sub_key()`).

@@ -51,6 +51,158 @@ fn a_path_of_nobodys_gets_the_label_that_is_customary() -> Result<(), Failure> {
 }
 
 #[test]
+fn a_path_gets_the_type_that_the_domain_has_for_such_places() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    for (permission, path, domain, target, wanted) in [
+        ("write", "/var/cache/nginx2/a", "httpd_t", "var_t", "httpd_cache_t"),
+        ("write", "/run/zabbix2/server.pid", "zabbix_t", "var_run_t", "zabbix_runtime_t"),
+        ("append", "/var/log/redis2/a", "redis_t", "var_log_t", "redis_log_t"),
+        // Of the family, and by what the policy has in /var/log.
+        ("append", "/var/log/zabbix-agent2/a", "zabbix_agent_t", "var_log_t", "zabbix_log_t"),
+        ("write", "/var/lib/mysql2/ibdata1", "mysqld_t", "var_lib_t", "mysqld_db_t"),
+        ("write", "/var/lib/samba2/a.tdb", "smbd_t", "var_lib_t", "samba_var_t"),
+        ("write", "/var/lib/bind2/a", "named_t", "var_lib_t", "named_cache_t"),
+        ("write", "/var/lib/shop/a", "httpd_t", "var_lib_t", "httpd_var_lib_t"),
+        ("read", "/data/conf/redis.conf", "redis_t", "default_t", "redis_conf_t"),
+        ("write", "/srv/app/log/a", "redis_t", "default_t", "redis_log_t"),
+    ] {
+        let finding = one(&refused(permission, path, domain, target, "file"), &place);
+        assert_eq!(finding.cause, Cause::CustomPath, "{path}: {finding:#?}");
+        let start = format!("semanage fcontext -a -t {wanted} ");
+        assert!(commands(&finding)[0].starts_with(&start), "{path}: {finding:#?}");
+    }
+    // What is only read there is another's.
+    let log = one(&refused("read", "/var/log/messages", "httpd_t", "var_log_t", "file"), &place);
+    assert!(commands(&log).iter().all(|command| !command.contains("fcontext")), "{log:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_tree_that_was_moved_gets_the_labels_of_its_old_place() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    for (permission, path, domain, wanted) in [
+        ("read", "/data/var/log/nginx/a.log", "logrotate_t", "httpd_log_t '/data/var/log/nginx(/.*)?'"),
+        ("read", "/old/etc/postfix/main.cf", "postfix_master_t", "postfix_etc_t '/old/etc/postfix(/.*)?'"),
+        // The folder has others' files, too.
+        ("read", "/old/etc/redis.conf", "redis_t", "redis_conf_t '/old/etc/redis\\.conf'"),
+    ] {
+        let finding = one(&refused(permission, path, domain, "default_t", "file"), &place);
+        assert_eq!(commands(&finding)[0], format!("semanage fcontext -a -t {wanted}"), "{finding:#?}");
+        let is_told = |line: &String| line.ends_with("as which it looks");
+        assert!(finding.evidence.iter().any(is_told), "{finding:#?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn one_type_of_many_is_not_chosen_by_chance() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let finding = one(&refused("read", "/data/vpn/client.key", "openvpn_t", "default_t", "file"), &place);
+    assert_eq!((finding.cause, commands(&finding).len()), (Cause::CustomPath, 0), "{finding:#?}");
+    assert!(finding.remedies[0].text.contains("openvpn_etc_t"), "{finding:#?}");
+    assert!(finding.remedies[0].notes[0].contains("'/data/vpn(/.*)?'"), "{finding:#?}");
+    Ok(())
+}
+
+#[test]
+fn what_is_only_read_gets_the_type_beside_it_that_may_be_written() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    for (path, domain, target, wanted) in [
+        ("/data/zones/example.zone", "named_t", "named_zone_t", "named_cache_t"),
+        ("/etc/openvpn/status.txt", "openvpn_t", "openvpn_etc_t", "openvpn_etc_rw_t"),
+    ] {
+        let finding = one(&refused("write", path, domain, target, "file"), &place);
+        let start = format!("semanage fcontext -a -t {wanted} ");
+        assert!(commands(&finding)[0].starts_with(&start), "{finding:#?}");
+        assert!(finding.remedies[0].is_dangerous(), "{finding:#?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_path_in_a_chroot_is_not_taken_for_one_of_the_hosts() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let named = refused("execute", "/etc/localtime", "named_t", "named_conf_t", "file");
+    let finding = one(&named, &place);
+    assert!(commands(&finding).is_empty(), "{finding:#?}");
+    let is_told =
+        |line: &String| line.contains("/var/named/chroot/etc/localtime: the process is in that chroot");
+    assert!(finding.evidence.iter().any(is_told), "{finding:#?}");
+    let finding = one(&refused("read", "/etc/named.conf", "named_t", "user_home_t", "file"), &place);
+    assert_eq!(commands(&finding), ["restorecon -v /etc/named.conf"]);
+    assert!(finding.remedies[0].notes.iter().any(|note| note.contains("/var/named/chroot/etc/named.conf")));
+    let finding = one(&refused("read", "/var/www/html/x", "httpd_t", "user_home_t", "file"), &place);
+    assert!(finding.evidence.iter().any(|line| line.contains("as the process sees it")), "{finding:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_folder_with_a_slash_at_its_end_is_the_same_and_one_with_dots_is_none() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let folder = one(&refused("read", "/srv/site/", "httpd_t", "default_t", "dir"), &place);
+    let wanted =
+        ["semanage fcontext -a -t httpd_sys_content_t '/srv/site(/.*)?'", "restorecon -v -R /srv/site"];
+    assert_eq!(commands(&folder), wanted);
+    for path in ["/srv/site/../x", "/srv//site", "/srv/./site"] {
+        let finding = one(&refused("read", path, "httpd_t", "default_t", "dir"), &place);
+        assert!(commands(&finding).is_empty(), "{finding:#?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_permissive_domain_did_in_one_go_has_one_remedy() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let logged = |permissions: &str, fields: &str, class: &str| {
+        let line = avc(
+            9001,
+            permissions,
+            fields,
+            "system_u:system_r:redis_t:s0",
+            "system_u:object_r:var_lib_t:s0",
+            class,
+        );
+        line.replace("permissive=0", "permissive=1")
+    };
+    let path = |item: u8, name: &str, inode: u8, mode: &str| {
+        format!(
+            "type=PATH msg=audit(1795322866.140:9001): item={item} name=\"{name}\" inode={inode} dev=08:01 mode={mode} \
+             ouid=0 ogid=0 rdev=00:00\n"
+        )
+    };
+    let lines = logged("write", "name=\"shop\" dev=\"sda1\" ino=77", "dir")
+        + &logged("add_name", "name=\"new\"", "dir")
+        + &logged("create", "name=\"new\"", "file")
+        + &logged("write open", "path=\"/var/lib/shop/new\" dev=\"sda1\" ino=78", "file")
+        + &path(0, "/var/lib/shop/", 77, "040755")
+        + &path(1, "/var/lib/shop/new", 78, "0100644");
+    let finding = one(&lines, &place);
+    assert_eq!((finding.cause, finding.count), (Cause::CustomPath, 4), "{finding:#?}");
+    let wanted =
+        ["semanage fcontext -a -t redis_var_lib_t '/var/lib/shop(/.*)?'", "restorecon -v -R /var/lib/shop"];
+    assert_eq!(commands(&finding)[..2], wanted, "{finding:#?}");
+    assert!(
+        finding.summary.contains("dir { add_name write } and file { create open write } on"),
+        "{finding:#?}"
+    );
+    let modules = finding.remedies.iter().filter(|remedy| remedy.kind == RemedyKind::Module);
+    let rules: Vec<_> = modules.flat_map(|module| &module.allows).collect();
+    assert_eq!(rules.len(), 2, "{rules:#?}");
+    // At another time, it may have been in another folder.
+    let create = avc(
+        9002,
+        "create",
+        "name=\"new\"",
+        "system_u:system_r:redis_t:s0",
+        "system_u:object_r:var_lib_t:s0",
+        "file",
+    );
+    let later = create.replace("permissive=0", "permissive=1").replace("1795322866", "1795322966");
+    assert_eq!(findings(lines.replace("create", "getattr") + &later, &place).len(), 2);
+    Ok(())
+}
+
+#[test]
 fn homes_elsewhere_are_said_to_be_as_home_is() -> Result<(), Failure> {
     let Some(place) = debian()? else { return Ok(()) };
     let keys = |path| one(&refused("getattr", path, "sshd_t", "default_t", "file"), &place);

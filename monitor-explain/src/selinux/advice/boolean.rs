@@ -44,7 +44,7 @@ pub(super) fn is_last_resort(states: &BTreeMap<String, bool>, target: &str) -> b
 }
 
 /// The service that a name begins with: `ftp` of `ftpd_t`, `ftpd_use_passive_mode` and `allow_ftpd_full_access`.
-fn service(name: &str) -> &str {
+pub(super) fn service(name: &str) -> &str {
     let name = name.strip_prefix("allow_").unwrap_or(name);
     let name = name.split('_').next().unwrap_or_default();
     match name {
@@ -88,15 +88,50 @@ impl Besides {
     }
 }
 
-/// The booleans that would allow it, those that reach least first.
+/// Whether a boolean is to be off for it: it may be on to keep something shut.
+pub(super) fn is_to_be_off(states: &BTreeMap<String, bool>) -> bool {
+    states.values().any(|on| !on)
+}
+
+/// The booleans that would allow it: those to turn on first, and of these those that reach least.
 pub(super) fn find(
     policy: &Policy,
     (source, target, class, mask): (&Context, &Context, ClassId, u32),
 ) -> (Vec<Remedy>, Flips) {
     let mut flips = policy.flips(source, target, class, mask);
-    flips.flips.sort_by_key(|flip| flip.reach);
+    flips.flips.sort_by_key(|flip| (flip.booleans.iter().any(|(_, on)| !on), flip.reach));
+    let remedies = flips.flips.iter().take(3).map(|flip| {
+        let remedy = remedy(policy, flip, policy.symbols.types.name(target.type_));
+        off(remedy, policy, flip, (source, target, class, mask))
+    });
+    (remedies.collect(), flips)
+}
+
+/// Says of a boolean that is to be off what it keeps shut.
+fn off(
+    mut remedy: Remedy,
+    policy: &Policy,
+    flip: &Flip,
+    (source, target, class, mask): (&Context, &Context, ClassId, u32),
+) -> Remedy {
+    let to_be_off: Vec<_> = flip.booleans.iter().filter(|(_, on)| !on).map(|(boolean, _)| *boolean).collect();
+    if to_be_off.is_empty() {
+        return remedy;
+    }
+    let booleans: Vec<_> = flip.booleans.iter().map(|(boolean, _)| *boolean).collect();
+    let mut domains = policy.flip_lets_in(&booleans, target.type_, class, mask);
+    domains.remove(&source.type_);
     let target = policy.symbols.types.name(target.type_);
-    (flips.flips.iter().take(3).map(|flip| remedy(policy, flip, target)).collect(), flips)
+    for boolean in to_be_off {
+        let name = policy.symbols.booleans.name(boolean);
+        let others = match domains.len() {
+            0 => "find out what for".to_owned(),
+            1 => format!("off, another domain may do the same on {target}"),
+            count => format!("off, {count} other domains may do the same on {target}"),
+        };
+        remedy = remedy.warn(format!("{name} is on in this policy: {others}"));
+    }
+    remedy
 }
 
 fn remedy(policy: &Policy, flip: &Flip, target: &str) -> Remedy {

@@ -1,6 +1,9 @@
 //! What is said of a label that is wrong, or not made for what uses it.
 
+use monitor_event::event::Event;
+
 use super::{
+    candidates::{self, Candidates},
     draft,
     folder::Folder,
     label::{Reason, Wrong},
@@ -9,6 +12,7 @@ use super::{
 use crate::{
     change::{Change, on_off},
     finding::{Cause, Draft, Remedy, RemedyKind},
+    selinux::policy::Policy,
 };
 
 /// It is right by now.
@@ -25,6 +29,7 @@ pub(super) fn mislabelled(question: &Question<'_>, wrong: Wrong) -> Draft {
         None => format!("which label {path} has on disk by now is not known here"),
     };
     let mut found = draft(question, Cause::Label, &format!("the label is wrong, it should be {wanted}"))
+        .giving(&wanted)
         .because(format!("file contexts have {wanted} for {path} ({pattern})"));
     let relabel = |text: String| Remedy::new(RemedyKind::Relabel, text).change(place.relabel());
     let remedy = if let Some(boolean) = boolean {
@@ -46,8 +51,8 @@ pub(super) fn mislabelled(question: &Question<'_>, wrong: Wrong) -> Draft {
 pub(super) fn custom(
     question: &Question<'_>,
     place: &Folder,
-    candidates: &[String],
-    instead: Option<String>,
+    candidates: &Candidates,
+    instead: Option<&str>,
     reason: Reason,
 ) -> Draft {
     let why = match reason {
@@ -57,14 +62,24 @@ pub(super) fn custom(
         Reason::Relocation => "its label is not one for libraries with text relocations",
     };
     let found = draft(question, Cause::CustomPath, why);
-    let Some((first, others)) = candidates.split_first() else { return found };
-    let text = format!("give the path a label that is made for {}, such as {first}", question.source_type);
-    let change = Change::FileContext {
+    let types = &candidates.types;
+    let Some((first, others)) = types.split_first() else { return found };
+    let found = found.because(format!("{} may do it to {}", question.source_type, types.join(", ")));
+    let change = |type_: &str| Change::FileContext {
         pattern: place.pattern.clone(),
-        label_type: first.clone(),
-        instead: instead.clone(),
+        label_type: type_.to_owned(),
+        instead: instead.map(str::to_owned),
     };
-    let mut remedy = Remedy::new(RemedyKind::FileContext, text).change(change).change(place.relabel());
+    if !candidates.is_clear {
+        let text = format!(
+            "if the path is what one of these types is for, give it that label: {}",
+            types.join(", ")
+        );
+        let how = format!("`{}`, then `{}`", change("TYPE").line(), place.relabel().line());
+        return found.remedy(Remedy::new(RemedyKind::FileContext, text).note(how));
+    }
+    let text = format!("give the path a label that is made for {}, such as {first}", question.source_type);
+    let mut remedy = Remedy::new(RemedyKind::FileContext, text).change(change(first)).change(place.relabel());
     if !others.is_empty() {
         remedy =
             remedy.warn(format!("these would do, too; choose by what the file is: {}", others.join(", ")));
@@ -77,12 +92,32 @@ pub(super) fn custom(
             .warn("changed code of the library may be run: have the library built with -fPIC, if you can"),
         Reason::LocalRule | Reason::Nobodys => remedy,
     };
-    let found = found.because(format!("{} may do it to {}", question.source_type, candidates.join(", ")));
+    let found = candidates.evidence.iter().fold(found, |found, evidence| found.because(evidence.as_str()));
     let found = match instead {
         Some(type_) => found.because(format!("file_contexts.local has {type_} for {}", place.pattern)),
         None => found,
     };
-    found.remedy(remedy)
+    found.giving(first).remedy(remedy)
+}
+
+/// Of a file with a label of nobody's of which only the name is known.
+pub(super) fn unplaced(event: &Event<'_>, question: &Question<'_>, policy: &Policy) -> Remedy {
+    let types = candidates::by_custom(question, policy);
+    let such = if types.is_empty() { String::new() } else { format!(", such as {}", types.join(", ")) };
+    let text = format!(
+        "find the file, and give it a label that is made for {}{such}: {} is no service's own",
+        question.source_type, question.target_type
+    );
+    let remedy = Remedy::new(RemedyKind::FileContext, text)
+        .note("audit tells paths once it has a rule, such as `auditctl -w /etc/shadow -p w`");
+    let object = &event.object;
+    let name = object.name.as_deref().filter(|name| *name != "/");
+    match (object.inode, name) {
+        (Some(inode), Some(name)) => {
+            remedy.note(format!("`find / -inum {inode} -name {}`", shell_words::quote(name)))
+        }
+        _ => remedy,
+    }
 }
 
 /// Of a file in a folder of homes that file contexts don't know.
@@ -98,15 +133,20 @@ pub(super) fn homes(question: &Question<'_>, path: &str, type_: &str) -> Draft {
         )
 }
 
-/// Says that the path leads to another file than the one that was refused: a warning, unless the label is only put right.
-pub(super) fn other(mut found: Draft, path: &str) -> Draft {
+/// Says that the path leads to another file than the one that was refused.
+pub(super) fn other(found: Draft, path: &str) -> Draft {
     let text = format!(
         "{path} is another file than the one that was refused: the process may have another root (chroot, PrivateTmp=, \
          RootDirectory=), or the file was replaced since"
     );
+    doubt(found, &text)
+}
+
+/// Says why the path may not be the one: a warning, unless the label is only put right.
+pub(super) fn doubt(mut found: Draft, text: &str) -> Draft {
     for remedy in &mut found.finding.remedies {
         let is_harmless = remedy.changes.iter().all(|change| matches!(change, Change::Relabel { .. }));
-        if is_harmless { &mut remedy.notes } else { &mut remedy.warnings }.push(text.clone());
+        if is_harmless { &mut remedy.notes } else { &mut remedy.warnings }.push(text.to_owned());
     }
     found
 }
