@@ -6,6 +6,7 @@ mod candidates;
 mod chroot;
 mod constraint;
 mod container;
+mod custom;
 mod danger;
 mod error;
 mod folder;
@@ -268,14 +269,18 @@ fn no_rule(
             return told(found);
         }
         Label::Homes { path, type_ } => return told(relabel::homes(question, &path, &type_)),
-        Label::Custom { place: files, candidates, instead, reason } => {
-            let mut found = told(relabel::custom(question, &files, &candidates, instead.as_deref(), reason));
+        Label::Custom(mut custom) => {
+            let numbers = (source, target, class, mask);
+            // What is of a home stays so, where a boolean is for homes.
+            let is_of_home = custom.candidates.is_of_home && boolean::has_own(policy, numbers);
+            custom.candidates.is_clear &= !is_of_home;
+            let is_local = custom.reason == label::Reason::LocalRule;
+            let mut found = told(relabel::custom(question, custom));
             // The folder gets the label: it is the file in it that tells whether it is the one.
-            if let Some(path) = label::other(event, place).filter(|_| reason != label::Reason::LocalRule) {
+            if let Some(path) = label::other(event, place).filter(|_| !is_local) {
                 found = relabel::other(found, path);
             }
-            found = boolean::add(found, policy, (source, target, class, mask));
-            return found.remedy(module);
+            return boolean::add(found, policy, numbers).remedy(module);
         }
         Label::Unplaced => {
             notes.push("the denial has no path: not known which label the file should have".to_owned());

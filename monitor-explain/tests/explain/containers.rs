@@ -92,7 +92,8 @@ fn what_no_mount_option_of_a_containers_relabels_takes_a_boolean_or_an_option_of
     );
     assert!(!texts(&device).contains("context="), "{device:#?}");
     let disk = find("path=\"/dev/sda\" dev=\"devtmpfs\"", "fixed_disk_device_t", "blk_file");
-    assert!(disk.remedies[0].is_dangerous(), "{disk:#?}");
+    assert_eq!(disk.remedies[0].kind, RemedyKind::Refuse, "{disk:#?}");
+    assert!(disk.remedies[1].is_dangerous(), "{disk:#?}");
 }
 
 #[test]

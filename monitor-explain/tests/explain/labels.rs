@@ -71,9 +71,64 @@ fn a_path_gets_the_type_that_the_domain_has_for_such_places() -> Result<(), Fail
         let start = format!("semanage fcontext -a -t {wanted} ");
         assert!(commands(&finding)[0].starts_with(&start), "{path}: {finding:#?}");
     }
-    // What is only read there is another's.
-    let log = one(&refused("read", "/var/log/messages", "httpd_t", "var_log_t", "file"), &place);
-    assert!(commands(&log).iter().all(|command| !command.contains("fcontext")), "{log:#?}");
+    // These are another's: what is only read in a folder that services share, and what has a label by its name.
+    for (permission, path, domain, target) in [
+        ("read", "/var/log/app.log", "httpd_t", "var_log_t"),
+        ("append", "/var/log/messages", "httpd_t", "var_log_t"),
+        ("write", "/etc/chrony/chrony.keys", "chronyd_t", "etc_t"),
+    ] {
+        let finding = one(&refused(permission, path, domain, target, "file"), &place);
+        assert!(finding.remedies.iter().all(|remedy| remedy.kind != RemedyKind::FileContext), "{finding:#?}");
+    }
+    let mounted = one(&refused("search", "/mnt/pg", "postgresql_t", "mnt_t", "dir"), &place);
+    assert!(commands(&mounted)[0].ends_with("postgresql_db_t '/mnt/pg(/.*)?'"), "{mounted:#?}");
+    let socket = one(&refused("write", "/run/app/app.sock", "httpd_t", "var_run_t", "sock_file"), &place);
+    assert!(commands(&socket)[0].ends_with("httpd_runtime_t '/run/app(/.*)?'"), "{socket:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_program_gets_the_label_of_programs_alone_and_with_a_warning() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let run = |path| one(&refused("execute", path, "postfix_pipe_t", "usr_t", "file"), &place);
+    let wanted = ["semanage fcontext -a -t bin_t '/opt/app/filter\\.sh'", "restorecon -v /opt/app/filter.sh"];
+    let program = run("/opt/app/filter.sh");
+    assert_eq!(commands(&program), wanted, "{program:#?}");
+    assert!(program.remedies[0].is_dangerous(), "{program:#?}");
+    assert!(commands(&run("/opt/app/liba.so.1"))[0].contains("-t lib_t "));
+    let anybodys = run("/tmp/x");
+    assert!(anybodys.remedies.iter().all(|remedy| remedy.kind == RemedyKind::Module), "{anybodys:#?}");
+    Ok(())
+}
+
+#[test]
+fn what_is_of_a_home_stays_so_where_a_boolean_is_for_homes() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let read = |path| one(&refused("read", path, "smbd_t", "user_home_t", "file"), &place);
+    let kinds = |finding: &Finding| finding.remedies.iter().map(|remedy| remedy.kind).collect::<Vec<_>>();
+    let home = read("/home/bob/x");
+    assert_eq!(commands(&home)[0], "setsebool -P samba_enable_home_dirs=on");
+    assert_eq!(kinds(&home)[..2], [RemedyKind::Boolean, RemedyKind::FileContext], "{home:#?}");
+    // It was moved from there.
+    assert!(commands(&read("/data/share/x"))[0].contains("-t samba_share_t "));
+    Ok(())
+}
+
+#[test]
+fn a_file_of_which_only_the_name_is_known_is_to_be_found_first() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let line = |target: &str| {
+        refused("write", "x", "mysqld_t", target, "dir").replace("path=\"x\"", "name=\"mysql data\"")
+    };
+    let finding = one(&line("home_root_t"), &place);
+    let first = &finding.remedies[0];
+    assert_eq!((first.kind, &*first.changes), (RemedyKind::FileContext, &[][..]), "{finding:#?}");
+    assert!(first.text.contains("such as mysqld_db_t: home_root_t is no service's own"), "{finding:#?}");
+    assert!(
+        first.notes.iter().any(|note| note == "`find / -inum 6947857 -name 'mysql data'`"),
+        "{finding:#?}"
+    );
+    assert_eq!(one(&line("sshd_key_t"), &place).remedies[0].kind, RemedyKind::Module);
     Ok(())
 }
 
@@ -107,6 +162,14 @@ fn one_type_of_many_is_not_chosen_by_chance() -> Result<(), Failure> {
 #[test]
 fn what_is_only_read_gets_the_type_beside_it_that_may_be_written() -> Result<(), Failure> {
     let Some(place) = debian()? else { return Ok(()) };
+    // By default, the server of FTP writes nothing for others; `restorecon` leaves such files unless it is forced.
+    let upload = one(&refused("write", "/srv/in", "ftpd_t", "public_content_t", "dir"), &place);
+    let wanted = [
+        "semanage fcontext -a -t public_content_rw_t '/srv/in(/.*)?'",
+        "restorecon -v -R -F /srv/in",
+        "setsebool -P allow_ftpd_anon_write=on",
+    ];
+    assert_eq!(commands(&upload)[..3], wanted, "{upload:#?}");
     for (path, domain, target, wanted) in [
         ("/data/zones/example.zone", "named_t", "named_zone_t", "named_cache_t"),
         ("/etc/openvpn/status.txt", "openvpn_t", "openvpn_etc_t", "openvpn_etc_rw_t"),

@@ -47,6 +47,10 @@ fn to_connect_a_boolean_of_the_domains_own_comes_before_a_label() -> Result<(), 
         "setsebool -P allow_ypbind=on",
     ];
     assert_eq!(remedies(&zabbix), wanted);
+    // Which domains may look names up says nothing of what listens there.
+    let httpd = one(&avc("name_connect", "httpd_t", "dest=9200", "unreserved_port_t", "tcp_socket"), &place);
+    assert_eq!(httpd.cause, Cause::Boolean, "{httpd:#?}");
+    assert!(remedies(&httpd).iter().all(|remedy| !remedy.starts_with("semanage port")), "{httpd:#?}");
     Ok(())
 }
 
@@ -144,6 +148,7 @@ fn a_module_that_gives_the_machine_away_has_a_warning() -> Result<(), Failure> {
     for (permissions, target, class, why) in [
         ("transition", "unconfined_t", "process", "nothing confines"),
         ("setbool", "security_t", "security", "setbool"),
+        ("execute", "sudo_exec_t", "file", "sudoers"),
         ("create", "systemd_unit_t", "file", "units"),
         ("append", "etc_t", "file", "configuration"),
         ("relabelfrom relabelto", "etc_t", "file", "configuration"),

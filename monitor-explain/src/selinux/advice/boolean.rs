@@ -70,6 +70,19 @@ pub(super) struct Besides {
 }
 
 impl Besides {
+    /// What is to be set, as `setsebool` takes it.
+    pub(super) fn words(&self) -> String {
+        let words: Vec<_> = self.states.iter().map(|(name, on)| format!("{name}={}", on_off(*on))).collect();
+        words.join(" ")
+    }
+
+    /// The change, with what it opens.
+    pub(super) fn add_to(self, remedy: Remedy) -> Remedy {
+        remedy
+            .change(Change::Booleans { states: self.states })
+            .note(format!("that opens {} rules about {} pairs of types", self.opens, self.reach))
+    }
+
     /// The boolean with the least reach with which it would be allowed, if the object had this label.
     pub(super) fn of(question: &Question<'_>, policy: &Policy, label: &str) -> Option<Self> {
         let (source, _, class, mask) = question.numbers(policy).ok()?;
@@ -83,7 +96,7 @@ impl Besides {
                 let states = flip.booleans.into_iter().map(name).collect();
                 Self { states, opens: flip.opens, reach: flip.reach }
             })
-            .filter(|found| !is_last_resort(&found.states, type_))
+            .filter(|found| !is_last_resort(&found.states, type_) && !is_to_be_off(&found.states))
             .min_by_key(|found| found.reach)
     }
 }
@@ -153,6 +166,20 @@ fn remedy(policy: &Policy, flip: &Flip, target: &str) -> Remedy {
         remedy = remedy.warn("it opens much more than what was refused");
     }
     remedy.change(Change::Booleans { states })
+}
+
+/// Whether a boolean of the domain's own would allow it.
+pub(super) fn has_own(
+    policy: &Policy,
+    (source, target, class, mask): (&Context, &Context, ClassId, u32),
+) -> bool {
+    let domain = policy.symbols.types.name(source.type_);
+    let target_type = policy.symbols.types.name(target.type_);
+    let name = |boolean| policy.symbols.booleans.name(boolean).to_owned();
+    policy.flips(source, target, class, mask).flips.iter().any(|flip| {
+        let states = flip.booleans.iter().map(|(boolean, on)| (name(*boolean), *on)).collect();
+        are_own(&states, domain) && !is_to_be_off(&states) && !is_last_resort(&states, target_type)
+    })
 }
 
 /// Adds the booleans that would allow it, or says that there are none.

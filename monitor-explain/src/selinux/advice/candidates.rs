@@ -44,11 +44,13 @@ pub(super) struct Candidates {
     pub(super) evidence: Option<String>,
     /// Whether it is for this file alone, and not for all in its folder.
     pub(super) is_alone: bool,
+    /// Whether the path is one of a home, with the label of homes.
+    pub(super) is_of_home: bool,
 }
 
 impl Candidates {
     pub(super) fn only(type_: String) -> Self {
-        Self { types: vec![type_], is_clear: true, evidence: None, is_alone: false }
+        Self { types: vec![type_], is_clear: true, evidence: None, is_alone: false, is_of_home: false }
     }
 }
 
@@ -112,10 +114,14 @@ pub(super) fn of(
         || best.word < words.len()
         || !best.is_elsewhere
         || !is_of_system && best.customary < customary.len();
+    // In a folder of the system's, one for something else is none.
+    if is_of_system && !is_supported {
+        return None;
+    }
     let is_as_good = |(rank, other): &(Rank, &str)| *rank == best && other.len() == name.len();
     let is_clear = is_supported && !ranked.iter().skip(1).any(is_as_good);
     let types = ranked.iter().map(|(_, name)| (*name).to_owned()).collect();
-    Some(Candidates { types, is_clear, evidence: None, is_alone: false })
+    Some(Candidates { types, is_clear, evidence: None, is_alone: false, is_of_home: false })
 }
 
 /// The types by custom with which it would be allowed, wherever the file is.
@@ -126,8 +132,13 @@ pub(super) fn by_custom(question: &Question<'_>, policy: &Policy) -> Vec<&'stati
 
 /// Whether it would be allowed if the object's type were this one.
 pub(super) fn is_allowed(question: &Question<'_>, policy: &Policy, type_: &str) -> bool {
-    let rest = question.target.splitn(3, ':').nth(2).and_then(|rest| rest.strip_prefix(question.target_type));
-    rest.is_some_and(|rest| question.is_allowed_with(policy, &format!("system_u:object_r:{type_}{rest}")))
+    label_with(question, type_).is_some_and(|label| question.is_allowed_with(policy, &label))
+}
+
+/// The object's label, with this type in its place.
+pub(super) fn label_with(question: &Question<'_>, type_: &str) -> Option<String> {
+    let rest = question.target.splitn(3, ':').nth(2)?.strip_prefix(question.target_type)?;
+    Some(format!("system_u:object_r:{type_}{rest}"))
 }
 
 /// Whether all would be allowed that was asked for beside it.
@@ -182,6 +193,7 @@ fn moved(file: &File<'_>, question: &Question<'_>, policy: &Policy) -> Option<Ca
             is_clear: true,
             evidence: Some(format!("file contexts have {type_} for {tail} ({pattern}), as which it looks")),
             is_alone,
+            is_of_home: false,
         });
     }
     None
@@ -194,6 +206,10 @@ fn customary(path: &str, domain: &str) -> &'static [&'static str] {
         && ["/cert", "/ssl/", "/tls/", "/pki/"].iter().any(|folder| path.contains(folder));
     if is_certificate {
         return &["cert_t"];
+    }
+    // Its queues are no logs.
+    if domain == "syslogd_t" && Purpose::of(path) != Purpose::Log {
+        return &[];
     }
     CUSTOMARY.iter().find(|(name, _)| *name == domain).map_or(&[], |(_, types)| types)
 }

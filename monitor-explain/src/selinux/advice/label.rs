@@ -6,12 +6,10 @@ use monitor_event::event::{Event, ObjectKind, PathRoot};
 
 use super::{
     boolean::Besides,
-    candidates::{self, Candidates},
-    chroot, container,
+    candidates::Candidates,
+    chroot, container, custom,
     folder::{self, File, Folder},
-    home::{self, Home},
     question::Question,
-    sibling,
 };
 use crate::{
     place::Place,
@@ -30,13 +28,26 @@ pub(super) enum Label {
     /// A local rule of file contexts has it, and with the policy's own the access would be allowed.
     LocalRule { place: Folder, pattern: String, label_type: String, wanted: String },
     /// It is what file contexts say, and not made for the domain, or not for this: other types would do.
-    Custom { place: Folder, candidates: Candidates, instead: Option<String>, reason: Reason },
+    Custom(Custom),
     /// It is in a folder of homes that file contexts don't know.
     Homes { path: String, type_: String },
     /// It is of no service, and where the file is, is not known.
     Unplaced,
     /// Nothing that helps; what was looked at.
     Fine(Option<String>),
+}
+
+/// Types that would do.
+pub(super) struct Custom {
+    pub(super) place: Folder,
+    pub(super) candidates: Candidates,
+    /// The boolean that is needed besides.
+    pub(super) boolean: Option<Besides>,
+    /// The type that a local rule for the same pattern has.
+    pub(super) instead: Option<String>,
+    pub(super) reason: Reason,
+    /// Whether `restorecon` leaves files with the present label, unless it is told otherwise.
+    pub(super) is_customizable: bool,
 }
 
 /// Why another type would do.
@@ -48,6 +59,8 @@ pub(super) enum Reason {
     LocalRule,
     /// The domain may only read it.
     ReadOnly,
+    /// It is to be run, and not labelled as a program.
+    Program,
     /// It is of a library whose code is changed when it is loaded.
     Relocation,
 }
@@ -155,11 +168,7 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
     let Some(contexts) = &place.contexts else {
         return Label::Fine(Some(format!("no file contexts: not known which label {path} should have")));
     };
-    if place.customizable.contains(question.target_type) {
-        let note =
-            format!("{} is customizable: an administrator may give it to any file", question.target_type);
-        return Label::Fine(Some(note));
-    }
+    let is_customizable = place.customizable.contains(question.target_type);
     if policy.type_(question.target_type).is_some_and(|type_| policy.is_of_unlabelled_files(type_)) {
         return Label::Fine(Some(format!(
             "{} is the label of whole file systems, in which no file has one of its own",
@@ -183,7 +192,14 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
             inside.type_, inside.path
         )));
     }
-    let custom = || custom(&file, found, question, policy);
+    if is_customizable {
+        let custom = custom::written(&file, found, question, policy)
+            .map(|custom| Label::Custom(Custom { is_customizable, ..custom }));
+        let note =
+            format!("{} is customizable: an administrator may give it to any file", question.target_type);
+        return custom.unwrap_or(Label::Fine(Some(note)));
+    }
+    let custom = || custom::of(&file, found, question, policy);
     let Some((found, context)) = found.and_then(|found| Some((found, found.context?))) else {
         return custom().unwrap_or_else(|| Label::Fine(Some(format!("file contexts say nothing of {path}"))));
     };
@@ -209,7 +225,12 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
             "file contexts have {type_} for {path} ({}), which {} may not access so either",
             found.pattern, question.source_type
         );
-        return custom().unwrap_or(Label::Fine(Some(note)));
+        // It has a label of its own, with which it is to stay refused.
+        let is_kept = |label: &Label| match label {
+            Label::Custom(custom) => custom.reason != Reason::Nobodys || is_nobodys(type_),
+            _ => true,
+        };
+        return custom().filter(is_kept).unwrap_or(Label::Fine(Some(note)));
     }
     let on_disk = on_disk(event, place, path);
     if boolean.is_none() && on_disk.as_deref().map(type_of) == Some(type_) {
@@ -313,61 +334,3 @@ pub(super) fn on_disk(event: &Event<'_>, place: &Place, path: &str) -> Option<St
     }
     String::from_utf8(label).ok()
 }
-
-/// Types that would do, where the object has one of nobody's, one that a local rule gave it, or one that may only be read.
-fn custom(
-    file: &File<'_>,
-    found: Option<Match<'_>>,
-    question: &Question<'_>,
-    policy: &Policy,
-) -> Option<Label> {
-    if question.asks("execmod") && candidates::is_allowed(question, policy, RELOCATED) {
-        return Some(Label::Custom {
-            place: file.itself(),
-            candidates: Candidates::only(RELOCATED.to_owned()),
-            instead: None,
-            reason: Reason::Relocation,
-        });
-    }
-    let local = found.filter(|found| found.origin == Origin::Local && found.kind.is_none());
-    let instead = |found: Match<'_>| found.context.map(|context| type_of(context).to_owned());
-    let is_folder = file.kind == Some(FileKind::Directory);
-    if let Some(type_) = sibling::writable(question, policy) {
-        // No more than has to be written: programs may be beside it.
-        let place = if is_folder { file.folder()? } else { file.itself() };
-        let instead = local.filter(|found| found.pattern == place.pattern).and_then(instead);
-        let candidates = Candidates::only(type_);
-        return Some(Label::Custom { place, candidates, instead, reason: Reason::ReadOnly });
-    }
-    let is_entry = question.asks("entrypoint");
-    let by_default = found.and_then(|found| found.context).map(type_of);
-    let is_generic = |type_: &str| GENERIC.contains(&type_);
-    let is_nobodys = is_generic(question.target_type)
-        || is_folder && by_default.is_some_and(is_generic)
-        // What is only read there is another service's.
-        || is_nobodys(question.target_type) && sibling::is_to_be_written(question);
-    if !is_nobodys && !is_entry && local.is_none() {
-        return None;
-    }
-    let home = local.is_none().then(|| home::home(file.path, file.contexts, question, policy)).flatten();
-    let candidates = match home {
-        Some(Home::Folder { path, type_ }) => return Some(Label::Homes { path, type_ }),
-        Some(Home::File { type_ }) => Candidates::only(type_),
-        None => candidates::of(file, question, policy, is_entry)?,
-    };
-    // A label for a folder that others use, too, would take it from them.
-    let place = match local {
-        Some(found) => file.of_pattern(found.pattern),
-        None if is_entry || candidates.is_alone => file.itself(),
-        None => file.folder()?,
-    };
-    Some(match local {
-        Some(found) => {
-            Label::Custom { place, candidates, instead: instead(found), reason: Reason::LocalRule }
-        }
-        None => Label::Custom { place, candidates, instead: None, reason: Reason::Nobodys },
-    })
-}
-
-/// The type of libraries whose code is changed when they are loaded.
-const RELOCATED: &str = "textrel_shlib_t";

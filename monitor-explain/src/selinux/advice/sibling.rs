@@ -1,6 +1,10 @@
 //! The type of the same use that may be written, where the object has one that is only read.
 
-use super::{candidates::is_allowed, question::Question};
+use super::{
+    boolean::Besides,
+    candidates::{is_allowed, label_with},
+    question::Question,
+};
 use crate::selinux::policy::Policy;
 
 /// What changes a file or folder.
@@ -37,13 +41,22 @@ pub(super) fn is_to_be_written(question: &Question<'_>) -> bool {
     WRITES.iter().any(|permission| question.asks(permission))
 }
 
-/// The type of the same use that may be written, if this is one that may only be read.
-pub(super) fn writable(question: &Question<'_>, policy: &Policy) -> Option<String> {
+/// The type of the same use that may be written, if this is one that may only be read, and the boolean that is needed
+/// besides.
+pub(super) fn writable(question: &Question<'_>, policy: &Policy) -> Option<(String, Option<Besides>)> {
     let type_ = question.target_type;
     if !is_to_be_written(question) || WRITABLE.iter().any(|part| type_.contains(part)) {
         return None;
     }
     let siblings = SIBLINGS.iter().filter_map(|(end, others)| Some((type_.strip_suffix(end)?, others)));
-    let mut names = siblings.flat_map(|(stem, others)| others.iter().map(move |end| format!("{stem}{end}")));
-    names.find(|name| is_allowed(question, policy, name))
+    let names = siblings.flat_map(|(stem, others)| others.iter().map(move |end| format!("{stem}{end}")));
+    let names: Vec<String> = names.collect();
+    let is_allowed = |name: &&String| is_allowed(question, policy, name);
+    if let Some(name) = names.iter().find(is_allowed) {
+        return Some((name.clone(), None));
+    }
+    names.into_iter().find_map(|name| {
+        let boolean = Besides::of(question, policy, &label_with(question, &name)?)?;
+        Some((name, Some(boolean)))
+    })
 }

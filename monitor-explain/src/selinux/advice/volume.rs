@@ -58,6 +58,10 @@ fn device(question: &Question<'_>, policy: Option<&Policy>) -> Draft {
         found =
             found.because("device_t is a device that got no label: `restorecon` on the host may give it one");
     }
+    if !danger::warnings(question).is_empty() {
+        let text = "leave it refused, unless the container is meant to manage the machine";
+        found = found.remedy(Remedy::new(RemedyKind::Refuse, text));
+    }
     found.remedy(own).remedy(unconfined())
 }
 

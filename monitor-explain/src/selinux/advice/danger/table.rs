@@ -141,6 +141,12 @@ const DANGERS: &[Danger] = &[
         warning: "who may have containers started is root on the machine",
     },
     Danger {
+        classes: &["file"],
+        permissions: &["execute", "execute_no_trans"],
+        targets: &["su_exec_t", "sudo_exec_t"],
+        warning: "it may become another user: what sudoers and PAM let it is all that holds it",
+    },
+    Danger {
         classes: FILES,
         permissions: &[],
         targets: &["unlabeled_t"],
