@@ -20,11 +20,22 @@ use self::{specification::Specification, substitution::Substitutions};
 #[derive(Debug, Default)]
 pub struct FileContexts {
     specifications: Vec<Specification>,
-    roots: OnceLock<Vec<String>>,
+    roots: OnceLock<Vec<Root>>,
     local: Substitutions,
     distribution: Substitutions,
     /// Lines that make no sense; they are left out.
     pub problems: Vec<LineProblem>,
+}
+
+/// A folder that is the root of a service's.
+#[derive(Debug)]
+pub(crate) struct Root {
+    /// Its path.
+    pub(crate) path: String,
+    /// The label that it should have.
+    pub(crate) context: String,
+    /// The pattern that says so.
+    pub(crate) pattern: String,
 }
 
 /// A line that makes no sense.
@@ -160,14 +171,19 @@ impl FileContexts {
         below.filter(|one| one.origin == Origin::Policy).filter_map(|one| one.found().context)
     }
 
-    /// Folders that are the root of a service's: they have an `etc` of their own.
-    pub(crate) fn roots(&self) -> &[String] {
+    /// Folders that are the root of a service's, since they have an `etc` of their own.
+    pub(crate) fn roots(&self) -> &[Root] {
         self.roots.get_or_init(|| {
-            let mut roots: Vec<String> =
-                self.specifications.iter().filter_map(Specification::root).map(str::to_owned).collect();
-            roots.sort_unstable();
-            roots.dedup();
-            roots
+            let mut paths: Vec<&str> = self.specifications.iter().filter_map(Specification::root).collect();
+            paths.sort_unstable();
+            paths.dedup();
+            let root = |path: &str| {
+                let kind = Some(FileKind::Directory);
+                let found = self.find_without_local(path.as_bytes(), kind).ok()??;
+                let context = found.context?.to_owned();
+                Some(Root { path: path.to_owned(), context, pattern: found.pattern.to_owned() })
+            };
+            paths.into_iter().filter_map(root).collect()
         })
     }
 

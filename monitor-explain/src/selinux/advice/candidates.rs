@@ -88,6 +88,10 @@ pub(super) fn of(
     let rank = |name: &str| {
         let place = customary.iter().position(|known| *known == name);
         let stem = stems.iter().position(|stem| name.starts_with(stem.as_str()));
+        // Most are of others.
+        if place.is_none() && stem.is_none() {
+            return None;
+        }
         let is_elsewhere = !beside.contains(name);
         let is_own = name.ends_with("_exec_t") == is_entry
             && fits(name, file.path, purpose)
@@ -103,12 +107,14 @@ pub(super) fn of(
     let names = policy.types_with(attribute).map(|type_| policy.symbols.types.name(type_));
     let mut ranked: Vec<(Rank, &str)> = names.filter_map(|name| Some((rank(name)?, name))).collect();
     ranked.sort_by_key(|(rank, name)| (*rank, name.len(), *name));
-    ranked.retain(|(_, name)| is_allowed(question, policy, name));
-    let is_for_all = |(_, name): &(Rank, &str)| is_allowed_beside(question, policy, name);
-    if ranked.iter().any(is_for_all) {
-        ranked.retain(is_for_all);
+    let is_allowed = |(_, name): &&(Rank, &str)| is_allowed(question, policy, name);
+    let is_for_all = |(_, name): &&(Rank, &str)| is_allowed_beside(question, policy, name);
+    let allowed = || ranked.iter().filter(is_allowed);
+    let mut found: Vec<(Rank, &str)> = allowed().filter(is_for_all).take(CANDIDATES).copied().collect();
+    if found.is_empty() {
+        found = allowed().take(CANDIDATES).copied().collect();
     }
-    ranked.truncate(CANDIDATES);
+    let ranked = found;
     let (best, name) = *ranked.first()?;
     let is_supported = is_entry
         || best.word < words.len()

@@ -9,7 +9,7 @@ use super::{
     question::Question,
     relabel,
 };
-use crate::{finding::Draft, place::Place, selinux::file_contexts::FileKind};
+use crate::{finding::Draft, place::Place};
 
 /// What a path is if the process is in a chroot that file contexts know.
 pub(super) struct Inside {
@@ -51,17 +51,14 @@ pub(super) fn of(event: &Event<'_>, file: &File<'_>, question: &Question<'_>) ->
         return None;
     }
     let stems = candidates::stems(question.source_type)?;
-    let find = |path: &str, kind| file.contexts.find_without_local(path.as_bytes(), kind).ok().flatten();
     file.contexts.roots().iter().find_map(|root| {
-        let of_root = find(root, Some(FileKind::Directory))?;
-        let is_own =
-            stems.iter().any(|stem| type_of(of_root.context.unwrap_or_default()).starts_with(stem.as_str()));
-        if !is_own || file.path.starts_with(root.as_str()) {
+        let is_own = stems.iter().any(|stem| type_of(&root.context).starts_with(stem.as_str()));
+        if !is_own || file.path.starts_with(root.path.as_str()) {
             return None;
         }
-        let path = format!("{root}{}", file.path);
-        let found = find(&path, file.kind)?;
+        let path = format!("{}{}", root.path, file.path);
+        let found = file.contexts.find_without_local(path.as_bytes(), file.kind).ok()??;
         let type_ = type_of(found.context?).to_owned();
-        Some(Inside { is_of_all: found.pattern == of_root.pattern, path, type_ })
+        Some(Inside { is_of_all: found.pattern == root.pattern, path, type_ })
     })
 }
