@@ -102,6 +102,9 @@ pub(super) const GENERIC: [&str; 16] = [
     "var_run_t",
 ];
 
+/// Those of them that files of the system's own have: without a path, they are taken to be right.
+const OF_SYSTEM: [&str; 4] = ["usr_t", "root_t", "etc_t", "user_home_dir_t"];
+
 /// Types of the system's folders in which each service has a place of its own.
 const SHARED: [&str; 3] = ["var_log_t", "var_spool_t", "var_lock_t"];
 
@@ -159,6 +162,7 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
         let is_unplaced = event.object.path.is_none()
             && event.object.kind == ObjectKind::File
             && GENERIC.contains(&question.target_type)
+            && !OF_SYSTEM.contains(&question.target_type)
             && !container::has_process(event, question, policy);
         return if is_unplaced { Label::Unplaced } else { Label::Fine(None) };
     };

@@ -121,7 +121,7 @@ pub(super) fn unplaced(event: &Event<'_>, question: &Question<'_>, policy: &Poli
     let types = candidates::by_custom(question, policy);
     let such = if types.is_empty() { String::new() } else { format!(", such as {}", types.join(", ")) };
     let text = format!(
-        "find the file, and give it a label that is made for {}{such}: {} is no service's own",
+        "find the file, and put its label right, or give it one that is made for {}{such}: {} is no service's own",
         question.source_type, question.target_type
     );
     let remedy = Remedy::new(RemedyKind::FileContext, text)

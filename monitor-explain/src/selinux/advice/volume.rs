@@ -90,7 +90,7 @@ fn with_warnings(question: &Question<'_>, remedy: Remedy) -> Remedy {
 }
 
 fn unconfined() -> Remedy {
-    let text = "or run this container without confinement: --security-opt label=disable";
+    let text = "run this container without confinement: --security-opt label=disable";
     Remedy::new(RemedyKind::Setting, text)
         .warn("SELinux keeps the container from nothing of the host then: whoever breaks out of it is free")
 }
