@@ -96,6 +96,12 @@ fn a_program_gets_the_label_of_programs_alone_and_with_a_warning() -> Result<(),
     assert_eq!(commands(&program), wanted, "{program:#?}");
     assert!(program.remedies[0].is_dangerous(), "{program:#?}");
     assert!(commands(&run("/opt/app/liba.so.1"))[0].contains("-t lib_t "));
+    let script =
+        one(&refused("execute", "/var/www/x/run.cgi", "httpd_t", "httpd_sys_content_t", "file"), &place);
+    assert!(
+        commands(&script)[0].contains("-t httpd_sys_script_exec_t '/var/www/x/run\\.cgi'"),
+        "{script:#?}"
+    );
     let anybodys = run("/tmp/x");
     assert!(anybodys.remedies.iter().all(|remedy| remedy.kind == RemedyKind::Module), "{anybodys:#?}");
     Ok(())

@@ -149,6 +149,7 @@ fn a_module_that_gives_the_machine_away_has_a_warning() -> Result<(), Failure> {
         ("transition", "unconfined_t", "process", "nothing confines"),
         ("setbool", "security_t", "security", "setbool"),
         ("execute", "sudo_exec_t", "file", "sudoers"),
+        ("execute", "httpd_sys_rw_content_t", "file", "intruder"),
         ("create", "systemd_unit_t", "file", "units"),
         ("append", "etc_t", "file", "configuration"),
         ("relabelfrom relabelto", "etc_t", "file", "configuration"),

@@ -1,6 +1,7 @@
 //! Types that would do for a path whose label is not made for what uses it.
 
 use super::{
+    boolean::Besides,
     candidates::{self, Candidates},
     folder::File,
     home::{self, Home},
@@ -41,8 +42,8 @@ pub(super) fn of(
     if let Some(custom) = written(file, found, question, policy) {
         return Some(Label::Custom(custom));
     }
-    if let Some(type_) = run(file, question, policy) {
-        return Some(Label::Custom(alone(type_, Reason::Program)));
+    if let Some((type_, boolean)) = run(file, question, policy) {
+        return Some(Label::Custom(Custom { boolean, ..alone(&type_, Reason::Program) }));
     }
     let local = found.filter(is_local);
     let is_folder = file.kind == Some(FileKind::Directory);
@@ -98,17 +99,28 @@ pub(super) fn written(
     })
 }
 
-/// The type of programs or libraries, if one without is to be run from where not anybody may put some.
-fn run(file: &File<'_>, question: &Question<'_>, policy: &Policy) -> Option<&'static str> {
+/// The type of programs or libraries, if one without is to be run from where not anybody may put some, and the boolean that
+/// is needed besides.
+fn run(file: &File<'_>, question: &Question<'_>, policy: &Policy) -> Option<(String, Option<Besides>)> {
     let is_run = question.asks("execute") || question.asks("execute_no_trans");
-    let is_nobodys = question.class == "file" && GENERIC.contains(&question.target_type);
-    if !is_run || !is_nobodys || ANYBODYS.iter().any(|folder| file.path.starts_with(folder)) {
+    if !is_run || question.class != "file" || ANYBODYS.iter().any(|folder| file.path.starts_with(folder)) {
         return None;
+    }
+    if let Some(stem) = question.target_type.strip_suffix("_content_t") {
+        // What is written may have been uploaded.
+        let is_written = stem.ends_with("_rw") || stem.ends_with("_ra");
+        let type_ = Some(format!("{stem}_script_exec_t")).filter(|_| !is_written)?;
+        if candidates::is_allowed(question, policy, &type_) {
+            return Some((type_, None));
+        }
+        let boolean = Besides::of(question, policy, &candidates::label_with(question, &type_)?)?;
+        return Some((type_, Some(boolean)));
     }
     let name = file.path.rsplit('/').next().unwrap_or_default();
     let is_library = name.split('.').skip(1).any(|part| part == "so");
     let type_ = if is_library { "lib_t" } else { "bin_t" };
-    candidates::is_allowed(question, policy, type_).then_some(type_)
+    let is_nobodys = GENERIC.contains(&question.target_type);
+    (is_nobodys && candidates::is_allowed(question, policy, type_)).then(|| (type_.to_owned(), None))
 }
 
 fn is_local(found: &Match<'_>) -> bool {
