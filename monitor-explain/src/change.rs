@@ -84,6 +84,11 @@ impl Change {
         }
     }
 
+    /// Whether a folder gets its label with all that is in it.
+    pub(crate) fn is_recursive(&self) -> bool {
+        matches!(self, Self::Relabel { recursive: true, .. })
+    }
+
     /// The same as a line that a shell reads so.
     #[must_use]
     pub fn line(&self) -> String {

@@ -11,7 +11,7 @@ use crate::{
     change::Change,
     denials::{NAMES, Seen},
     place::Place,
-    selinux::advice::{module::Allow, order},
+    selinux::advice::{module::Allow, order, session::Part},
     unit,
 };
 
@@ -252,6 +252,12 @@ pub(crate) struct Draft {
     pub(crate) finding: Finding,
     /// SELinux: what was asked for, whose permissions stand in the summary for [`ASKED`].
     pub(crate) asked: Option<Allow>,
+    /// SELinux: what was asked for of other classes.
+    pub(crate) also: Vec<Allow>,
+    /// SELinux: the type that the remedy gives to the object.
+    pub(crate) gives: Option<String>,
+    /// SELinux: what it belongs to, if it was only logged.
+    pub(crate) session: Option<Part>,
     /// AppArmor: what a profile refuses.
     pub(crate) requests: BTreeSet<Request>,
     /// AppArmor: of which profile that is said, and what.
@@ -281,7 +287,22 @@ impl Draft {
             evidence: Vec::new(),
         };
         let key = format!("{}\0{cause:?}\0{}", module.name(), key.into());
-        Self { key, finding, asked: None, requests: BTreeSet::new(), profile: None }
+        Self {
+            key,
+            finding,
+            asked: None,
+            also: Vec::new(),
+            gives: None,
+            session: None,
+            requests: BTreeSet::new(),
+            profile: None,
+        }
+    }
+
+    /// Says which type the object would have.
+    pub(crate) fn giving(mut self, type_: &str) -> Self {
+        self.gives = Some(type_.to_owned());
+        self
     }
 
     pub(crate) fn remedy(mut self, remedy: Remedy) -> Self {
@@ -337,8 +358,10 @@ impl Draft {
                 None => finding.remedies.push(remedy),
             }
         }
-        if let (Some(own), Some(more)) = (&mut self.asked, &other.asked) {
-            own.join(more);
+        for more in other.asked.into_iter().chain(other.also) {
+            if !self.asked.iter_mut().chain(&mut self.also).any(|own| own.join(&more)) {
+                self.also.push(more);
+            }
         }
         self.requests.extend(other.requests);
     }
@@ -349,7 +372,10 @@ impl Draft {
             apparmor::finish(&mut self.finding, &refusing, &self.requests, place);
         }
         if let Some(asked) = &self.asked {
-            self.finding.summary = self.finding.summary.replace(ASKED, &asked.permissions_text());
+            let also =
+                self.also.iter().map(|also| format!(" and {} {}", also.class, also.permissions_text()));
+            let text: String = std::iter::once(asked.permissions_text()).chain(also).collect();
+            self.finding.summary = self.finding.summary.replace(ASKED, &text);
         }
         let remedies = &mut self.finding.remedies;
         remedies.sort_by_key(|remedy| remedy.kind);

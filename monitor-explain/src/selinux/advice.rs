@@ -3,22 +3,29 @@
 
 mod boolean;
 mod candidates;
+mod chroot;
 mod constraint;
 mod container;
+mod custom;
 mod danger;
 mod error;
 mod folder;
+mod home;
 mod label;
 pub mod module;
 pub(crate) mod order;
 mod port;
+mod purpose;
 mod question;
 mod relabel;
+pub(crate) mod session;
+mod sibling;
 mod transition;
+mod volume;
 
 use monitor_event::event::{Event, Module, Verdict};
 
-use self::{label::Label, module::Allow, question::Question};
+use self::{label::Label, module::Allow, question::Question, session::Sessions};
 use crate::{
     change::Change,
     denials::Seen,
@@ -31,11 +38,13 @@ use crate::{
 };
 
 /// Says why a denial was, and what to do.
-pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place) -> Draft {
-    let Some(question) = Question::of(event) else { return error::judge(event, seen, place) };
+pub(crate) fn judge(event: &Event<'_>, seen: &Seen, place: &Place, sessions: &Sessions) -> Draft {
+    let Some(mut question) = Question::of(event) else { return error::judge(event, seen, place) };
+    question.beside = sessions.beside(event, &question);
     let mut draft = ask(event, &question, seen, place);
     danger::hint(&mut draft, event, &question, seen.syscall.as_deref());
     draft.asked = Some(question.allow());
+    draft.session = session::part(event, &question);
     // What is remedied otherwise is another finding: a remedy of several denials helps all of them.
     for remedy in draft.finding.remedies.iter().filter(|remedy| remedy.kind != RemedyKind::Module) {
         draft.key.push_str(&remedy.text);
@@ -238,15 +247,16 @@ fn no_rule(
         Some(found) => return found.remedy(module),
         None => {}
     }
-    let mut notes = Vec::new();
+    let (mut notes, mut unplaced) = (Vec::new(), None);
+    let told = |found| chroot::tell(found, event, question, place);
     match label::of(event, question, policy, place) {
         Label::Corrected(why) => return relabel::corrected(question, why),
-        Label::Wrong(wrong) => return relabel::mislabelled(question, wrong),
+        Label::Wrong(wrong) => return told(relabel::mislabelled(question, wrong)),
         Label::LocalRule { place, pattern, label_type, wanted } => {
             let why =
                 format!("a local rule of file contexts gives it the wrong label, it should be {wanted}");
             let text = "remove the local rule, and put the labels right";
-            return draft(question, Cause::Label, &why)
+            let found = draft(question, Cause::Label, &why)
                 .because(format!(
                     "file_contexts.local has {label_type} for {pattern}, and the policy {wanted}"
                 ))
@@ -256,16 +266,25 @@ fn no_rule(
                         .change(Change::FileContextGone { pattern, label_type })
                         .change(place.relabel()),
                 );
+            return told(found);
         }
-        Label::Homes { path, type_ } => return relabel::homes(question, &path, &type_),
-        Label::Custom { place: files, candidates, instead, reason } => {
-            let mut found = relabel::custom(question, &files, &candidates, instead, reason);
+        Label::Homes { path, type_ } => return told(relabel::homes(question, &path, &type_)),
+        Label::Custom(mut custom) => {
+            let numbers = (source, target, class, mask);
+            // What is of a home stays so, where a boolean is for homes.
+            let is_of_home = custom.candidates.is_of_home && boolean::has_own(policy, numbers);
+            custom.candidates.is_clear &= !is_of_home;
+            let is_local = custom.reason == label::Reason::LocalRule;
+            let mut found = told(relabel::custom(question, custom));
             // The folder gets the label: it is the file in it that tells whether it is the one.
-            if let Some(path) = label::other(event, place).filter(|_| reason != label::Reason::LocalRule) {
+            if let Some(path) = label::other(event, place).filter(|_| !is_local) {
                 found = relabel::other(found, path);
             }
-            found = boolean::add(found, policy, (source, target, class, mask));
-            return found.remedy(module);
+            return boolean::add(found, policy, numbers).remedy(module);
+        }
+        Label::Unplaced => {
+            notes.push("the denial has no path: not known which label the file should have".to_owned());
+            unplaced = Some(relabel::unplaced(event, question, policy));
         }
         Label::Fine(note) => notes.extend(note),
     }
@@ -322,9 +341,8 @@ fn no_rule(
         other.finding.evidence = found.finding.evidence;
         found = other;
     }
-    for note in notes {
-        found = found.because(note);
-    }
+    found = notes.into_iter().fold(found, Draft::because);
+    found.finding.remedies.extend(unplaced);
     found.remedy(module)
 }
 

@@ -10,6 +10,7 @@ mod substitution;
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 pub use self::specification::{FileKind, Match, PatternError};
@@ -19,10 +20,22 @@ use self::{specification::Specification, substitution::Substitutions};
 #[derive(Debug, Default)]
 pub struct FileContexts {
     specifications: Vec<Specification>,
+    roots: OnceLock<Vec<Root>>,
     local: Substitutions,
     distribution: Substitutions,
     /// Lines that make no sense; they are left out.
     pub problems: Vec<LineProblem>,
+}
+
+/// A folder that is the root of a service's.
+#[derive(Debug)]
+pub(crate) struct Root {
+    /// Its path.
+    pub(crate) path: String,
+    /// The label that it should have.
+    pub(crate) context: String,
+    /// The pattern that says so.
+    pub(crate) pattern: String,
 }
 
 /// A line that makes no sense.
@@ -150,6 +163,28 @@ impl FileContexts {
             }
         }
         Ok(None)
+    }
+
+    /// The labels of the policy's own specifications for what is below a folder, which ends in a slash.
+    pub(crate) fn labels_below(&self, folder: &str) -> impl Iterator<Item = &str> {
+        let below = self.specifications.iter().filter(move |one| one.is_below(folder));
+        below.filter(|one| one.origin == Origin::Policy).filter_map(|one| one.found().context)
+    }
+
+    /// Folders that are the root of a service's, since they have an `etc` of their own.
+    pub(crate) fn roots(&self) -> &[Root] {
+        self.roots.get_or_init(|| {
+            let mut paths: Vec<&str> = self.specifications.iter().filter_map(Specification::root).collect();
+            paths.sort_unstable();
+            paths.dedup();
+            let root = |path: &str| {
+                let kind = Some(FileKind::Directory);
+                let found = self.find_without_local(path.as_bytes(), kind).ok()??;
+                let context = found.context?.to_owned();
+                Some(Root { path: path.to_owned(), context, pattern: found.pattern.to_owned() })
+            };
+            paths.into_iter().filter_map(root).collect()
+        })
     }
 
     /// `path` as the specifications have it: `/run/lock` is `/var/lock` (`selabel_sub_key()`).

@@ -52,8 +52,6 @@ fn a_file_that_has_no_label_for_containers_is_mounted_otherwise_and_gets_no_rule
 fn what_is_no_file_on_a_mount_is_explained_as_ever() {
     for (fields, target, class) in [
         ("name=\"cgroup.procs\" dev=\"cgroup2\" ino=3", "cgroup_t", "file"),
-        ("path=\"/dev/nvidia0\" dev=\"devtmpfs\"", "device_t", "chr_file"),
-        ("path=\"/app/x\" dev=\"0:37\"", "nfs_t", "file"),
         ("path=\"/proc/1/environ\" dev=\"proc\"", "init_t", "file"),
         ("path=\"/data/x\" dev=\"sda9\"", "container_file_t", "file"),
     ] {
@@ -66,6 +64,82 @@ fn what_is_no_file_on_a_mount_is_explained_as_ever() {
         .replace("container_t", "container_runtime_t");
     assert_eq!(one(&engine, &Place::default()).cause, Cause::Unchecked, "it is the host's");
 }
+
+#[test]
+fn what_no_mount_option_of_a_containers_relabels_takes_a_boolean_or_an_option_of_the_hosts() {
+    let find = |fields, target, class| one(&contained("read", fields, target, class), &Place::default());
+    let texts = |finding: &Finding| {
+        let texts: Vec<_> = finding.remedies.iter().map(|remedy| remedy.text.clone()).collect();
+        texts.join("; ")
+    };
+    for (target, boolean) in
+        [("nfs_t", "virt_use_nfs"), ("cifs_t", "virt_use_samba"), ("fusefs_t", "use_fusefs"), ("dosfs_t", "")]
+    {
+        let finding = find("path=\"/app/x\" dev=\"0:37\"", target, "file");
+        let said = texts(&finding);
+        assert_eq!(finding.cause, Cause::Label, "{finding:#?}");
+        assert!(said.contains(boolean) && !said.contains("add :Z"), "{said}");
+        assert!(said.contains("context=\"system_u:object_r:container_file_t:s0\""), "{said}");
+        let last = finding.remedies.last();
+        assert!(
+            last.is_some_and(|last| last.text.contains("label=disable") && last.is_dangerous()),
+            "{said}"
+        );
+    }
+    let device = find("path=\"/dev/nvidia0\" dev=\"devtmpfs\"", "device_t", "chr_file");
+    assert!(
+        texts(&device).starts_with("turn the boolean for it on, if the policy has it: container_use_devices")
+    );
+    assert!(!texts(&device).contains("context="), "{device:#?}");
+    let disk = find("path=\"/dev/sda\" dev=\"devtmpfs\"", "fixed_disk_device_t", "blk_file");
+    assert_eq!(disk.remedies[0].kind, RemedyKind::Refuse, "{disk:#?}");
+    assert!(disk.remedies[1].is_dangerous(), "{disk:#?}");
+}
+
+#[test]
+fn the_boolean_of_the_policy_comes_first() -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let (source, policy) = (folder.path().join("volumes.cil"), folder.path().join("volumes.33"));
+    fs::write(&source, VOLUMES)?;
+    let mut secilc = Command::new("secilc");
+    secilc.args(["-N", "-c", "33", "-f", "/dev/null", "-o"]).arg(&policy).arg(&source);
+    let Ok(output) = secilc.output() else {
+        eprintln!("skipped: secilc is not installed");
+        return Ok(());
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let place = Place::with_policy(&policy)?;
+    let find = |target, class| {
+        let line = contained("read", "name=\"x\" dev=\"0:37\"", target, class);
+        one(&line.replace("s0:c159,c177", "s0"), &place)
+    };
+    for (target, class, boolean) in
+        [("nfs_t", "file", "virt_use_nfs"), ("gpu_device_t", "chr_file", "container_use_devices")]
+    {
+        let finding = find(target, class);
+        assert_eq!(finding.cause, Cause::Boolean, "{finding:#?}");
+        assert_eq!(commands(&finding), [format!("setsebool -P {boolean}=on")]);
+        assert!(finding.remedies.iter().all(|remedy| remedy.allows.is_empty()), "{finding:#?}");
+    }
+    let other = find("cifs_t", "file");
+    assert_eq!((other.cause, commands(&other).len()), (Cause::Label, 0), "{other:#?}");
+    Ok(())
+}
+
+/// A policy for containers, with two booleans.
+const VOLUMES: &str = "(mls true) (class file (read)) (class chr_file (read)) (classorder (file chr_file))
+    (sid kernel) (sidorder (kernel)) (sidcontext kernel (system_u system_r container_t ((s0) (s0))))
+    (sensitivity s0) (sensitivityorder (s0)) (category c0) (categoryorder (c0)) (sensitivitycategory s0 (c0))
+    (user system_u) (user unconfined_u) (role system_r) (role object_r)
+    (userrole system_u system_r) (userrole system_u object_r) (userrole unconfined_u object_r)
+    (userlevel system_u (s0)) (userrange system_u ((s0) (s0))) (userlevel unconfined_u (s0)) (userrange unconfined_u ((s0) (s0)))
+    (type container_t) (type nfs_t) (type cifs_t) (type gpu_device_t)
+    (roletype system_r container_t) (roletype object_r nfs_t) (roletype object_r cifs_t) (roletype object_r gpu_device_t)
+    (boolean virt_use_nfs false) (boolean container_use_devices false)
+    (allow container_t container_t (file (read)))
+    (booleanif virt_use_nfs (true (allow container_t nfs_t (file (read)))))
+    (booleanif container_use_devices (true (allow container_t gpu_device_t (chr_file (read)))))
+";
 
 #[test]
 fn an_engines_socket_is_root_on_the_host() {

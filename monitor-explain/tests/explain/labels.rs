@@ -51,6 +51,230 @@ fn a_path_of_nobodys_gets_the_label_that_is_customary() -> Result<(), Failure> {
 }
 
 #[test]
+fn a_path_gets_the_type_that_the_domain_has_for_such_places() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    for (permission, path, domain, target, wanted) in [
+        ("write", "/var/cache/nginx2/a", "httpd_t", "var_t", "httpd_cache_t"),
+        ("write", "/run/zabbix2/server.pid", "zabbix_t", "var_run_t", "zabbix_runtime_t"),
+        ("append", "/var/log/redis2/a", "redis_t", "var_log_t", "redis_log_t"),
+        // Of the family, and by what the policy has in /var/log.
+        ("append", "/var/log/zabbix-agent2/a", "zabbix_agent_t", "var_log_t", "zabbix_log_t"),
+        ("write", "/var/lib/mysql2/ibdata1", "mysqld_t", "var_lib_t", "mysqld_db_t"),
+        ("write", "/var/lib/samba2/a.tdb", "smbd_t", "var_lib_t", "samba_var_t"),
+        ("write", "/var/lib/bind2/a", "named_t", "var_lib_t", "named_cache_t"),
+        ("write", "/var/lib/shop/a", "httpd_t", "var_lib_t", "httpd_var_lib_t"),
+        ("read", "/data/conf/redis.conf", "redis_t", "default_t", "redis_conf_t"),
+        ("write", "/srv/app/log/a", "redis_t", "default_t", "redis_log_t"),
+    ] {
+        let finding = one(&refused(permission, path, domain, target, "file"), &place);
+        assert_eq!(finding.cause, Cause::CustomPath, "{path}: {finding:#?}");
+        let start = format!("semanage fcontext -a -t {wanted} ");
+        assert!(commands(&finding)[0].starts_with(&start), "{path}: {finding:#?}");
+    }
+    // These are another's: what is only read in a folder that services share, and what has a label by its name.
+    for (permission, path, domain, target) in [
+        ("read", "/var/log/app.log", "httpd_t", "var_log_t"),
+        ("append", "/var/log/messages", "httpd_t", "var_log_t"),
+        ("write", "/etc/chrony/chrony.keys", "chronyd_t", "etc_t"),
+    ] {
+        let finding = one(&refused(permission, path, domain, target, "file"), &place);
+        assert!(finding.remedies.iter().all(|remedy| remedy.kind != RemedyKind::FileContext), "{finding:#?}");
+    }
+    let mounted = one(&refused("search", "/mnt/pg", "postgresql_t", "mnt_t", "dir"), &place);
+    assert!(commands(&mounted)[0].ends_with("postgresql_db_t '/mnt/pg(/.*)?'"), "{mounted:#?}");
+    let socket = one(&refused("write", "/run/app/app.sock", "httpd_t", "var_run_t", "sock_file"), &place);
+    assert!(commands(&socket)[0].ends_with("httpd_runtime_t '/run/app(/.*)?'"), "{socket:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_program_gets_the_label_of_programs_alone_and_with_a_warning() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let run = |path| one(&refused("execute", path, "postfix_pipe_t", "usr_t", "file"), &place);
+    let wanted = ["semanage fcontext -a -t bin_t '/opt/app/filter\\.sh'", "restorecon -v /opt/app/filter.sh"];
+    let program = run("/opt/app/filter.sh");
+    assert_eq!(commands(&program), wanted, "{program:#?}");
+    assert!(program.remedies[0].is_dangerous(), "{program:#?}");
+    assert!(commands(&run("/opt/app/liba.so.1"))[0].contains("-t lib_t "));
+    let script =
+        one(&refused("execute", "/var/www/x/run.cgi", "httpd_t", "httpd_sys_content_t", "file"), &place);
+    assert!(
+        commands(&script)[0].contains("-t httpd_sys_script_exec_t '/var/www/x/run\\.cgi'"),
+        "{script:#?}"
+    );
+    let anybodys = run("/tmp/x");
+    assert!(anybodys.remedies.iter().all(|remedy| remedy.kind == RemedyKind::Module), "{anybodys:#?}");
+    Ok(())
+}
+
+#[test]
+fn what_is_of_a_home_stays_so_where_a_boolean_is_for_homes() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let read = |path| one(&refused("read", path, "smbd_t", "user_home_t", "file"), &place);
+    let kinds = |finding: &Finding| finding.remedies.iter().map(|remedy| remedy.kind).collect::<Vec<_>>();
+    let home = read("/home/bob/x");
+    assert_eq!(commands(&home)[0], "setsebool -P samba_enable_home_dirs=on");
+    assert_eq!(kinds(&home)[..2], [RemedyKind::Boolean, RemedyKind::FileContext], "{home:#?}");
+    // It was moved from there.
+    assert!(commands(&read("/data/share/x"))[0].contains("-t samba_share_t "));
+    Ok(())
+}
+
+#[test]
+fn a_file_of_which_only_the_name_is_known_is_to_be_found_first() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let line = |target: &str| {
+        refused("write", "x", "mysqld_t", target, "dir").replace("path=\"x\"", "name=\"mysql data\"")
+    };
+    let finding = one(&line("home_root_t"), &place);
+    let first = &finding.remedies[0];
+    assert_eq!((first.kind, &*first.changes), (RemedyKind::FileContext, &[][..]), "{finding:#?}");
+    assert!(first.text.contains("such as mysqld_db_t: home_root_t is no service's own"), "{finding:#?}");
+    assert!(
+        first.notes.iter().any(|note| note == "`find / -inum 6947857 -name 'mysql data'`"),
+        "{finding:#?}"
+    );
+    // These are what they are to be, as far as is known.
+    for target in ["sshd_key_t", "etc_t"] {
+        assert_eq!(one(&line(target), &place).remedies[0].kind, RemedyKind::Module, "{target}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_tree_that_was_moved_gets_the_labels_of_its_old_place() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    for (permission, path, domain, wanted) in [
+        ("read", "/data/var/log/nginx/a.log", "logrotate_t", "httpd_log_t '/data/var/log/nginx(/.*)?'"),
+        ("read", "/old/etc/postfix/main.cf", "postfix_master_t", "postfix_etc_t '/old/etc/postfix(/.*)?'"),
+        // The folder has others' files, too.
+        ("read", "/old/etc/redis.conf", "redis_t", "redis_conf_t '/old/etc/redis\\.conf'"),
+    ] {
+        let finding = one(&refused(permission, path, domain, "default_t", "file"), &place);
+        assert_eq!(commands(&finding)[0], format!("semanage fcontext -a -t {wanted}"), "{finding:#?}");
+        let is_told = |line: &String| line.ends_with("as which it looks");
+        assert!(finding.evidence.iter().any(is_told), "{finding:#?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn one_type_of_many_is_not_chosen_by_chance() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let finding = one(&refused("read", "/data/vpn/client.key", "openvpn_t", "default_t", "file"), &place);
+    assert_eq!((finding.cause, commands(&finding).len()), (Cause::CustomPath, 0), "{finding:#?}");
+    assert!(finding.remedies[0].text.contains("openvpn_etc_t"), "{finding:#?}");
+    assert!(finding.remedies[0].notes[0].contains("'/data/vpn(/.*)?'"), "{finding:#?}");
+    Ok(())
+}
+
+#[test]
+fn what_is_only_read_gets_the_type_beside_it_that_may_be_written() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    // By default, the server of FTP writes nothing for others; `restorecon` leaves such files unless it is forced.
+    let upload = one(&refused("write", "/srv/in", "ftpd_t", "public_content_t", "dir"), &place);
+    let wanted = [
+        "semanage fcontext -a -t public_content_rw_t '/srv/in(/.*)?'",
+        "restorecon -v -R -F /srv/in",
+        "setsebool -P allow_ftpd_anon_write=on",
+    ];
+    assert_eq!(commands(&upload)[..3], wanted, "{upload:#?}");
+    for (path, domain, target, wanted) in [
+        ("/data/zones/example.zone", "named_t", "named_zone_t", "named_cache_t"),
+        ("/etc/openvpn/status.txt", "openvpn_t", "openvpn_etc_t", "openvpn_etc_rw_t"),
+    ] {
+        let finding = one(&refused("write", path, domain, target, "file"), &place);
+        let start = format!("semanage fcontext -a -t {wanted} ");
+        assert!(commands(&finding)[0].starts_with(&start), "{finding:#?}");
+        assert!(finding.remedies[0].is_dangerous(), "{finding:#?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_path_in_a_chroot_is_not_taken_for_one_of_the_hosts() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let named = refused("execute", "/etc/localtime", "named_t", "named_conf_t", "file");
+    let finding = one(&named, &place);
+    assert!(commands(&finding).is_empty(), "{finding:#?}");
+    let is_told =
+        |line: &String| line.contains("/var/named/chroot/etc/localtime: the process is in that chroot");
+    assert!(finding.evidence.iter().any(is_told), "{finding:#?}");
+    let finding = one(&refused("read", "/etc/named.conf", "named_t", "user_home_t", "file"), &place);
+    assert_eq!(commands(&finding), ["restorecon -v /etc/named.conf"]);
+    assert!(finding.remedies[0].notes.iter().any(|note| note.contains("/var/named/chroot/etc/named.conf")));
+    let finding = one(&refused("read", "/var/www/html/x", "httpd_t", "user_home_t", "file"), &place);
+    assert!(finding.evidence.iter().any(|line| line.contains("as the process sees it")), "{finding:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_folder_with_a_slash_at_its_end_is_the_same_and_one_with_dots_is_none() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let folder = one(&refused("read", "/srv/site/", "httpd_t", "default_t", "dir"), &place);
+    let wanted =
+        ["semanage fcontext -a -t httpd_sys_content_t '/srv/site(/.*)?'", "restorecon -v -R /srv/site"];
+    assert_eq!(commands(&folder), wanted);
+    for path in ["/srv/site/../x", "/srv//site", "/srv/./site"] {
+        let finding = one(&refused("read", path, "httpd_t", "default_t", "dir"), &place);
+        assert!(commands(&finding).is_empty(), "{finding:#?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_permissive_domain_did_in_one_go_has_one_remedy() -> Result<(), Failure> {
+    let Some(place) = debian()? else { return Ok(()) };
+    let logged = |permissions: &str, fields: &str, class: &str| {
+        let line = avc(
+            9001,
+            permissions,
+            fields,
+            "system_u:system_r:redis_t:s0",
+            "system_u:object_r:var_lib_t:s0",
+            class,
+        );
+        line.replace("permissive=0", "permissive=1")
+    };
+    let path = |item: u8, name: &str, inode: u8, mode: &str| {
+        format!(
+            "type=PATH msg=audit(1795322866.140:9001): item={item} name=\"{name}\" inode={inode} dev=08:01 mode={mode} \
+             ouid=0 ogid=0 rdev=00:00\n"
+        )
+    };
+    let lines = logged("write", "name=\"shop\" dev=\"sda1\" ino=77", "dir")
+        + &logged("add_name", "name=\"new\"", "dir")
+        + &logged("create", "name=\"new\"", "file")
+        + &logged("write open", "path=\"/var/lib/shop/new\" dev=\"sda1\" ino=78", "file")
+        + &path(0, "/var/lib/shop/", 77, "040755")
+        + &path(1, "/var/lib/shop/new", 78, "0100644");
+    let finding = one(&lines, &place);
+    assert_eq!((finding.cause, finding.count), (Cause::CustomPath, 4), "{finding:#?}");
+    let wanted =
+        ["semanage fcontext -a -t redis_var_lib_t '/var/lib/shop(/.*)?'", "restorecon -v -R /var/lib/shop"];
+    assert_eq!(commands(&finding)[..2], wanted, "{finding:#?}");
+    assert!(
+        finding.summary.contains("dir { add_name write } and file { create open write } on"),
+        "{finding:#?}"
+    );
+    let modules = finding.remedies.iter().filter(|remedy| remedy.kind == RemedyKind::Module);
+    let rules: Vec<_> = modules.flat_map(|module| &module.allows).collect();
+    assert_eq!(rules.len(), 2, "{rules:#?}");
+    // At another time, it may have been in another folder.
+    let create = avc(
+        9002,
+        "create",
+        "name=\"new\"",
+        "system_u:system_r:redis_t:s0",
+        "system_u:object_r:var_lib_t:s0",
+        "file",
+    );
+    let later = create.replace("permissive=0", "permissive=1").replace("1795322866", "1795322966");
+    assert_eq!(findings(lines.replace("create", "getattr") + &later, &place).len(), 2);
+    Ok(())
+}
+
+#[test]
 fn homes_elsewhere_are_said_to_be_as_home_is() -> Result<(), Failure> {
     let Some(place) = debian()? else { return Ok(()) };
     let keys = |path| one(&refused("getattr", path, "sshd_t", "default_t", "file"), &place);

@@ -47,6 +47,10 @@ fn to_connect_a_boolean_of_the_domains_own_comes_before_a_label() -> Result<(), 
         "setsebool -P allow_ypbind=on",
     ];
     assert_eq!(remedies(&zabbix), wanted);
+    // Which domains may look names up says nothing of what listens there.
+    let httpd = one(&avc("name_connect", "httpd_t", "dest=9200", "unreserved_port_t", "tcp_socket"), &place);
+    assert_eq!(httpd.cause, Cause::Boolean, "{httpd:#?}");
+    assert!(remedies(&httpd).iter().all(|remedy| !remedy.starts_with("semanage port")), "{httpd:#?}");
     Ok(())
 }
 
@@ -85,6 +89,11 @@ fn what_the_policy_has_a_boolean_for_is_not_hidden_by_an_attack() -> Result<(), 
         assert!(!finding.remedies[0].warnings.is_empty(), "it is not to be set unasked: {finding:#?}");
         assert!(finding.remedies.iter().all(|remedy| remedy.kind == RemedyKind::Boolean), "{finding:#?}");
     }
+    // What is on to keep the passwords shut comes behind, with what that opens.
+    let saslauthd = shadow("saslauthd_t");
+    let off = &saslauthd.remedies[1];
+    assert_eq!(remedies(&saslauthd)[1], "setsebool -P authlogin_pam=off", "{saslauthd:#?}");
+    assert!(off.warnings.iter().any(|warning| warning.contains("other domains may do the same on shadow_t")));
     let httpd = shadow("httpd_t");
     assert_eq!((httpd.cause, httpd.remedies[0].kind), (Cause::Attack, RemedyKind::Refuse));
     // What an intruder does stays refused, and the boolean is told.
@@ -139,6 +148,8 @@ fn a_module_that_gives_the_machine_away_has_a_warning() -> Result<(), Failure> {
     for (permissions, target, class, why) in [
         ("transition", "unconfined_t", "process", "nothing confines"),
         ("setbool", "security_t", "security", "setbool"),
+        ("execute", "sudo_exec_t", "file", "sudoers"),
+        ("execute", "httpd_sys_rw_content_t", "file", "intruder"),
         ("create", "systemd_unit_t", "file", "units"),
         ("append", "etc_t", "file", "configuration"),
         ("relabelfrom relabelto", "etc_t", "file", "configuration"),
@@ -219,6 +230,19 @@ fn a_context_that_is_none_is_told_by_its_part() -> Result<(), Failure> {
     let line = error("op=setxattr invalid_context=\"system_u:object_r:nosuch_t:s0\"");
     let unchecked = one(&line, &Place::default());
     assert!(unchecked.evidence.iter().any(|line| line.contains("--policy")), "{unchecked:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_decision_that_a_bounding_type_cut_is_read_as_one() -> Result<(), Failure> {
+    // The form of the kernel's `security_dump_masked_av()`.
+    let rich = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/policies/rich.33");
+    let line = error(
+        "op=security_compute_av reason=bounds scontext=carol:carol_r:grandchild_t:s1:c0.c2 \
+         tcontext=sys:object_r:file_t:s0 tclass=file perms=ioctl",
+    );
+    let finding = one(&line, &Place::with_policy(&rich)?);
+    assert_eq!((finding.cause, &*finding.remedies), (Cause::Bounds, &[][..]), "{finding:#?}");
     Ok(())
 }
 

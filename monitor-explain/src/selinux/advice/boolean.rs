@@ -44,7 +44,7 @@ pub(super) fn is_last_resort(states: &BTreeMap<String, bool>, target: &str) -> b
 }
 
 /// The service that a name begins with: `ftp` of `ftpd_t`, `ftpd_use_passive_mode` and `allow_ftpd_full_access`.
-fn service(name: &str) -> &str {
+pub(super) fn service(name: &str) -> &str {
     let name = name.strip_prefix("allow_").unwrap_or(name);
     let name = name.split('_').next().unwrap_or_default();
     match name {
@@ -70,6 +70,19 @@ pub(super) struct Besides {
 }
 
 impl Besides {
+    /// What is to be set, as `setsebool` takes it.
+    pub(super) fn words(&self) -> String {
+        let words: Vec<_> = self.states.iter().map(|(name, on)| format!("{name}={}", on_off(*on))).collect();
+        words.join(" ")
+    }
+
+    /// The change, with what it opens.
+    pub(super) fn add_to(self, remedy: Remedy) -> Remedy {
+        remedy
+            .change(Change::Booleans { states: self.states })
+            .note(format!("that opens {} rules about {} pairs of types", self.opens, self.reach))
+    }
+
     /// The boolean with the least reach with which it would be allowed, if the object had this label.
     pub(super) fn of(question: &Question<'_>, policy: &Policy, label: &str) -> Option<Self> {
         let (source, _, class, mask) = question.numbers(policy).ok()?;
@@ -83,20 +96,55 @@ impl Besides {
                 let states = flip.booleans.into_iter().map(name).collect();
                 Self { states, opens: flip.opens, reach: flip.reach }
             })
-            .filter(|found| !is_last_resort(&found.states, type_))
+            .filter(|found| !is_last_resort(&found.states, type_) && !is_to_be_off(&found.states))
             .min_by_key(|found| found.reach)
     }
 }
 
-/// The booleans that would allow it, those that reach least first.
+/// Whether a boolean is to be off for it: it may be on to keep something shut.
+pub(super) fn is_to_be_off(states: &BTreeMap<String, bool>) -> bool {
+    states.values().any(|on| !on)
+}
+
+/// The booleans that would allow it: those to turn on first, and of these those that reach least.
 pub(super) fn find(
     policy: &Policy,
     (source, target, class, mask): (&Context, &Context, ClassId, u32),
 ) -> (Vec<Remedy>, Flips) {
     let mut flips = policy.flips(source, target, class, mask);
-    flips.flips.sort_by_key(|flip| flip.reach);
+    flips.flips.sort_by_key(|flip| (flip.booleans.iter().any(|(_, on)| !on), flip.reach));
+    let remedies = flips.flips.iter().take(3).map(|flip| {
+        let remedy = remedy(policy, flip, policy.symbols.types.name(target.type_));
+        off(remedy, policy, flip, (source, target, class, mask))
+    });
+    (remedies.collect(), flips)
+}
+
+/// Says of a boolean that is to be off what it keeps shut.
+fn off(
+    mut remedy: Remedy,
+    policy: &Policy,
+    flip: &Flip,
+    (source, target, class, mask): (&Context, &Context, ClassId, u32),
+) -> Remedy {
+    let to_be_off: Vec<_> = flip.booleans.iter().filter(|(_, on)| !on).map(|(boolean, _)| *boolean).collect();
+    if to_be_off.is_empty() {
+        return remedy;
+    }
+    let booleans: Vec<_> = flip.booleans.iter().map(|(boolean, _)| *boolean).collect();
+    let mut domains = policy.flip_lets_in(&booleans, target.type_, class, mask);
+    domains.remove(&source.type_);
     let target = policy.symbols.types.name(target.type_);
-    (flips.flips.iter().take(3).map(|flip| remedy(policy, flip, target)).collect(), flips)
+    for boolean in to_be_off {
+        let name = policy.symbols.booleans.name(boolean);
+        let others = match domains.len() {
+            0 => "find out what for".to_owned(),
+            1 => format!("off, another domain may do the same on {target}"),
+            count => format!("off, {count} other domains may do the same on {target}"),
+        };
+        remedy = remedy.warn(format!("{name} is on in this policy: {others}"));
+    }
+    remedy
 }
 
 fn remedy(policy: &Policy, flip: &Flip, target: &str) -> Remedy {
@@ -118,6 +166,20 @@ fn remedy(policy: &Policy, flip: &Flip, target: &str) -> Remedy {
         remedy = remedy.warn("it opens much more than what was refused");
     }
     remedy.change(Change::Booleans { states })
+}
+
+/// Whether a boolean of the domain's own would allow it.
+pub(super) fn has_own(
+    policy: &Policy,
+    (source, target, class, mask): (&Context, &Context, ClassId, u32),
+) -> bool {
+    let domain = policy.symbols.types.name(source.type_);
+    let target_type = policy.symbols.types.name(target.type_);
+    let name = |boolean| policy.symbols.booleans.name(boolean).to_owned();
+    policy.flips(source, target, class, mask).flips.iter().any(|flip| {
+        let states = flip.booleans.iter().map(|(boolean, on)| (name(*boolean), *on)).collect();
+        are_own(&states, domain) && !is_to_be_off(&states) && !is_last_resort(&states, target_type)
+    })
 }
 
 /// Adds the booleans that would allow it, or says that there are none.

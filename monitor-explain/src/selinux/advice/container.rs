@@ -2,7 +2,7 @@
 
 use monitor_event::event::Event;
 
-use super::{draft, question::Question};
+use super::{draft, question::Question, volume};
 use crate::{
     finding::{Cause, Draft, Remedy, RemedyKind},
     selinux::policy::Policy,
@@ -57,7 +57,13 @@ pub(super) fn judge(event: &Event<'_>, question: &Question<'_>, policy: Option<&
     if is_engine(event, question) {
         return Some(engine(question));
     }
-    is_file_of_host(event, question, policy).then(|| file(event, question))
+    volume::judge(question, policy)
+        .or_else(|| is_file_of_host(event, question, policy).then(|| file(event, question)))
+}
+
+/// The label of files that containers in this domain use.
+pub(super) fn label_of_volumes(domain: &str) -> &'static str {
+    if domain.starts_with("svirt_") { "svirt_sandbox_file_t" } else { "container_file_t" }
 }
 
 /// Services of the host's that nothing confines, and engines.
@@ -181,8 +187,7 @@ fn file(event: &Event<'_>, question: &Question<'_>) -> Draft {
             .remedy(storage)
             .remedy(own);
     }
-    let label =
-        if question.source_type.starts_with("svirt_") { "svirt_sandbox_file_t" } else { "container_file_t" };
+    let label = label_of_volumes(question.source_type);
     let volume = Remedy::new(
         RemedyKind::Setting,
         format!(

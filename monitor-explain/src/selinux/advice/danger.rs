@@ -202,7 +202,9 @@ pub(super) fn hint(draft: &mut Draft, event: &Event<'_>, question: &Question<'_>
 fn uses_descriptor(event: &Event<'_>, question: &Question<'_>) -> bool {
     let inherited = ["read", "write", "append", "getattr", "ioctl"];
     let only_uses = question.permissions.iter().all(|name| inherited.contains(&&**name));
-    let is_open_file = matches!(event.object.kind, ObjectKind::File | ObjectKind::Socket);
+    // Nothing is written to a folder, or to a socket's name, by a descriptor.
+    let is_open_file = matches!(event.object.kind, ObjectKind::File | ObjectKind::Socket)
+        && !matches!(question.class, "dir" | "sock_file");
     // During an exec, what is executed is read; nothing is written but through descriptors that were open before.
     is_open_file && only_uses && (question.asks("write") || question.asks("append"))
 }

@@ -6,7 +6,7 @@ use monitor_event::text;
 
 use crate::{
     change::Change,
-    selinux::file_contexts::{FileContexts, FileKind},
+    selinux::file_contexts::{FileContexts, FileKind, Match},
 };
 
 /// A file that was refused.
@@ -61,7 +61,7 @@ impl File<'_> {
         let parent = self.path.rsplit_once('/').map(|(parent, _)| parent);
         match self.kind {
             Some(FileKind::Directory) => self.is_own(self.path).then(|| Folder::whole(self.path)),
-            Some(FileKind::Regular) => {
+            Some(FileKind::Regular | FileKind::Socket | FileKind::Pipe) => {
                 let own = parent.filter(|parent| self.is_own(parent));
                 Some(own.map_or_else(|| Folder::alone(self.path), Folder::whole))
             }
@@ -69,10 +69,21 @@ impl File<'_> {
         }
     }
 
+    /// Whether what file contexts say of it is of this name, and not of all in its folder.
+    pub(super) fn is_by_name(&self, found: &Match<'_>) -> bool {
+        let name = self.path.rfind('/').map_or(0, |slash| slash + 1);
+        let known = found.pattern.get(..=name).filter(|_| literal_length(found.pattern) > name);
+        known.is_some_and(|known| self.path.starts_with(known))
+    }
+
     /// Whether the policy knows nothing of this folder but what it says of all in one above it.
     fn is_own(&self, folder: &str) -> bool {
         if folder.is_empty() {
             return false;
+        }
+        // What is mounted there is nobody else's.
+        if folder.rsplit_once('/').is_some_and(|(parent, _)| parent == "/mnt") {
+            return true;
         }
         match self.contexts.find_without_local(&bytes(folder), Some(FileKind::Directory)) {
             Ok(Some(found)) => {

@@ -6,8 +6,8 @@ use monitor_event::event::{Event, ObjectKind, PathRoot};
 
 use super::{
     boolean::Besides,
-    candidates::{self, Home},
-    container,
+    candidates::Candidates,
+    chroot, container, custom,
     folder::{self, File, Folder},
     question::Question,
 };
@@ -28,11 +28,26 @@ pub(super) enum Label {
     /// A local rule of file contexts has it, and with the policy's own the access would be allowed.
     LocalRule { place: Folder, pattern: String, label_type: String, wanted: String },
     /// It is what file contexts say, and not made for the domain, or not for this: other types would do.
-    Custom { place: Folder, candidates: Vec<String>, instead: Option<String>, reason: Reason },
+    Custom(Custom),
     /// It is in a folder of homes that file contexts don't know.
     Homes { path: String, type_: String },
+    /// It is of no service, and where the file is, is not known.
+    Unplaced,
     /// Nothing that helps; what was looked at.
     Fine(Option<String>),
+}
+
+/// Types that would do.
+pub(super) struct Custom {
+    pub(super) place: Folder,
+    pub(super) candidates: Candidates,
+    /// The boolean that is needed besides.
+    pub(super) boolean: Option<Besides>,
+    /// The type that a local rule for the same pattern has.
+    pub(super) instead: Option<String>,
+    pub(super) reason: Reason,
+    /// Whether `restorecon` leaves files with the present label, unless it is told otherwise.
+    pub(super) is_customizable: bool,
 }
 
 /// Why another type would do.
@@ -44,6 +59,8 @@ pub(super) enum Reason {
     LocalRule,
     /// The domain may only read it.
     ReadOnly,
+    /// It is to be run, and not labelled as a program.
+    Program,
     /// It is of a library whose code is changed when it is loaded.
     Relocation,
 }
@@ -85,15 +102,30 @@ pub(super) const GENERIC: [&str; 16] = [
     "var_run_t",
 ];
 
+/// Those of them that files of the system's own have: without a path, they are taken to be right.
+const OF_SYSTEM: [&str; 4] = ["usr_t", "root_t", "etc_t", "user_home_dir_t"];
+
+/// Types of the system's folders in which each service has a place of its own.
+const SHARED: [&str; 3] = ["var_log_t", "var_spool_t", "var_lock_t"];
+
+/// Whether a type is no service's own.
+pub(super) fn is_nobodys(type_: &str) -> bool {
+    GENERIC.contains(&type_) || SHARED.contains(&type_)
+}
+
 /// The path, if files by it can have labels of file contexts.
 fn path<'e>(event: &'e Event<'_>, class: &str) -> Option<&'e str> {
     let object = &event.object;
     let of_file =
         matches!(class, "file" | "dir" | "lnk_file" | "chr_file" | "blk_file" | "sock_file" | "fifo_file");
-    let path = object.path.as_deref().filter(|path| path.starts_with('/') && *path != "/")?;
+    // audit has the folder of a file with a slash at its end.
+    let path = object.path.as_deref().filter(|path| path.starts_with('/'))?.trim_end_matches('/');
+    let is_plain = path.split('/').skip(1).all(|part| !matches!(part, "" | "." | ".."));
     let in_namespace = object.path_root.is_none_or(|root| root == PathRoot::MountNamespace);
     let has_labels = !["/proc/", "/sys/", "/memfd:", "/dev/fd/"].iter().any(|start| path.starts_with(start));
     (of_file
+        && !path.is_empty()
+        && is_plain
         && object.kind == ObjectKind::File
         && in_namespace
         && has_labels
@@ -118,20 +150,29 @@ fn kind(event: &Event<'_>, class: &str) -> Option<FileKind> {
     })
 }
 
+/// The object as a file of which file contexts say something.
+pub(super) fn file<'e>(event: &'e Event<'_>, question: &Question<'_>, place: &'e Place) -> Option<File<'e>> {
+    let path = path(event, question.class)?;
+    Some(File { path, kind: kind(event, question.class), contexts: place.contexts.as_ref()? })
+}
+
 /// Looks at the object's label.
 pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, place: &Place) -> Label {
-    let Some(path) = path(event, question.class) else { return Label::Fine(None) };
+    let Some(path) = path(event, question.class) else {
+        let is_unplaced = event.object.path.is_none()
+            && event.object.kind == ObjectKind::File
+            && GENERIC.contains(&question.target_type)
+            && !OF_SYSTEM.contains(&question.target_type)
+            && !container::has_process(event, question, policy);
+        return if is_unplaced { Label::Unplaced } else { Label::Fine(None) };
+    };
     if container::has_process(event, question, policy) {
         return Label::Fine(Some(format!("{path} is as the container sees it, and no path of the host's")));
     }
     let Some(contexts) = &place.contexts else {
         return Label::Fine(Some(format!("no file contexts: not known which label {path} should have")));
     };
-    if place.customizable.contains(question.target_type) {
-        let note =
-            format!("{} is customizable: an administrator may give it to any file", question.target_type);
-        return Label::Fine(Some(note));
-    }
+    let is_customizable = place.customizable.contains(question.target_type);
     if policy.type_(question.target_type).is_some_and(|type_| policy.is_of_unlabelled_files(type_)) {
         return Label::Fine(Some(format!(
             "{} is the label of whole file systems, in which no file has one of its own",
@@ -146,7 +187,23 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
             return Label::Fine(Some(format!("it could not be checked which label it should have: {error}")));
         }
     };
-    let custom = || custom(&file, found, question, policy);
+    let outside = found.and_then(|found| found.context).map(type_of);
+    let inside = chroot::of(event, &file, question)
+        .filter(|inside| inside.type_ == question.target_type && outside != Some(inside.type_.as_str()));
+    if let Some(inside) = inside {
+        return Label::Fine(Some(format!(
+            "the label {} is the one that file contexts have for {}: the process is in that chroot",
+            inside.type_, inside.path
+        )));
+    }
+    if is_customizable {
+        let custom = custom::written(&file, found, question, policy)
+            .map(|custom| Label::Custom(Custom { is_customizable, ..custom }));
+        let note =
+            format!("{} is customizable: an administrator may give it to any file", question.target_type);
+        return custom.unwrap_or(Label::Fine(Some(note)));
+    }
+    let custom = || custom::of(&file, found, question, policy);
     let Some((found, context)) = found.and_then(|found| Some((found, found.context?))) else {
         return custom().unwrap_or_else(|| Label::Fine(Some(format!("file contexts say nothing of {path}"))));
     };
@@ -172,7 +229,12 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy, pl
             "file contexts have {type_} for {path} ({}), which {} may not access so either",
             found.pattern, question.source_type
         );
-        return custom().unwrap_or(Label::Fine(Some(note)));
+        // It has a label of its own, with which it is to stay refused.
+        let is_kept = |label: &Label| match label {
+            Label::Custom(custom) => custom.reason != Reason::Nobodys || is_nobodys(type_),
+            _ => true,
+        };
+        return custom().filter(is_kept).unwrap_or(Label::Fine(Some(note)));
     }
     let on_disk = on_disk(event, place, path);
     if boolean.is_none() && on_disk.as_deref().map(type_of) == Some(type_) {
@@ -200,17 +262,15 @@ pub(super) fn whole(
     policy: &Policy,
     place: &Place,
 ) -> Option<Wrong> {
-    let path = path(event, question.class).filter(|_| !container::has_process(event, question, policy))?;
-    let contexts = place.contexts.as_ref()?;
-    let file = File { path, kind: kind(event, question.class), contexts };
-    let found = contexts.find(&file.bytes(), file.kind).ok()??;
+    let file = file(event, question, place).filter(|_| !container::has_process(event, question, policy))?;
+    let found = file.contexts.find(&file.bytes(), file.kind).ok()??;
     let context = found.context.filter(|context| *context != question.target)?;
     question.is_allowed_with(policy, context).then(|| Wrong {
         place: file.itself(),
         wanted: type_of(context).to_owned(),
         context: context.to_owned(),
         pattern: found.pattern.to_owned(),
-        on_disk: on_disk(event, place, path),
+        on_disk: on_disk(event, place, file.path),
         boolean: None,
         is_other: other(event, place).is_some(),
     })
@@ -247,10 +307,15 @@ fn is_here(event: &Event<'_>, place: &Place) -> bool {
     place.here && (is_named && event.host.split('.').next() == own || !is_named && place.unnamed_here)
 }
 
+/// Whether the file that a path leads to here may be the one that was refused, and can be looked at.
+pub(super) fn is_to_be_seen(event: &Event<'_>, place: &Place, path: &str) -> bool {
+    is_here(event, place) && place.shows(path)
+}
+
 /// The path of what was refused, if it leads to another file here, as far as can be seen. The process may have another
 /// root, or the file was replaced.
 pub(super) fn other<'e>(event: &'e Event<'_>, place: &Place) -> Option<&'e str> {
-    let path = event.object.path.as_deref().filter(|path| is_here(event, place) && place.shows(path))?;
+    let path = event.object.path.as_deref().filter(|path| is_to_be_seen(event, place, path))?;
     let inode = event.object.inode?;
     let bytes = folder::bytes(path);
     let found = rustix::fs::lstat(Path::new(OsStr::from_bytes(&bytes))).ok()?;
@@ -260,7 +325,7 @@ pub(super) fn other<'e>(event: &'e Event<'_>, place: &Place) -> Option<&'e str> 
 
 /// The label that the file has now, if it is this machine's, and can be seen.
 pub(super) fn on_disk(event: &Event<'_>, place: &Place, path: &str) -> Option<String> {
-    if !is_here(event, place) || !place.shows(path) {
+    if !is_to_be_seen(event, place, path) {
         return None;
     }
     let bytes = folder::bytes(path);
@@ -273,62 +338,3 @@ pub(super) fn on_disk(event: &Event<'_>, place: &Place, path: &str) -> Option<St
     }
     String::from_utf8(label).ok()
 }
-
-/// Types that would do, where the object has one of nobody's, one that a local rule gave it, or one that may only be read.
-fn custom(
-    file: &File<'_>,
-    found: Option<Match<'_>>,
-    question: &Question<'_>,
-    policy: &Policy,
-) -> Option<Label> {
-    if question.asks("execmod") && candidates::is_allowed(question, policy, RELOCATED) {
-        let candidates = vec![RELOCATED.to_owned()];
-        return Some(Label::Custom {
-            place: file.itself(),
-            candidates,
-            instead: None,
-            reason: Reason::Relocation,
-        });
-    }
-    let local = found.filter(|found| found.origin == Origin::Local && found.kind.is_none());
-    let instead = |found: Match<'_>| found.context.map(|context| type_of(context).to_owned());
-    if let Some(type_) = candidates::writable(question, policy) {
-        // No more than has to be written: programs may be beside it.
-        let is_folder = file.kind == Some(FileKind::Directory);
-        let place = if is_folder { file.folder()? } else { file.itself() };
-        let instead = local.filter(|found| found.pattern == place.pattern).and_then(instead);
-        return Some(Label::Custom { place, candidates: vec![type_], instead, reason: Reason::ReadOnly });
-    }
-    let is_entry = question.asks("entrypoint");
-    let is_generic = |type_: &str| GENERIC.contains(&type_);
-    let by_default = found.and_then(|found| found.context).map(type_of);
-    let is_folder = file.kind == Some(FileKind::Directory);
-    let is_nobodys = is_generic(question.target_type) || is_folder && by_default.is_some_and(is_generic);
-    if !is_nobodys && !is_entry && local.is_none() {
-        return None;
-    }
-    let home =
-        local.is_none().then(|| candidates::home(file.path, file.contexts, question, policy)).flatten();
-    if let Some(Home::Folder { path, type_ }) = home {
-        return Some(Label::Homes { path, type_ });
-    }
-    // A label for a folder that others use, too, would take it from them.
-    let place = match local {
-        Some(found) => file.of_pattern(found.pattern),
-        None if is_entry => file.itself(),
-        None => file.folder()?,
-    };
-    let candidates = match home {
-        Some(Home::File { type_ }) => vec![type_],
-        _ => candidates::of(file.path, question, policy, is_entry)?,
-    };
-    Some(match local {
-        Some(found) => {
-            Label::Custom { place, candidates, instead: instead(found), reason: Reason::LocalRule }
-        }
-        None => Label::Custom { place, candidates, instead: None, reason: Reason::Nobodys },
-    })
-}
-
-/// The type of libraries whose code is changed when they are loaded.
-const RELOCATED: &str = "textrel_shlib_t";

@@ -25,6 +25,10 @@ const GENERIC: [&str; 5] =
 
 const CANDIDATES: usize = 4;
 
+/// Types of ports that nearly all domains may connect to: which of them may, says nothing of what listens there.
+const EVERYBODYS: [&str; 5] =
+    ["dns_port_t", "kerberos_port_t", "ldap_port_t", "ocsp_port_t", "portmap_port_t"];
+
 /// The port, if the denial is about one.
 pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy) -> Option<Port> {
     let object = &event.object;
@@ -48,6 +52,9 @@ pub(super) fn of(event: &Event<'_>, question: &Question<'_>, policy: &Policy) ->
     let mut names: Vec<&str> =
         policy.types_with(attribute).map(|type_| policy.symbols.types.name(type_)).collect();
     names.retain(|name| !GENERIC.contains(name) && *name != type_);
+    if question.asks("name_connect") {
+        names.retain(|name| !EVERYBODYS.contains(name));
+    }
     let allowed = |name: &&str| question.is_allowed_with(policy, &format!("system_u:object_r:{name}{rest}"));
     let is_allowed = allowed(&&*type_);
     let mut names: Vec<&str> = names.into_iter().filter(allowed).collect();

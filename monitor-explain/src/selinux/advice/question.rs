@@ -19,6 +19,8 @@ pub(super) struct Question<'e> {
     pub(super) permissions: Vec<&'e str>,
     /// The low 16 bits of the ioctl's number.
     pub(super) ioctl: Option<u16>,
+    /// What else the same subject asked for on the same label, where all of it was only logged.
+    pub(super) beside: &'e [Allow],
 }
 
 /// A name of a policy; whatever else came must not be pasted.
@@ -46,6 +48,7 @@ impl<'e> Question<'e> {
             class: event.action.class.as_deref().filter(|class| is_name(class))?,
             ioctl: event.action.ioctl_command.map(|number| (number & 0xffff) as u16),
             permissions,
+            beside: &[],
         })
     }
 

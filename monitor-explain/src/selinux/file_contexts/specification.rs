@@ -155,6 +155,19 @@ impl Specification {
         })
     }
 
+    /// Whether its pattern begins with a folder, and names something in it.
+    pub(super) fn is_below(&self, folder: &str) -> bool {
+        let rest = self.pattern.strip_prefix(folder);
+        rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric()))
+    }
+
+    /// The folder, not one of programs, whose `etc` the pattern is about.
+    pub(super) fn root(&self) -> Option<&str> {
+        let (root, rest) = self.pattern.rsplit_once("/etc")?;
+        let is_etc = rest.starts_with(['/', '(']);
+        (is_etc && !root.is_empty() && !root.starts_with("/usr") && !is_pattern(root)).then_some(root)
+    }
+
     pub(super) fn found(&self) -> Match<'_> {
         Match {
             context: Some(&*self.context).filter(|context| *context != "<<none>>"),

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::compute::is_on;
-use crate::selinux::policy::{BooleanId, ClassId, Condition, Context, Policy, RuleKind, Switches, TypeId};
+use crate::selinux::policy::{
+    BooleanId, ClassId, Condition, Context, Policy, Rule, RuleKind, Switches, TypeId,
+};
 
 /// How many booleans are tried at most. More than a handful are never concerned, but by a policy that was made to keep
 /// its reader busy.
@@ -87,6 +89,38 @@ impl Policy {
         }
         let conditions = places.iter().filter_map(|place| self.conditions.get(*place));
         conditions.flat_map(Condition::booleans).collect()
+    }
+
+    /// The types that may do any of `permissions` to `target` by rules that hold only when `booleans` are flipped.
+    #[must_use]
+    pub fn flip_lets_in(
+        &self,
+        booleans: &[BooleanId],
+        target: TypeId,
+        class: ClassId,
+        permissions: u32,
+    ) -> BTreeSet<TypeId> {
+        let switches = self.switches_with(booleans);
+        let names: BTreeSet<TypeId> = self.attributes_of(target).chain([target]).collect();
+        let opens = |rule: &&Rule| {
+            rule.kind == RuleKind::Allow
+                && rule.class() == class
+                && rule.permissions() & permissions != 0
+                && names.contains(&rule.target())
+                && is_on(rule.when, &switches)
+                && !is_on(rule.when, &self.switches)
+        };
+        let mut found = BTreeSet::new();
+        for rule in self.rules.all().iter().filter(opens) {
+            let source = rule.source();
+            let is_attribute = self.symbols.types.get(source).is_some_and(|type_| type_.attribute);
+            if is_attribute {
+                found.extend(self.types_with(source));
+            } else {
+                found.insert(source);
+            }
+        }
+        found
     }
 
     /// What the conditions are when `booleans` are flipped.

@@ -141,6 +141,18 @@ const DANGERS: &[Danger] = &[
         warning: "who may have containers started is root on the machine",
     },
     Danger {
+        classes: &["file"],
+        permissions: &["execute", "execute_no_trans"],
+        targets: &["su_exec_t", "sudo_exec_t"],
+        warning: "it may become another user: what sudoers and PAM let it is all that holds it",
+    },
+    Danger {
+        classes: &["file"],
+        permissions: &["execute", "execute_no_trans"],
+        targets: &["tmp_t", "*_tmp_t", "*_tmpfs_t", "*_rw_content_t", "*_ra_content_t"],
+        warning: "it may run what it, or an intruder, wrote there",
+    },
+    Danger {
         classes: FILES,
         permissions: &[],
         targets: &["unlabeled_t"],
