@@ -25,7 +25,9 @@ type Known = Option<Box<Advice<'static>>>;
 /// Says what to do about denials of this machine.
 #[derive(Debug)]
 pub(crate) struct Adviser {
-    /// What there is to check denials with, read when the first one comes.
+    /// Reads what there is to check denials with.
+    read: fn() -> Place,
+    /// What was read, when the first denial came.
     place: Option<Place>,
     /// The state of the policy for which all of this holds.
     policy: Option<[u8; 4]>,
@@ -34,9 +36,19 @@ pub(crate) struct Adviser {
 }
 
 impl Adviser {
+    /// One that may look at all that its user may.
     pub(crate) fn new() -> Self {
+        Self::reading(Place::here)
+    }
+
+    /// One that looks at what denyd's service may.
+    pub(crate) fn of_service() -> Self {
+        Self::reading(Place::of_service)
+    }
+
+    fn reading(read: fn() -> Place) -> Self {
         let host = crate::host::name().to_string_lossy().into_owned();
-        Self { place: None, policy: None, known: LruCache::new(KNOWN), host }
+        Self { read, place: None, policy: None, known: LruCache::new(KNOWN), host }
     }
 
     /// What to do about it. None is given for another machine's denial, whose policy is not here.
@@ -57,7 +69,7 @@ impl Adviser {
         if let Some(known) = key.as_ref().and_then(|key| self.known.get(key)) {
             return known.clone();
         }
-        let place = self.place.get_or_insert_with(Place::here);
+        let place = self.place.get_or_insert_with(self.read);
         let mut denials = Denials::with_room(1);
         denials.add_event(event);
         let findings = monitor_explain::explain(&denials, place);

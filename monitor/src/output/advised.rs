@@ -87,7 +87,7 @@ mod tests {
 
     fn way(hub: &mut Hub, encoding: Encoding) -> Lines {
         let lines = hub.add("x", &READ, None, 8);
-        start(lines, encoding, Arc::new(Mutex::new(Adviser::new()))).unwrap()
+        start(lines, encoding, Arc::new(Mutex::new(Adviser::of_service()))).unwrap()
     }
 
     /// A denial of this machine.

@@ -136,7 +136,7 @@ impl Outputs {
 
     /// Lines with advice, in the form in which the output takes them.
     fn advise(&mut self, spec: &Spec, lines: Lines) -> io::Result<Lines> {
-        let adviser = self.adviser.get_or_insert_with(|| Arc::new(Mutex::new(Adviser::new())));
+        let adviser = self.adviser.get_or_insert_with(|| Arc::new(Mutex::new(Adviser::of_service())));
         advised::start(lines, spec.encoding(), Arc::clone(adviser))
     }
 
