@@ -18,7 +18,7 @@ pub fn escape(bytes: &[u8]) -> Text<'_> {
         return Cow::Borrowed(text);
     }
     let mut text = String::with_capacity(bytes.len() + 8);
-    escape_into(bytes, &mut text);
+    escape_parts(bytes, &mut text);
     Cow::Owned(text)
 }
 
@@ -31,8 +31,13 @@ fn plain(bytes: &[u8]) -> Option<&str> {
 pub fn escape_into(bytes: &[u8], text: &mut String) {
     if let Some(plain) = plain(bytes) {
         text.push_str(plain);
-        return;
+    } else {
+        escape_parts(bytes, text);
     }
+}
+
+/// Escapes bytes of which some need it.
+fn escape_parts(bytes: &[u8], text: &mut String) {
     for chunk in bytes.utf8_chunks() {
         for (nth, part) in chunk.valid().split('\\').enumerate() {
             if nth > 0 {

@@ -273,7 +273,7 @@ impl<R: Records> Pipeline<R> {
             handler.note_flood(now);
         }
         // What is new does not wait for the repeats.
-        handler.hand_on();
+        handler.hub.flush();
         let more = handler.report_ended(now);
         handler.hand_on();
         if let Some(observer) = &handler.observer {

@@ -36,6 +36,11 @@ use Writer::{
 /// What is left where only the writer of a profile can change it.
 const NOTHING_LASTS: &str = "no change of the profile lasts; these rules only show what is lacking";
 
+/// Whether a profile is one that libvirt writes for a machine, which has the machine's UUID in its name.
+pub(super) fn is_of_libvirt(label: &str) -> bool {
+    label.strip_prefix("libvirt-").is_some_and(|id| id.len() == 36 && id.split('-').count() == 5)
+}
+
 impl Generated {
     /// By the label, if it is of such a profile.
     pub(super) fn of(label: &str) -> Option<Self> {
@@ -61,7 +66,7 @@ impl Generated {
         if begins("multipass.") {
             return new(Multipass, outer);
         }
-        if outer.strip_prefix("libvirt-").is_some_and(|id| id.len() == 36 && id.split('-').count() == 5) {
+        if is_of_libvirt(outer) {
             return new(Libvirt, outer);
         }
         // `lxd-NAME_</var/snap/lxd/common/lxd>`

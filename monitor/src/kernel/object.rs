@@ -30,7 +30,7 @@ pub(super) fn bounded() -> Vec<u64> {
 /// is left out.
 pub(super) fn resolve_calls(object: &mut [u64], id: impl Fn(&str) -> Option<i32>) {
     for (placeholder, name) in kfunc::ALL {
-        let resolved = id(name).map_or(NOTHING, |id| call(KFUNC, id));
+        let resolved = id(name).map_or(SET_0, kernel_call);
         for word in object.iter_mut().filter(|word| **word == call(HELPER, placeholder)) {
             *word = resolved;
         }
@@ -42,7 +42,12 @@ const HELPER: u8 = 0;
 /// Calls a function of the kernel: `BPF_PSEUDO_KFUNC_CALL`.
 const KFUNC: u8 = 2;
 /// `r0 = 0`: `BPF_ALU64`, `BPF_MOV`, `BPF_K`.
-const NOTHING: u64 = 0xb7;
+pub(super) const SET_0: u64 = 0xb7;
+
+/// Calls the kernel's function of this number.
+pub(super) fn kernel_call(id: i32) -> u64 {
+    call(KFUNC, id)
+}
 
 /// The instruction `call`: `BPF_JMP`, `BPF_CALL`, both registers, an offset, and what is called.
 fn call(kind: u8, what: i32) -> u64 {
@@ -77,9 +82,9 @@ mod tests {
                 assert_eq!(count(&resolved, 0x0001_2345_0000_2085), calls);
                 assert_eq!(count(&resolved, call(HELPER, placeholder)), 0);
                 let mut without = object.clone();
-                let before = count(&object, NOTHING);
+                let before = count(&object, SET_0);
                 resolve_calls(&mut without, |_| None);
-                assert!(count(&without, NOTHING) >= before + calls);
+                assert!(count(&without, SET_0) >= before + calls);
             }
         }
     }

@@ -3,7 +3,10 @@
 //!
 //! From Linux 6.17 on they may, with `bpf_rdonly_cast` to `void` (`check_special_kfunc`, `kernel/bpf/verifier.c`).
 
-use super::probes;
+use super::{
+    object::{SET_0, kernel_call},
+    probes,
+};
 
 /// Whether the verifier takes a program that does so. The function's number in the kernel's BTF is given.
 pub(super) fn are_allowed(cast: Option<i32>) -> bool {
@@ -12,15 +15,15 @@ pub(super) fn are_allowed(cast: Option<i32>) -> bool {
 
 /// Reads the word at 0, and returns 0.
 fn program(cast: i32) -> [u64; 6] {
-    const SET: u64 = 0xb7;
+    /// Bits before the number of the register that an instruction sets.
+    const REGISTER: u32 = 8;
     [
-        SET | 1 << 8,
-        SET | 2 << 8,
-        // `call`: `BPF_PSEUDO_KFUNC_CALL`.
-        0x2085 | u64::from(cast.cast_unsigned()) << 32,
+        SET_0 | 1 << REGISTER,
+        SET_0 | 2 << REGISTER,
+        kernel_call(cast),
         // `r0 = *(u64 *)(r0 + 0)`
         0x79,
-        SET,
+        SET_0,
         // `exit`
         0x95,
     ]

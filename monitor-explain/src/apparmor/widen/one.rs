@@ -1,7 +1,7 @@
 //! What one name tells by itself.
 
 use super::{LONGEST, NUMBER, RANDOM, has_escapes, made};
-use crate::apparmor::{danger, own, request::Request};
+use crate::apparmor::{danger, generated::is_of_libvirt, own, request::Request};
 
 /// Folders in which a number alone is a name, and another each time.
 const NUMBERED: [&str; 6] = [
@@ -127,8 +127,7 @@ fn of_temporary_folder(path: &str) -> Option<String> {
 
 /// The label of a profile that is written for one machine of libvirt's, or one version of Podman's, for all of them.
 pub(in crate::apparmor) fn of_label(label: &str) -> Option<String> {
-    let is_uuid = |id: &str| id.len() == 36 && id.split('-').count() == 5;
-    if label.strip_prefix("libvirt-").is_some_and(is_uuid) {
+    if is_of_libvirt(label) {
         return Some("libvirt-*".to_owned());
     }
     let version = label.strip_prefix("containers-default-")?;
