@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::Write as _,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -27,12 +28,16 @@ const INNER_CARGO: [(&str, &str); 5] = [
     ("CARGO_TERM_QUIET", "true"),
 ];
 
+/// Keeps the source of each line in the objects, which the verifier's log shows.
+const KEEP_LINES: &str = "DENYD_EBPF_LINES";
+
 fn main() -> anyhow::Result<()> {
     for (name, value) in INNER_CARGO {
         // SAFETY: a build script's main has one thread.
         unsafe { std::env::set_var(name, value) };
     }
     println!("cargo:rerun-if-changed=../monitor-common");
+    println!("cargo:rerun-if-env-changed={KEEP_LINES}");
     name_version();
     let toolchain = std::env::var("RUSTUP_TOOLCHAIN").unwrap_or_else(|_| "1.95.0".to_owned());
     let build = |features: &[&str]| {
@@ -64,13 +69,25 @@ fn name_version() {
     println!("cargo:rustc-env=DENYD_VERSION={version}");
 }
 
-/// Takes the DWARF sections out, three quarters of an object: the kernel and aya read only BTF.
+/// Where `.BTF.ext` begins with the length of its line information (`struct btf_ext_header`, tools/lib/bpf/libbpf_internal.h).
+const LINE_INFO_LEN: Range<usize> = 20..24;
+
+/// Takes the DWARF sections out, three quarters of an object: the kernel and aya read only BTF. Of that, the source of each
+/// line: loading takes three times as much memory with it, and the kernel keeps it as long as a program is loaded. It is for
+/// who reads the verifier's log.
 fn strip(object: &Path) -> anyhow::Result<()> {
     let bytes = fs::read(object).with_context(|| format!("cannot read {}", object.display()))?;
     let mut builder = Builder::read(&*bytes)?;
+    let keeps_lines = std::env::var_os(KEEP_LINES).is_some();
     for section in &mut builder.sections {
         section.delete =
             [".debug_", ".rel.debug_"].iter().any(|start| section.name.starts_with(start.as_bytes()));
+        if let (b".BTF.ext", SectionData::Data(data), false) =
+            (section.name.as_slice(), &mut section.data, keeps_lines)
+        {
+            let len = data.to_mut().get_mut(LINE_INFO_LEN).context("the header of .BTF.ext is cut")?;
+            len.fill(0);
+        }
     }
     builder.delete_orphans();
     // LLVM keeps the sections' names among those of the symbols.

@@ -278,6 +278,7 @@ fn load_and_attach(options: &Options) -> Result<Attached<Privileged>, KernelErro
     }
     raise_memlock_limit();
     heap::use_small_pages();
+    heap::map_large_pieces();
     let types = KernelTypes::of_this_kernel()?;
     let modules = modules::active()?;
     let layout = types.layout();
