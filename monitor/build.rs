@@ -69,7 +69,8 @@ fn name_version() {
     println!("cargo:rustc-env=DENYD_VERSION={version}");
 }
 
-/// Where `.BTF.ext` begins with the length of its line information (`struct btf_ext_header`, tools/lib/bpf/libbpf_internal.h).
+/// Where `.BTF.ext` begins with the length of its line information (`struct btf_ext_header`,
+/// `tools/lib/bpf/libbpf_internal.h`).
 const LINE_INFO_LEN: Range<usize> = 20..24;
 
 /// Takes the DWARF sections out, three quarters of an object: the kernel and aya read only BTF. Of that, the source of each

@@ -8,9 +8,12 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::mpsc;
 
-use super::{Encoding, Lines, OutputCounts, OutputLoss, error::EncodeError};
+use super::{
+    Encoding, Lines, OutputCounts, OutputLoss, Queue,
+    error::EncodeError,
+    queue::{Closed, Sender, queue as new_queue},
+};
 use crate::{advise::Adviser, event::Event, format::Format, ledger::OutputMark};
 
 /// The form in which events come here.
@@ -26,7 +29,7 @@ const WAITING: usize = 16;
 /// If the thread can't be started.
 pub(super) fn start(lines: Lines, encoding: Encoding, adviser: Arc<Mutex<Adviser>>) -> io::Result<Lines> {
     let Lines { queue, counts, mark, failed } = lines;
-    let (to, advised) = mpsc::channel(WAITING);
+    let (to, advised) = new_queue(WAITING);
     let way = Way { to, counts: Arc::clone(&counts), mark: mark.clone(), encoding, adviser };
     thread::Builder::new().name("advice".to_owned()).spawn(move || way.pass(queue))?;
     Ok(Lines { queue: advised, counts, mark, failed })
@@ -34,7 +37,7 @@ pub(super) fn start(lines: Lines, encoding: Encoding, adviser: Arc<Mutex<Adviser
 
 /// From an output's queue to what writes its lines.
 struct Way {
-    to: mpsc::Sender<Bytes>,
+    to: Sender,
     counts: Arc<OutputCounts>,
     mark: Option<OutputMark>,
     encoding: Encoding,
@@ -43,7 +46,7 @@ struct Way {
 
 impl Way {
     /// Passes lines on until there will be no more, or what writes them has ended.
-    fn pass(self, mut queue: mpsc::Receiver<Bytes>) {
+    fn pass(self, mut queue: Queue) {
         let mut buffer = BytesMut::new();
         while let Some(line) = queue.blocking_recv() {
             let line = match self.advised(&line, &mut buffer) {
@@ -56,9 +59,8 @@ impl Way {
                     continue;
                 }
             };
-            if self.to.blocking_send(line).is_err() {
-                queue.close();
-                self.lose(1 + queue.len() as u64);
+            if self.to.blocking_send(line) == Err(Closed) {
+                self.lose(1 + queue.close() as u64);
                 return;
             }
         }

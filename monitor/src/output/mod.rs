@@ -14,6 +14,7 @@ pub(crate) mod lines;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod outputs;
+mod queue;
 pub mod spec;
 pub mod stdout;
 mod stream;
@@ -31,14 +32,13 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::{
-    Notify,
-    mpsc::{self, error::TrySendError},
-};
+use tokio::sync::Notify;
 
+use self::queue::{Closed, Sender, queue};
 pub use self::{
     encoding::Encoding,
     outputs::{Outputs, StartError},
+    queue::Queue,
 };
 use crate::{
     accounting::write_lost,
@@ -109,10 +109,12 @@ struct Inlet {
     /// The index of its encoding.
     encoding: usize,
     filter: Option<Filter>,
-    queue: mpsc::Sender<Bytes>,
+    queue: Sender,
     counts: Arc<OutputCounts>,
-    /// Lines that the queue is to get; none for an event that could not be encoded.
-    pending: Vec<Option<Bytes>>,
+    /// Lines that the queue is to get.
+    pending: Vec<Bytes>,
+    /// Events that could not be encoded.
+    unencoded: u64,
     /// Events for which the queue is to have no room.
     queue_full: Turns,
     /// Where the output marks what it has written, if it does.
@@ -151,7 +153,7 @@ impl Marked {
 #[derive(Debug)]
 pub struct Lines {
     /// The lines, each one event; those of [`Encoding::Line`] end with a newline.
-    pub queue: mpsc::Receiver<Bytes>,
+    pub queue: Queue,
     /// The output's counters.
     pub counts: Arc<OutputCounts>,
     /// Where it marks what it has written.
@@ -187,7 +189,7 @@ impl Hub {
         marked: Option<Marked>,
     ) -> Lines {
         let mark = marked.as_ref().map(|marked| marked.mark.clone());
-        let (sender, queue) = mpsc::channel(capacity);
+        let (sender, queue) = queue(capacity);
         let counts = Arc::new(OutputCounts::new(name.into(), capacity));
         let encoding = self.encoder.index(encoding);
         self.outputs.push(Inlet {
@@ -196,6 +198,7 @@ impl Hub {
             queue: sender,
             counts: Arc::clone(&counts),
             pending: Vec::new(),
+            unencoded: 0,
             queue_full: self.faults.queue_full,
             marked,
         });
@@ -244,7 +247,10 @@ impl Hub {
                 if output.marked.as_mut().is_some_and(Marked::is_spared) {
                     continue;
                 }
-                output.pending.push(encoder.encode(output.encoding, event));
+                match encoder.encode(output.encoding, event) {
+                    Some(line) => output.pending.push(line),
+                    None => output.unencoded += 1,
+                }
             } else {
                 output.counts.received.fetch_add(1, Relaxed);
                 output.counts.filtered.fetch_add(1, Relaxed);
@@ -292,28 +298,39 @@ impl Encoder {
 }
 
 impl Inlet {
-    /// Hands a line on; none, if the event could not be encoded.
-    fn send(&mut self, line: Option<Bytes>) {
-        self.counts.received.fetch_add(1, Relaxed);
-        let line = line.map(|line| {
-            if self.queue_full.fails() { Err(TrySendError::Full(line)) } else { self.queue.try_send(line) }
-        });
-        match line {
-            Some(Ok(())) => {
-                if let Some(marked) = &mut self.marked {
-                    marked.handed += 1;
-                }
-            }
-            Some(Err(TrySendError::Full(_))) => self.counts.lose(OutputLoss::QueueFull, 1),
-            Some(Err(TrySendError::Closed(_))) | None => self.counts.lose(OutputLoss::Failed, 1),
-        }
+    /// Hands a line on.
+    #[cfg(test)]
+    fn hand(&mut self, line: Bytes) {
+        self.pending.push(line);
+        self.flush();
     }
 
-    /// Hands on what was collected.
+    /// Hands on what was collected, as far as there is room.
     fn flush(&mut self) {
-        let mut pending = std::mem::take(&mut self.pending);
-        pending.drain(..).for_each(|line| self.send(line));
-        self.pending = pending;
+        let mut lines = std::mem::take(&mut self.pending);
+        let unencoded = std::mem::take(&mut self.unencoded);
+        let collected = lines.len() as u64;
+        if collected + unencoded == 0 {
+            return;
+        }
+        self.counts.received.fetch_add(collected + unencoded, Relaxed);
+        lines.retain(|_| !self.queue_full.fails());
+        lines.truncate(self.queue.room());
+        let handed = lines.len() as u64;
+        let failed = match self.queue.send(lines) {
+            Ok(()) => {
+                if let Some(marked) = &mut self.marked {
+                    marked.handed += handed;
+                }
+                unencoded
+            }
+            Err(Closed) => unencoded + handed,
+        };
+        for (loss, lines) in [(OutputLoss::QueueFull, collected - handed), (OutputLoss::Failed, failed)] {
+            if lines > 0 {
+                self.counts.lose(loss, lines);
+            }
+        }
     }
 }
 

@@ -91,8 +91,7 @@ fn write_lines(mut lines: Lines, mut to: impl Write + AsFd) -> Outcome {
         let written = whole_lines(&batch, bytes);
         lines.counts.write(written as u64);
         if let Err(error) = result {
-            lines.queue.close();
-            let unread = lines.queue.len();
+            let unread = lines.queue.close();
             lines.counts.lose(OutputLoss::Failed, (batch.len() - written + unread) as u64);
             return error.into();
         }
@@ -142,7 +141,7 @@ mod tests {
         let mut hub = Hub::default();
         let queue = hub.add("stdout", &Encoding::Line(Format::Json), None, lines.len());
         for line in lines {
-            hub.outputs[0].send(Some(BytesMut::from(*line).freeze()));
+            hub.outputs[0].hand(BytesMut::from(*line).freeze());
         }
         queue
     }
@@ -177,7 +176,7 @@ mod tests {
         let write = thread::spawn(move || write_lines(queue, writer));
         let line = Bytes::from("x".repeat(999) + "\n");
         for _ in 0..LINES {
-            hub.outputs[0].send(Some(line.clone()));
+            hub.outputs[0].hand(line.clone());
         }
         assert!(counts.lost(OutputLoss::QueueFull) > 0, "{counts}");
         drop(hub);

@@ -31,7 +31,7 @@ fn output(path: &Path, text: &[&'static str]) -> Arc<OutputCounts> {
 fn output_of(mut hub: Hub, path: &Path, text: &[&'static str]) -> Arc<OutputCounts> {
     let queue = hub.add("file", &Encoding::Line(Format::Json), None, 8);
     for line in lines(text) {
-        hub.outputs[0].send(Some(line));
+        hub.outputs[0].hand(line);
     }
     drop(hub);
     let counts = Arc::clone(&queue.counts);
