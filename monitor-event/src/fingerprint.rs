@@ -16,10 +16,10 @@
 //! No process id, time, inode or level is among them. In a path, a number between two slashes behind `/proc`, and one in
 //! brackets (`socket:[4711]`), stands as `N`.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, io::Write as _, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use xxhash_rust::xxh64::Xxh64;
+use xxhash_rust::xxh64::xxh64;
 
 use crate::event::{Action, Dbus, Endpoint, Event, Kind, Module, Object};
 
@@ -34,12 +34,12 @@ impl Fingerprint {
         if event.kind == Kind::Policy {
             return None;
         }
-        let mut hasher = Hasher(Xxh64::new(0));
-        hasher.text(Some(event.module.name()));
-        hasher.subject(event);
-        hasher.action(&event.action);
-        hasher.object(event.module, &event.object);
-        Some(Self(hasher.0.digest()))
+        let mut texts = Texts(Vec::with_capacity(ROOM));
+        texts.add(Some(event.module.name()));
+        texts.subject(event);
+        texts.action(&event.action);
+        texts.object(event.module, &event.object);
+        Some(Self(xxh64(&texts.0, 0)))
     }
 }
 
@@ -91,86 +91,106 @@ impl schemars::JsonSchema for Fingerprint {
     }
 }
 
-/// Takes the texts.
-struct Hasher(Xxh64);
+/// Bytes that are enough for most events' texts.
+const ROOM: usize = 512;
 
-impl Hasher {
-    fn text(&mut self, text: Option<&str>) {
-        self.0.update(text.unwrap_or_default().as_bytes());
-        self.0.update(b"\0");
+/// The texts, one after another: hashing them at once is much quicker than each for itself.
+struct Texts(Vec<u8>);
+
+impl Texts {
+    fn add(&mut self, text: Option<&str>) {
+        self.part(text.unwrap_or_default());
+        self.end();
     }
 
     fn number(&mut self, number: Option<impl fmt::Display>) {
         if let Some(number) = number {
-            // It is never longer than its room, which a u64 has.
-            self.text(Some(&number.to_string()));
-        } else {
-            self.text(None);
+            self.shown(number);
         }
+        self.end();
+    }
+
+    /// A part of a text.
+    fn part(&mut self, part: &str) {
+        self.0.extend_from_slice(part.as_bytes());
+    }
+
+    /// A part of a text, as it is displayed.
+    fn shown(&mut self, part: impl fmt::Display) {
+        // Writing to a Vec can't fail.
+        let _infallible = write!(self.0, "{part}");
+    }
+
+    fn end(&mut self) {
+        self.0.push(0);
     }
 
     fn subject(&mut self, event: &Event<'_>) {
         let label = event.subject.label.as_deref().map(|label| without_level(event.module, label));
         let namespace = event.subject.namespace.as_deref().filter(|_| label.is_some());
         if let Some(namespace) = namespace {
-            self.0.update(namespace.as_bytes());
-            self.0.update(b"//");
+            self.part(namespace);
+            self.part("//");
         }
         let process = &event.process;
-        self.text(label.or(process.exe.as_deref()).or(process.comm.as_deref()));
+        self.add(label.or(process.exe.as_deref()).or(process.comm.as_deref()));
     }
 
     fn action(&mut self, action: &Action<'_>) {
-        self.text(action.class.as_deref());
-        self.text(action.operation.as_deref());
+        self.add(action.class.as_deref());
+        self.add(action.operation.as_deref());
         let mut permissions: Vec<_> = action.permissions.iter().map(AsRef::as_ref).collect();
         permissions.sort_unstable();
-        self.text(Some(&permissions.join(" ")));
-        self.text(action.syscall.as_deref());
-        self.text(action.seccomp_action.as_deref());
+        for (nth, permission) in permissions.into_iter().enumerate() {
+            self.part(if nth > 0 { " " } else { "" });
+            self.part(permission);
+        }
+        self.end();
+        self.add(action.syscall.as_deref());
+        self.add(action.seccomp_action.as_deref());
         self.number(action.ioctl_command);
-        self.text(action.signal.as_deref());
-        self.text(action.rlimit.as_deref());
-        self.text(action.mount_options.as_deref());
+        self.add(action.signal.as_deref());
+        self.add(action.rlimit.as_deref());
+        self.add(action.mount_options.as_deref());
     }
 
     fn object(&mut self, module: Module, object: &Object<'_>) {
-        let kind = serde_json::to_value(object.kind).ok();
-        self.text(kind.as_ref().and_then(serde_json::Value::as_str));
-        self.text(object.label.as_deref().map(|label| without_level(module, label)));
-        self.text(object.path.as_deref().map(without_instance).as_deref());
-        self.text(object.name.as_deref().map(without_instance).as_deref());
-        self.text(object.target.as_deref());
+        self.shown(fmt::from_fn(|f| object.kind.serialize(f)));
+        self.end();
+        self.add(object.label.as_deref().map(|label| without_level(module, label)));
+        self.add(object.path.as_deref().map(without_instance).as_deref());
+        self.add(object.name.as_deref().map(without_instance).as_deref());
+        self.add(object.target.as_deref());
         self.endpoint(object.destination.as_ref());
         self.endpoint(object.source.as_ref());
-        self.text(object.abstract_name.as_deref());
-        self.text(
+        self.add(object.abstract_name.as_deref());
+        self.add(
             object.process.as_ref().and_then(|process| process.exe.as_deref().or(process.comm.as_deref())),
         );
-        self.text(object.capability.as_deref());
-        self.text(object.lockdown_reason.as_deref());
+        self.add(object.capability.as_deref());
+        self.add(object.lockdown_reason.as_deref());
         self.number(object.ipc_key);
-        self.text(object.key_description.as_deref());
-        self.text(object.kernel_module.as_deref());
-        self.text(object.anon_class.as_deref());
+        self.add(object.key_description.as_deref());
+        self.add(object.kernel_module.as_deref());
+        self.add(object.anon_class.as_deref());
         self.number(object.netlink_message);
-        self.text(object.mount_source.as_deref());
-        self.text(object.mount_type.as_deref());
+        self.add(object.mount_source.as_deref());
+        self.add(object.mount_type.as_deref());
         let none = Dbus::default();
         let dbus = object.dbus.as_ref().unwrap_or(&none);
-        self.text(dbus.interface.as_deref());
-        self.text(dbus.member.as_deref());
+        self.add(dbus.interface.as_deref());
+        self.add(dbus.member.as_deref());
         // A unique name (`:1.42`) is another each time.
-        self.text(dbus.name.as_deref().filter(|name| !name.starts_with(':')));
-        self.text(object.family.as_deref());
-        self.text(object.socket_type.as_deref());
-        self.text(object.protocol.as_deref());
+        self.add(dbus.name.as_deref().filter(|name| !name.starts_with(':')));
+        self.add(object.family.as_deref());
+        self.add(object.socket_type.as_deref());
+        self.add(object.protocol.as_deref());
     }
 
     fn endpoint(&mut self, endpoint: Option<&Endpoint<'_>>) {
-        let Some(Endpoint { address, port }) = endpoint else { return self.text(None) };
-        self.0.update(address.as_deref().unwrap_or_default().as_bytes());
-        self.0.update(b":");
+        let Some(Endpoint { address, port }) = endpoint else { return self.add(None) };
+        self.part(address.as_deref().unwrap_or_default());
+        self.part(":");
         self.number(*port);
     }
 }
@@ -273,7 +293,7 @@ mod tests {
         // What follows the permissions: six texts of the action, then the object's.
         bytes.extend(b"\0\0\0\0\0\0\0file\0var_t\0/srv/a\0");
         bytes.extend([0; 21]);
-        let expected = format!("{:016x}", xxhash_rust::xxh64::xxh64(&bytes, 0));
+        let expected = format!("{:016x}", xxh64(&bytes, 0));
         assert_eq!(fingerprint(&event("u:r:app_t:s0", "/srv/a", 7, 100)).to_string(), expected);
     }
 
