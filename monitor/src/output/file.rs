@@ -39,6 +39,8 @@ struct Appended {
     open: Option<File>,
     /// A part of a line stands at the end.
     torn: bool,
+    /// What is written at once.
+    buffer: Vec<u8>,
 }
 
 /// Starts to write lines to a file. It is opened anew when `reopen` is set.
@@ -61,7 +63,7 @@ pub(super) fn start(
 
 fn write(mut lines: Lines, path: PathBuf, reopen: &AtomicBool) -> Outcome {
     let mut health = Health::new(&lines.counts);
-    let mut file = Appended { path, open: None, torn: false };
+    let mut file = Appended { path, open: None, torn: false, buffer: Vec::new() };
     // So that a wrong path is said at the start and not at the first denial.
     if let Err(error) = file.current(false) {
         health.failed(&error);
@@ -112,19 +114,19 @@ impl Appended {
         if let Err(error) = self.current(reopen) {
             return (0, Err(error));
         }
-        let mut buffer = Vec::new();
+        self.buffer.clear();
         if self.torn {
-            buffer.push(b'\n');
+            self.buffer.push(b'\n');
         }
-        let start = buffer.len();
+        let start = self.buffer.len();
         for line in lines {
-            buffer.extend_from_slice(line);
+            self.buffer.extend_from_slice(line);
         }
         let Some(file) = &mut self.open else { return (0, Err(io::ErrorKind::NotConnected.into())) };
         if let Some(mark) = mark {
-            mark.begin(file, buffer.len(), lines.len() as u64);
+            mark.begin(file, self.buffer.len(), lines.len() as u64);
         }
-        let (bytes, result) = write_all(file, &buffer);
+        let (bytes, result) = write_all(file, &self.buffer);
         let whole = whole_lines(lines, bytes.saturating_sub(start));
         let kept = start + lines[..whole].iter().map(Bytes::len).sum::<usize>();
         if bytes > 0 {

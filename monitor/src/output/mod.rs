@@ -310,13 +310,12 @@ impl Inlet {
         let mut lines = std::mem::take(&mut self.pending);
         let unencoded = std::mem::take(&mut self.unencoded);
         let collected = lines.len() as u64;
-        if collected + unencoded == 0 {
-            return;
-        }
-        self.counts.received.fetch_add(collected + unencoded, Relaxed);
         lines.retain(|_| !self.queue_full.fails());
         lines.truncate(self.queue.room());
         let handed = lines.len() as u64;
+        // Before they are received: who waits for what the queue has taken never waits for these.
+        self.counts.lose_some(OutputLoss::QueueFull, collected - handed);
+        self.counts.receive(collected + unencoded);
         let failed = match self.queue.send(lines) {
             Ok(()) => {
                 if let Some(marked) = &mut self.marked {
@@ -326,11 +325,7 @@ impl Inlet {
             }
             Err(Closed) => unencoded + handed,
         };
-        for (loss, lines) in [(OutputLoss::QueueFull, collected - handed), (OutputLoss::Failed, failed)] {
-            if lines > 0 {
-                self.counts.lose(loss, lines);
-            }
-        }
+        self.counts.lose_some(OutputLoss::Failed, failed);
     }
 }
 
@@ -479,6 +474,12 @@ impl OutputCounts {
 
     pub(crate) fn lose(&self, loss: OutputLoss, lines: u64) {
         self.settle(&self.lost[loss as usize], lines);
+    }
+
+    fn lose_some(&self, loss: OutputLoss, lines: u64) {
+        if lines > 0 {
+            self.lose(loss, lines);
+        }
     }
 
     /// Counts lines that were under way. After the end they are counted already.

@@ -244,6 +244,8 @@ pub struct Writer {
     /// Bytes in all files, at most.
     limit: u64,
     current: Option<Current>,
+    /// What is written at once.
+    buffer: Vec<u8>,
     /// The number that the next line should have.
     next: u64,
     /// Keeps others from writing here.
@@ -281,7 +283,15 @@ impl Writer {
         if list(folder).map_err(failed)?.is_empty() {
             fs::write(folder.join(ORIGIN), format!("{next}\n")).map_err(failed)?;
         }
-        Ok(Self { folder: folder.to_owned(), limit, current: None, next, _lock: lock, mark })
+        Ok(Self {
+            folder: folder.to_owned(),
+            limit,
+            current: None,
+            buffer: Vec::new(),
+            next,
+            _lock: lock,
+            mark,
+        })
     }
 
     /// The number of the next line.
@@ -337,19 +347,19 @@ impl Writer {
             Ok(current) => current,
             Err(error) => return (0, Err(error)),
         };
-        let mut buffer = Vec::new();
+        self.buffer.clear();
         let mut count = 0;
         for line in lines {
-            if !buffer.is_empty() && current.bytes + buffer.len() as u64 >= segment_limit {
+            if !self.buffer.is_empty() && current.bytes + self.buffer.len() as u64 >= segment_limit {
                 break;
             }
-            buffer.extend_from_slice(line);
+            self.buffer.extend_from_slice(line);
             count += 1;
         }
         if let Some(mark) = &self.mark {
-            mark.begin(&current.file, buffer.len(), count as u64);
+            mark.begin(&current.file, self.buffer.len(), count as u64);
         }
-        let (bytes, result) = write_all(&mut current.file, &buffer);
+        let (bytes, result) = write_all(&mut current.file, &self.buffer);
         let written = whole_lines(&lines[..count], bytes);
         self.mark(written as u64);
         current.bytes += lines[..written].iter().map(|line| line.len() as u64).sum::<u64>();

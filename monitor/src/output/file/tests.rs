@@ -10,7 +10,7 @@ use crate::{
 const ONE: &str = "one\n";
 
 fn file(path: &Path) -> Appended {
-    Appended { path: path.to_owned(), open: None, torn: false }
+    Appended { path: path.to_owned(), open: None, torn: false, buffer: Vec::new() }
 }
 
 fn lines(lines: &[&'static str]) -> Vec<Bytes> {
