@@ -269,6 +269,7 @@ impl Report {
 pub fn attach(options: &Options) -> Result<Attached<Privileged>, KernelError> {
     let attached = load_and_attach(options);
     heap::give_back();
+    heap::keep_large_pieces();
     attached
 }
 
