@@ -159,7 +159,7 @@ impl Corpus {
                 command.args(Some(workspace::root().join(seeds)).filter(|seeds| seeds.is_dir()));
             }
             command.arg(format!("-max_total_time={slice}")).arg(format!("-max_len={}", target.longest()));
-            // Nobody reads which functions are new, and to name them takes a symbolizer longer than a slice.
+            // Nobody reads which functions are new, and a symbolizer that names them takes much of the time.
             command.arg("-print_funcs=0");
             let found = self.folder.with_extension("found-");
             command.arg(format!("-artifact_prefix={}", found.display()));
