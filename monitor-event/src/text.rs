@@ -22,6 +22,16 @@ pub fn escape(bytes: &[u8]) -> Text<'_> {
     Cow::Owned(text)
 }
 
+/// Escapes bytes in one go, and keeps their memory if there is nothing to escape.
+#[must_use]
+pub fn escape_owned(bytes: Vec<u8>) -> String {
+    match String::from_utf8(bytes) {
+        Ok(text) if !text.contains('\\') => text,
+        Ok(text) => escape(text.as_bytes()).into_owned(),
+        Err(error) => escape(error.as_bytes()).into_owned(),
+    }
+}
+
 /// Bytes that need no escape, as nearly all that come.
 fn plain(bytes: &[u8]) -> Option<&str> {
     str::from_utf8(bytes).ok().filter(|_| !bytes.contains(&b'\\'))
@@ -196,6 +206,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn whose_bytes_they_are_changes_nothing(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let text = escape(&bytes).into_owned();
+            prop_assert_eq!(escape_owned(bytes), text);
+        }
+
+        #[test]
+        fn plain_bytes_stay_where_they_are(plain in "[a-zé/]{1,40}") {
+            let bytes = plain.clone().into_bytes();
+            let at = bytes.as_ptr();
+            let text = escape_owned(bytes);
+            prop_assert_eq!(&text, &plain);
+            prop_assert_eq!(text.as_ptr(), at);
+        }
+
         #[test]
         fn no_byte_is_lost(bytes: Vec<u8>) {
             let text = escape(&bytes);

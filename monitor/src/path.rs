@@ -62,13 +62,15 @@ impl Path {
         // The root of one of the kernel's own mounts is called `/` itself.
         let names =
             names.strip_suffix(b"/").map_or(names, |names| names.strip_suffix(b"\0").unwrap_or(names));
-        let mut text = String::with_capacity(chunk.bytes.len() + 1);
+        let mut path = Vec::with_capacity(chunk.bytes.len() + 1);
         for (nth, name) in names.rsplit(|&byte| byte == 0).enumerate() {
             if nth > 0 || start == Start::There {
-                text.push('/');
+                path.push(b'/');
             }
-            text::escape_into(name, &mut text);
+            path.extend_from_slice(name);
         }
+        // As if each name were escaped for itself: no character reaches beyond a slash.
+        let text = text::escape_owned(path);
         let elsewhere = chunk.has(chunk::FLAG_ELSEWHERE);
         let root = if chunk.has(chunk::FLAG_ABSOLUTE) {
             if elsewhere { PathRoot::OtherMountNamespace } else { PathRoot::MountNamespace }
