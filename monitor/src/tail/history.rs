@@ -4,12 +4,17 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
 };
 
 use jiff::Timestamp;
 use monitor_api::protocol::Cursor;
 use monitor_event::selection::Selector;
-use tokio::{sync::watch, task};
+use tokio::{
+    runtime::Handle,
+    sync::{oneshot, watch},
+    task,
+};
 
 use super::{
     recent::{Chunk, News, Recent},
@@ -320,14 +325,29 @@ impl Keeper {
         self.writer.output_mark()
     }
 
-    /// Writes until no more events come.
-    pub async fn keep(mut self, history: Arc<History>) {
+    /// Starts to write, on a thread of its own, because a disk may block. Ready when no more events come and all are
+    /// written.
+    ///
+    /// # Errors
+    ///
+    /// If there is no thread for it.
+    pub fn start(self, history: Arc<History>, runtime: Handle) -> io::Result<oneshot::Receiver<()>> {
+        let (sender, ended) = oneshot::channel();
+        thread::Builder::new().name("history".to_owned()).spawn(move || {
+            self.keep(&history, &runtime);
+            // Nobody may wait for it.
+            let _unwanted = sender.send(());
+        })?;
+        Ok(ended)
+    }
+
+    fn keep(mut self, history: &History, runtime: &Handle) {
         let mut news = history.recent.news();
         let mut next = self.writer.number();
         loop {
             let News { next: end, closed } = *news.borrow_and_update();
             if next == end {
-                if closed || news.changed().await.is_err() {
+                if closed || runtime.block_on(news.changed()).is_err() {
                     return;
                 }
                 continue;
@@ -337,16 +357,7 @@ impl Keeper {
             self.counts.lose(OutputLoss::QueueFull, chunk.first - next);
             self.writer.mark(chunk.first - next);
             next = chunk.next();
-            let written = task::spawn_blocking(move || {
-                self.write(&chunk);
-                self
-            });
-            let Ok(keeper) = written.await else {
-                // It panicked; nothing is written any more, and nobody must wait for it.
-                history.settled.send_replace(u64::MAX);
-                return;
-            };
-            self = keeper;
+            self.write(&chunk);
             history.settled.send_replace(next);
         }
     }

@@ -201,9 +201,16 @@ impl Opened {
         };
         let (sender, ended) = oneshot::channel();
         let running = Running { history: keeper.as_ref().map(|keeper| Arc::clone(&keeper.counts)), ended };
+        let kept = match keeper {
+            Some(keeper) => {
+                let runtime = runtime.handle().clone();
+                Some(keeper.start(Arc::clone(&history), runtime).map_err(StartError::Thread)?)
+            }
+            None => None,
+        };
         let server = Server { history, services, clients, group, limit };
         let run = move || {
-            runtime.block_on(server.run(lines, keeper, listener, name));
+            runtime.block_on(server.run(lines, kept, listener, name));
             // A disk that hangs must not keep denyd from ending.
             runtime.shutdown_background();
             // Nobody may wait for it.
@@ -223,11 +230,14 @@ struct Server {
 }
 
 impl Server {
-    async fn run(self, lines: Lines, keeper: Option<Keeper>, listener: UnixListener, name: Option<Name>) {
-        let mut tasks = JoinSet::new();
-        if let Some(keeper) = keeper {
-            tasks.spawn(keeper.keep(Arc::clone(&self.history)));
-        }
+    /// Serves until no more lines come. `kept` is ready when all of them are on disk.
+    async fn run(
+        self,
+        lines: Lines,
+        kept: Option<oneshot::Receiver<()>>,
+        listener: UnixListener,
+        name: Option<Name>,
+    ) {
         let mut clients = JoinSet::new();
         tokio::select! {
             () = take_in(lines, &self.history) => {}
@@ -236,7 +246,10 @@ impl Server {
         // Nobody can come any more; what is there is written and sent.
         drop((listener, name));
         let rest = async {
-            while tasks.join_next().await.is_some() {}
+            if let Some(kept) = kept {
+                // Fails only if writing panicked.
+                let _ended = kept.await;
+            }
             while clients.join_next().await.is_some() {}
         };
         if timeout(DRAIN_LIMIT, rest).await.is_err() {
