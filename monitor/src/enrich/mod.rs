@@ -275,24 +275,22 @@ fn slots<'p, 'a>(process: &'p mut Process<'a>) -> [(&'static str, &'p mut Option
     ]
 }
 
-/// Adds what the path of the process's cgroup shows, and hands the event on.
-///
-/// What is added borrows from the path, so that nothing is copied.
-pub fn located<R>(mut event: Event<'_>, then: impl FnOnce(Event<'_>) -> R) -> R {
-    let Some(path) = event.process.cgroup.as_mut().and_then(|cgroup| cgroup.path.take()) else {
-        return then(event);
-    };
-    // Borrows from the path from here on.
-    let mut event: Event<'_> = event;
+/// Takes the path of the process's cgroup out of an event, so that [`locate`] can borrow from it.
+pub fn cgroup_path<'a>(event: &mut Event<'a>) -> Option<Text<'a>> {
+    event.process.cgroup.as_mut()?.path.take()
+}
+
+/// Puts the path of the process's cgroup back, and adds what it shows, which borrows from it: nothing is copied.
+pub fn locate<'a>(event: &mut Event<'a>, path: Option<&'a str>) {
+    let Some(path) = path else { return };
     if let Some(cgroup) = &mut event.process.cgroup {
-        cgroup.path = Some(Cow::Borrowed(&path));
+        cgroup.path = Some(Cow::Borrowed(path));
     }
-    (event.unit, event.container) = cgroup::read(&path);
+    (event.unit, event.container) = cgroup::read(path);
     if !path.starts_with('/') {
         event.missing.push(Missing {
             field: "unit".into(),
             reason: "the start of the cgroup's path is missing".into(),
         });
     }
-    then(event)
 }

@@ -253,9 +253,10 @@ impl Handler {
     /// Sends the event of a denial's repeats. It doesn't wait for names: those of the denial itself have come by now.
     fn send_repeats(&mut self, record: &[u8], repeats: &Repeats, now: Instant) {
         let Self { tables, enricher, hub, observer, tallies, own, .. } = self;
-        match (record::source_of(record), source::decode(record, tables)) {
-            (Some(source), Ok(event)) if own.is(&event) => tallies.own(source, repeats.count),
-            (Some(source), Ok(mut event)) => {
+        let mut decoded = source::decode(record, tables);
+        match (record::source_of(record), &mut decoded) {
+            (Some(source), Ok(event)) if own.is(event) => tallies.own(source, repeats.count),
+            (Some(source), Ok(event)) => {
                 event.count = NonZeroU64::new(repeats.count);
                 event.time = tables.clock.time_of_day(repeats.last);
                 event.first = Some(tables.clock.time_of_day(repeats.first));
@@ -263,8 +264,10 @@ impl Handler {
                 event.pids.clone_from(&repeats.pids);
                 // That is the first denial's.
                 event.audit = None;
+                let path = enrich::cgroup_path(event);
+                enrich::locate(event, path.as_deref());
                 let observer = observer.as_deref_mut().map(|observer| (observer, &tables.clock));
-                enrich::located(event, |event| send(event, enricher, now, hub, observer));
+                send(event, enricher, now, hub, observer);
                 tallies.folded(source, repeats.count);
             }
             (source, _) => tallies.undecodable(source, repeats.count),
@@ -281,25 +284,23 @@ impl Handler {
         }
         let waiting = hold.len();
         let in_turn = hold.is_empty();
-        match (record::source_of(record), source::decode(record, tables)) {
-            (Some(source), Ok(event)) if !own.is(&event) => enrich::located(event, |event| {
+        let mut decoded = source::decode(record, tables);
+        match (record::source_of(record), &mut decoded) {
+            (Some(source), Ok(event)) if !own.is(event) => {
+                let path = enrich::cgroup_path(event);
+                enrich::locate(event, path.as_deref());
                 if let Some(subjects) = subjects {
-                    subjects.see(&event);
+                    subjects.see(event);
                 }
-                let wanted = enricher.want(&event, now);
+                let wanted = enricher.want(event, now);
                 if wanted.is_empty() && in_turn {
-                    send(
-                        event,
-                        enricher,
-                        now,
-                        hub,
-                        observer.as_deref_mut().map(|observer| (observer, &tables.clock)),
-                    );
+                    let observer = observer.as_deref_mut().map(|observer| (observer, &tables.clock));
+                    send(event, enricher, now, hub, observer);
                     tallies.emitted(source);
                 } else {
                     hold.push(record, wanted);
                 }
-            }),
+            }
             // All are counted in the order in which they came.
             _ if !in_turn => hold.push(record, Vec::new()),
             (Some(source), Ok(_own)) => tallies.own(source, 1),
@@ -337,11 +338,14 @@ impl Handler {
     fn send_held(&mut self, record: &[u8], now: Instant) {
         self.report_due(now);
         let Self { tables, enricher, hub, observer, tallies, own, .. } = self;
-        match (record::source_of(record), source::decode(record, tables)) {
-            (Some(source), Ok(event)) if own.is(&event) => tallies.own(source, 1),
+        let mut decoded = source::decode(record, tables);
+        match (record::source_of(record), &mut decoded) {
+            (Some(source), Ok(event)) if own.is(event) => tallies.own(source, 1),
             (Some(source), Ok(event)) => {
+                let path = enrich::cgroup_path(event);
+                enrich::locate(event, path.as_deref());
                 let observer = observer.as_deref_mut().map(|observer| (observer, &tables.clock));
-                enrich::located(event, |event| send(event, enricher, now, hub, observer));
+                send(event, enricher, now, hub, observer);
                 tallies.emitted(source);
             }
             (source, _) => tallies.undecodable(source, 1),
@@ -351,18 +355,17 @@ impl Handler {
 }
 
 /// Adds names, hands the event to the outputs, and has it counted.
-fn send(
-    event: Event<'_>,
-    enricher: &Enricher,
+fn send<'a>(
+    event: &mut Event<'a>,
+    enricher: &'a Enricher,
     now: Instant,
     hub: &mut Hub,
     observer: Option<(&mut (dyn Observe + 'static), &Clock)>,
 ) {
-    let mut event: Event<'_> = event;
-    enricher.complete(&mut event, now);
-    hub.collect(&event);
+    enricher.complete(event, now);
+    hub.collect(event);
     if let Some((observer, clock)) = observer {
-        observer.observe(&event, clock.now());
+        observer.observe(event, clock.now());
     }
 }
 

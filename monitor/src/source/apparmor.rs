@@ -9,7 +9,7 @@ use crate::{
     event::{Event, Kind, Module, ObjectKind, PathRoot, Verdict},
     record::{Chunk, Record, RecordError},
     source::{
-        Attachment, Hook, Program, Source, Tables,
+        Attachment, Hook, Program, Source,
         draft::{Draft, stack},
         names::{
             apparmor::{self as names, Class},
@@ -72,10 +72,9 @@ const NEEDS: &[&str] = &["audit_data_apparmor", "apparmor_type", "apparmor_label
 pub(super) const READS: &[&str] = &["apparmor_", "aa_", "audit_data_apparmor"];
 
 /// Decodes a record of AppArmor.
-pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<Apparmor>()?;
-    let mut draft = Draft::new(record, tables);
-    object::describe(&mut draft, &body.object);
+    object::describe(draft, &body.object);
     let mut class = Class::from_number(body.class);
     let mut mount_data = None;
     for chunk in chunks {
@@ -90,7 +89,7 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
                 draft.event.action.operation = Some(text::escape(chunk.bytes));
             }
             ChunkKind::MountData => mount_data = Some(text::escape(chunk.bytes)),
-            _ => take(&mut draft, &chunk)?,
+            _ => take(draft, &chunk)?,
         }
     }
 
@@ -120,7 +119,7 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
     }
     action.requested_mask = class.mask(body.requested);
     action.denied_mask = class.mask(body.denied);
-    describe_class(&mut draft, class, body);
+    describe_class(draft, class, body);
     if class == Class::Mount {
         let flags = names::mount_flags(Details(&body.details).mount_flags());
         draft.event.action.mount_options = match (flags, mount_data) {
@@ -132,18 +131,19 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
     if class == Class::Other(0) {
         draft.missing("action.class", "neither the class nor a known operation was given");
     }
-    name_is_path(&mut draft, body.call_plus_one.checked_sub(1));
+    name_is_path(draft, body.call_plus_one.checked_sub(1));
     whose_label(&mut draft.event);
     if matches!(class, Class::Signal | Class::Ptrace) && draft.event.object.process.is_none() {
         draft.missing("object.process", UNKNOWN_TARGET);
     }
     if draft.event.silent {
-        describe_silent(&mut draft, class);
+        describe_silent(draft, class);
     }
     if draft.event.subject.label.is_none() {
         draft.missing("subject.label", "the profile's name could not be read");
     }
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }
 
 /// Takes a chunk that only AppArmor writes.

@@ -3,10 +3,10 @@
 use monitor_common::{ApparmorPolicy, ParameterId, SourceId, chunk::ChunkKind};
 
 use crate::{
-    event::{Change, ChangeKind, Event, Kind, Module},
+    event::{Change, ChangeKind, Kind, Module},
     record::{Chunk, Record, RecordError},
     source::{
-        Attachment, Hook, Program, Source, Tables, apparmor,
+        Attachment, Hook, Program, Source, apparmor,
         draft::Draft,
         names::apparmor::{self as names, AuditModes},
     },
@@ -90,16 +90,15 @@ const fn exit(name: &'static str, function: &'static str) -> Program {
 }
 
 /// Decodes a record of a change of policy.
-fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<ApparmorPolicy>()?;
-    let mut draft = Draft::new(record, tables);
     for chunk in chunks {
         let chunk = chunk?;
         if chunk.kind == ChunkKind::ProfileChange {
-            let change = profile(&mut draft, &chunk)?;
+            let change = profile(draft, &chunk)?;
             draft.event.changes.push(change);
         } else {
-            apparmor::take(&mut draft, &chunk)?;
+            apparmor::take(draft, &chunk)?;
         }
     }
     if let Some(change) = parameter(body) {
@@ -114,7 +113,8 @@ fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, Reco
     if draft.event.subject.label.is_none() {
         draft.missing("subject.label", "the profile's name could not be read");
     }
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }
 
 /// AppArmor's own word for what was done: that of the most that was done to any profile.

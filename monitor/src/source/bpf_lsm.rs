@@ -3,9 +3,9 @@
 use monitor_common::{BpfLsm, SourceId};
 
 use crate::{
-    event::{BpfProgram, Event, Kind, Module},
+    event::{BpfProgram, Kind, Module},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, Tables, draft::Draft, object},
+    source::{Attachment, Hook, Program, Source, draft::Draft, object},
     text,
 };
 
@@ -79,16 +79,15 @@ pub struct AttachedProgram {
 }
 
 /// Decodes a record.
-pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<BpfLsm>()?;
-    let mut draft = Draft::new(record, tables);
-    object::describe(&mut draft, &body.object);
+    object::describe(draft, &body.object);
     for chunk in chunks {
         draft.take(&chunk?)?;
     }
     draft.event.action.class = Some("bpf_lsm".into());
     draft.event.action.errno = (body.error < 0).then_some(body.error.unsigned_abs());
-    match usize::try_from(body.slot).ok().and_then(|slot| tables.bpf_lsm.get(slot)) {
+    match usize::try_from(body.slot).ok().and_then(|slot| draft.tables.bpf_lsm.get(slot)) {
         Some(hook) => {
             let name = text::escape(hook.name.as_bytes());
             draft.event.action.operation = Some(name.clone());
@@ -97,7 +96,8 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
         }
         None => draft.missing("action", format!("hook {} is not one that is watched", body.slot)),
     }
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }
 
 fn describe(program: &AttachedProgram) -> BpfProgram<'_> {

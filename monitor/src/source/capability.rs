@@ -3,9 +3,9 @@
 use monitor_common::{Capability, SourceId};
 
 use crate::{
-    event::{Event, Kind, Module, ObjectKind},
+    event::{Kind, Module, ObjectKind},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, Tables, draft::Draft, names::capability as names},
+    source::{Attachment, Hook, Program, Source, draft::Draft, names::capability as names},
 };
 
 /// What there is to know of it before it is attached.
@@ -44,9 +44,8 @@ pub(super) const SOURCE: Source = Source {
 };
 
 /// Decodes a record of a failed capability check.
-pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<Capability>()?;
-    let mut draft = Draft::new(record, tables);
     for chunk in chunks {
         draft.take(&chunk?)?;
     }
@@ -57,5 +56,6 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
     draft.event.object.kind = ObjectKind::Capability;
     draft.event.object.capability = Some(capability);
     draft.event.object.user_namespace = (body.user_namespace != 0).then_some(body.user_namespace);
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }

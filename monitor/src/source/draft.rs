@@ -67,8 +67,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The event, when all chunks have been taken.
-    pub(super) fn finish(mut self) -> Event<'a> {
+    /// Says what is not there, when all chunks have been taken.
+    pub(super) fn finish(&mut self) {
         self.contexts();
         let full = self.flags.contains(Flags::FULL);
         let why = if full { "the record was full" } else { "it could not be read" };
@@ -82,7 +82,6 @@ impl<'a> Draft<'a> {
         if full {
             self.cut_short();
         }
-        self.event
     }
 }
 

@@ -6,10 +6,10 @@ use monitor_common::{Ipe, SourceId, chunk::ChunkKind};
 use zerocopy::{FromBytes as _, little_endian::U32};
 
 use crate::{
-    event::{Event, Kind, Module, Text},
+    event::{Kind, Module, Text},
     record::{Record, RecordError},
     source::{
-        Attachment, Hook, Program, Source, Tables,
+        Attachment, Hook, Program, Source,
         draft::Draft,
         names::ipe::{Matched, Numbers},
         object,
@@ -56,11 +56,10 @@ const NEEDS: &[&str] = &["ipe_deny", "ipe_context_operation"];
 const READS: &[&str] = &["ipe_"];
 
 /// Decodes a record of IPE.
-pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<Ipe>()?;
-    let numbers = &tables.ipe;
-    let mut draft = Draft::new(record, tables);
-    object::describe(&mut draft, &body.object);
+    let numbers = &draft.tables.ipe;
+    object::describe(draft, &body.object);
     let mut rule = Rule::default();
     for chunk in chunks {
         let chunk = chunk?;
@@ -93,7 +92,8 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
         }
         _ => draft.event.action.errno = Some(libc::EACCES.unsigned_abs()),
     }
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }
 
 /// The rule that refused.

@@ -3,10 +3,10 @@
 use monitor_common::{Landlock, LandlockRequest, SourceId, chunk::ChunkKind};
 
 use crate::{
-    event::{Event, Kind, Module},
+    event::{Kind, Module},
     record::{Record, RecordError},
     source::{
-        Attachment, Hook, Program, Source, Tables,
+        Attachment, Hook, Program, Source,
         draft::Draft,
         names::{landlock as names, signal},
         object,
@@ -117,10 +117,9 @@ pub(super) const SOURCE: Source = Source {
 };
 
 /// Decodes a record of Landlock.
-pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<Landlock>()?;
-    let mut draft = Draft::new(record, tables);
-    object::describe(&mut draft, &body.object);
+    object::describe(draft, &body.object);
     for chunk in chunks {
         let chunk = chunk?;
         if chunk.kind == ChunkKind::Domains {
@@ -163,7 +162,8 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
     if known(body.logged) == Some(true) && draft.event.audit.is_none() {
         draft.missing("audit.serial", "the kernel gives the record its number after Landlock's tracepoint");
     }
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }
 
 /// A yes or no, or neither where the kernel doesn't say.

@@ -3,9 +3,9 @@
 use monitor_common::{Lockdown, SourceId};
 
 use crate::{
-    event::{Event, Kind, Module, ObjectKind},
+    event::{Kind, Module, ObjectKind},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, Tables, draft::Draft, names::lockdown as names},
+    source::{Attachment, Hook, Program, Source, draft::Draft, names::lockdown as names},
     text,
 };
 
@@ -41,13 +41,12 @@ pub(super) const SOURCE: Source = Source {
 };
 
 /// Decodes a record of lockdown.
-pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<Lockdown>()?;
-    let mut draft = Draft::new(record, tables);
     for chunk in chunks {
         draft.take(&chunk?)?;
     }
-    let reasons = &tables.lockdown;
+    let reasons = &draft.tables.lockdown;
     let reason = names::name(reasons, body.reason);
     let event = &mut draft.event;
     event.action.class = Some("lockdown".into());
@@ -59,5 +58,6 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
     if reasons.name(body.reason).is_none() {
         draft.missing("object.lockdown_reason", "the kernel's BTF does not tell the names of the reasons");
     }
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }

@@ -42,6 +42,7 @@ use crate::{
     source::{
         bpf_lsm::WatchedHook,
         context::EbitmapLayout,
+        draft::Draft,
         names::{ipe::Numbers, lockdown::Reasons, selinux::ClassMap},
     },
     text,
@@ -74,11 +75,12 @@ pub struct Source {
     pub advice: &'static str,
     /// What to do if the reason is that the kernel refuses to trace its functions.
     pub advice_if_refused: &'static str,
-    /// Turns its records into events.
+    /// Fills in what its records say.
     decode: Decode,
 }
 
-type Decode = for<'a> fn(&Record<'a>, &'a Tables) -> Result<Event<'a>, DecodeError>;
+/// The event is filled in where it stands: it is large, and each move of it would copy it.
+type Decode = for<'a> fn(&mut Draft<'a>, &Record<'a>) -> Result<(), DecodeError>;
 
 /// Every source, in the order of its number.
 pub static ALL: [Source; SourceId::ALL.len()] = [
@@ -168,9 +170,10 @@ impl Tables {
 /// If the bytes are no record.
 pub fn decode<'a>(record: &'a [u8], tables: &'a Tables) -> Result<Event<'a>, DecodeError> {
     let record = Record::parse(record)?;
-    let mut event = (by_id(record.source()).decode)(&record, tables)?;
-    event.fingerprint = Fingerprint::new(&event);
-    Ok(event)
+    let mut draft = Draft::new(&record, tables);
+    (by_id(record.source()).decode)(&mut draft, &record)?;
+    draft.event.fingerprint = Fingerprint::new(&draft.event);
+    Ok(draft.event)
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use monitor_common::{Seccomp, SeccompAction as Action, SeccompCall, SourceId};
 
 use crate::{
-    event::{Event, Kind, Module},
+    event::{Kind, Module},
     record::{Record, RecordError},
     source::{
-        Attachment, Hook, Program, Source, Tables,
+        Attachment, Hook, Program, Source,
         draft::Draft,
         names::{
             seccomp as names, signal,
@@ -54,24 +54,24 @@ pub(super) const SOURCE: Source = Source {
 pub(super) const READS: &[&str] = &["thread_info_", "registers_"];
 
 /// Decodes a record of seccomp.
-pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<Seccomp>()?;
-    let mut draft = Draft::new(record, tables);
     for chunk in chunks {
         draft.take(&chunk?)?;
     }
-    describe_call(&mut draft, &body.call);
+    describe_call(draft, &body.call);
     draft.event.action.signal = (body.signal != 0).then(|| signal::name(body.signal));
     match names::action(body.action) {
         Some(action) => {
             draft.event.action.seccomp_action = Some(names::name(action).into());
             if matches!(action, Action::Errno | Action::UserNotif | Action::Trace) {
-                describe_result(&mut draft, &body.call);
+                describe_result(draft, &body.call);
             }
         }
         None => draft.missing("action.seccomp_action", format!("action {:#x} is unknown", body.action)),
     }
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }
 
 /// Says which call was made, and from where.

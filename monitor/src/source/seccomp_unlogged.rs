@@ -3,10 +3,10 @@
 use monitor_common::{SeccompAction as Action, SeccompUnlogged, SeccompWay as Way, SourceId};
 
 use crate::{
-    event::{Event, Kind, Module},
+    event::{Kind, Module},
     record::{Record, RecordError},
     source::{
-        Attachment, Hook, Program, Source, Tables,
+        Attachment, Hook, Program, Source,
         draft::Draft,
         names::{seccomp as names, signal},
         seccomp::{READS as CALL, describe_call, describe_result},
@@ -62,15 +62,14 @@ const READS: &[&str] = &["seccomp_", CALL[0], CALL[1]];
 const SIGSYS: u32 = libc::SIGSYS.unsigned_abs();
 
 /// Decodes a record of a call that the kernel does not log.
-pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<SeccompUnlogged>()?;
-    let mut draft = Draft::new(record, tables);
     for chunk in chunks {
         draft.take(&chunk?)?;
     }
-    describe_call(&mut draft, &body.call);
+    describe_call(draft, &body.call);
     if body.way == Way::Skipped as u32 {
-        describe_result(&mut draft, &body.call);
+        describe_result(draft, &body.call);
     } else {
         draft.event.action.signal = Some(signal::name(SIGSYS));
     }
@@ -82,7 +81,8 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
             draft.missing("action.seccomp_action", reason);
         }
     }
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }
 
 /// The actions that have this outcome.

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use monitor_common::{ObjectKind as AuditKind, Selinux, SourceId};
 
 use crate::{
-    event::{Event, Kind, Module, ObjectKind, Text},
+    event::{Kind, Module, ObjectKind, Text},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, Tables, context::Formatted, draft::Draft, object},
+    source::{Attachment, Hook, Program, Source, context::Formatted, draft::Draft, object},
 };
 
 /// What there is to know of it before it is attached.
@@ -86,15 +86,15 @@ const READS: &[&str] = reads![
 ];
 
 /// Decodes a record of SELinux.
-pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<Selinux>()?;
-    let mut draft = Draft::new(record, tables);
-    object::describe(&mut draft, &body.object);
+    object::describe(draft, &body.object);
     for chunk in chunks {
         draft.take(&chunk?)?;
     }
-    describe(&mut draft, body, body.audited);
-    Ok(draft.finish())
+    describe(draft, body, body.audited);
+    draft.finish();
+    Ok(())
 }
 
 /// Fills in what was asked for, of which `refused` are the permissions that were refused, and the labels.

@@ -4,9 +4,9 @@ use monitor_audit::{Message, untrusted};
 use monitor_common::{SourceId, Userspace, chunk::ChunkKind};
 
 use crate::{
-    event::{Audit, Event, Kind, Module, ObjectKind, Text},
+    event::{Audit, Kind, Module, ObjectKind, Text},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, Tables, draft::Draft, selinux},
+    source::{Attachment, Hook, Program, Source, draft::Draft, selinux},
     text,
 };
 
@@ -83,9 +83,8 @@ const NEEDS: &[&str] = &[
 const READS: &[&str] = selinux::reads!["audit_buffer_", "sk_buff_", "bounded_"];
 
 /// Decodes a record: audit's text of it, or the labels of a bounded transition.
-fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<Userspace>()?;
-    let mut draft = Draft::new(record, tables);
     let mut message: Option<&[u8]> = None;
     for chunk in chunks {
         let chunk = chunk?;
@@ -103,10 +102,11 @@ fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, Reco
         let [subject, object] = draft.contexts();
         draft.event.action.operation = Some("security_bounded_transition".into());
         draft.event.object.kind = ObjectKind::Process;
-        draft.event.subject.label = selinux::label(&mut draft, "subject.label", 0, subject);
-        draft.event.object.label = selinux::label(&mut draft, "object.label", 0, object);
+        draft.event.subject.label = selinux::label(draft, "subject.label", 0, subject);
+        draft.event.object.label = selinux::label(draft, "object.label", 0, object);
         draft.not_own_label();
-        return Ok(draft.finish());
+        draft.finish();
+        return Ok(());
     };
     let message = Message::parse(message).ok_or(RecordError::ChunkForm(ChunkKind::Message))?;
     if let Some(serial) = message.serial {
@@ -134,7 +134,8 @@ fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, Reco
         draft.event.object.kind = ObjectKind::Process;
     }
     draft.not_own_label();
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }
 
 fn permissions(list: &str) -> Vec<Text<'static>> {

@@ -4,10 +4,10 @@ use monitor_common::{PolicyChange, SelinuxPolicy, SourceId, chunk::ChunkKind};
 use zerocopy::{IntoBytes as _, TryFromBytes as _};
 
 use crate::{
-    event::{Change, ChangeKind, Event, Kind, Module},
+    event::{Change, ChangeKind, Kind, Module},
     record::{Chunk, Record, RecordError},
     source::{
-        Attachment, Hook, Program, Source, Tables,
+        Attachment, Hook, Program, Source,
         draft::Draft,
         selinux::{self, reads},
     },
@@ -102,9 +102,8 @@ const NEEDS: &[&str] = &[
 const READS: &[&str] = reads!["mode_enforcing", "set_booleans_", "policy_in_force_", "boolean_state"];
 
 /// Decodes a record of a change of the policy.
-pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<SelinuxPolicy>()?;
-    let mut draft = Draft::new(record, tables);
     for chunk in chunks {
         let chunk = chunk?;
         if chunk.kind == ChunkKind::Boolean {
@@ -141,8 +140,9 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
         }
     }
     let [subject, _] = draft.contexts();
-    draft.event.subject.label = selinux::label(&mut draft, "subject.label", body.ssid, subject);
-    Ok(draft.finish())
+    draft.event.subject.label = selinux::label(draft, "subject.label", body.ssid, subject);
+    draft.finish();
+    Ok(())
 }
 
 /// A boolean that has another value now.

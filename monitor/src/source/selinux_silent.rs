@@ -3,10 +3,10 @@
 use monitor_common::{Selinux, SourceId};
 
 use crate::{
-    event::{Event, Kind, Module, ObjectKind},
+    event::{Kind, Module, ObjectKind},
     record::{Record, RecordError},
     source::{
-        Attachment, Hook, Program, Source, Tables,
+        Attachment, Hook, Program, Source,
         draft::Draft,
         object,
         selinux::{self, reads},
@@ -134,19 +134,19 @@ const NEEDS_OF_BOTH: &[&str] = needs![
 const CAPABILITIES: [&str; 4] = ["capability", "capability2", "cap_userns", "cap2_userns"];
 
 /// Decodes a record of a silent denial.
-pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<Selinux>()?;
-    let mut draft = Draft::new(record, tables);
-    object::describe(&mut draft, &body.object);
+    object::describe(draft, &body.object);
     for chunk in chunks {
         draft.take(&chunk?)?;
     }
-    selinux::describe(&mut draft, body, body.denied);
-    extended(&mut draft, body.extended_plus_one);
+    selinux::describe(draft, body, body.denied);
+    extended(draft, body.extended_plus_one);
     if draft.event.object.kind == ObjectKind::None {
-        object_of_class(&mut draft);
+        object_of_class(draft);
     }
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }
 
 /// Fills in what an extended permission is about.

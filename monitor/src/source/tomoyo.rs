@@ -8,10 +8,10 @@ use std::{
 use monitor_common::{ObjectKind, SourceId, Tomoyo, TomoyoRequest, chunk::ChunkKind};
 
 use crate::{
-    event::{Event, Kind, Module, Text},
+    event::{Kind, Module, Text},
     record::{Record, RecordError},
     source::{
-        Attachment, Hook, Program, Source, Tables,
+        Attachment, Hook, Program, Source,
         draft::Draft,
         names::{
             socket,
@@ -77,10 +77,9 @@ struct Names<'a> {
 }
 
 /// Decodes a record of TOMOYO.
-pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<Tomoyo>()?;
-    let mut draft = Draft::new(record, tables);
-    object::describe(&mut draft, &body.object);
+    object::describe(draft, &body.object);
     let mut names = Names::default();
     for chunk in chunks {
         let chunk = chunk?;
@@ -103,14 +102,15 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
     event.subject.mode = names::mode(body.mode).map(Cow::Borrowed);
     event.action.errno = (body.mode == ENFORCING).then_some(libc::EPERM.unsigned_abs());
     if let Some(request) = names::request(body.request) {
-        describe(&mut draft, body, request, names);
+        describe(draft, body, request, names);
     } else {
         draft.missing("action", format!("TOMOYO's request of type {} is unknown", body.request));
     }
     if body.asks != 0 {
         draft.missing("verdict", "an administrator was asked, who may have allowed it (tomoyo-queryd)");
     }
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }
 
 fn describe<'a>(draft: &mut Draft<'a>, body: &Tomoyo, request: TomoyoRequest, names: Names<'a>) {

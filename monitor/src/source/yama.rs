@@ -3,9 +3,9 @@
 use monitor_common::{SourceId, Yama, chunk::ChunkKind};
 
 use crate::{
-    event::{Event, Kind, Module},
+    event::{Kind, Module},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, Tables, draft::Draft, object},
+    source::{Attachment, Hook, Program, Source, draft::Draft, object},
     text,
 };
 
@@ -45,10 +45,9 @@ pub(super) const SOURCE: Source = Source {
 };
 
 /// Decodes a record of Yama.
-pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
     let (body, chunks) = record.body::<Yama>()?;
-    let mut draft = Draft::new(record, tables);
-    object::describe(&mut draft, &body.object);
+    object::describe(draft, &body.object);
     for chunk in chunks {
         let chunk = chunk?;
         if chunk.kind == ChunkKind::Operation {
@@ -67,5 +66,6 @@ pub(super) fn decode<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Even
     } else {
         draft.event.action.ptrace_scope = Some(body.scope);
     }
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use monitor::{
-    enrich::located,
+    enrich::{cgroup_path, locate},
     event::{Event, Module, Verdict},
     metrics::{Format, OTHER, SERIES_BUDGET},
     pipeline::Observe as _,
@@ -128,9 +128,11 @@ fn no_label_names_a_process_a_path_or_a_category() {
     assert!(!names.is_empty());
     let mut denials = 0;
     for name in names {
-        let event = golden(&name);
+        let mut event: Event<'_> = golden(&name);
         denials += u32::from(event.verdict.is_some());
-        located(event, |event| observer.observe(&event, Timestamp::now()));
+        let path = cgroup_path(&mut event);
+        locate(&mut event, path.as_deref());
+        observer.observe(&event, Timestamp::now());
     }
     let families = metrics.gather();
     let (total, _) = sum(&families, "denyd_denials_total");

@@ -6,7 +6,7 @@ use monitor_common::{SourceId, Userspace, chunk::ChunkKind};
 use crate::{
     event::{Event, Kind, Missing, Module, ObjectKind, PathRoot, Process, TargetProcess, Text, Verdict},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, Tables, draft::Draft},
+    source::{Attachment, Hook, Program, Source, draft::Draft},
     text,
 };
 
@@ -83,8 +83,9 @@ const ONLY_THE_MESSAGE: &str =
     "an object manager refused: only what its message says of the process is known";
 
 /// Decodes what a manager that asks SELinux told.
-fn decode_selinux<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
-    let (mut event, message) = told(record, tables)?;
+fn decode_selinux<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+    let message = told(draft, record)?;
+    let event = &mut draft.event;
     let avc = Avc::parse(message).ok_or(RecordError::ChunkForm(ChunkKind::Message))?;
     event.action.permissions = avc.permissions.into_iter().map(text::escape).collect();
     match avc.query {
@@ -95,33 +96,34 @@ fn decode_selinux<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'
             match query.permissive {
                 Some(true) => event.verdict = Some(Verdict::Permitted),
                 Some(false) => {}
-                None => missing(&mut event, "verdict", "the manager does not tell permissive denials"),
+                None => missing(event, "verdict", "the manager does not tell permissive denials"),
             }
         }
         None => {
             for field in ["subject.label", "object.label", "action.class"] {
-                missing(&mut event, field, "the manager's message has no room for it");
+                missing(event, field, "the manager's message has no room for it");
             }
         }
     }
     match event.action.class.as_deref() {
-        Some("dbus") => dbus(&mut event, avc.fields),
-        Some("service" | "system") => systemd(&mut event, avc.fields),
+        Some("dbus") => dbus(event, avc.fields),
+        Some("service" | "system") => systemd(event, avc.fields),
         _ => event.object.kind = ObjectKind::Other,
     }
-    Ok(event)
+    Ok(())
 }
 
 /// Decodes what dbus-daemon told of `AppArmor`'s decision.
-fn decode_apparmor<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<'a>, RecordError> {
-    let (mut event, message) = told(record, tables)?;
+fn decode_apparmor<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+    let message = told(draft, record)?;
+    let event = &mut draft.event;
     let mediated = Mediated::parse(message).ok_or(RecordError::ChunkForm(ChunkKind::Message))?;
     let field = |name: &[u8]| mediated.fields.get(name).map(text::escape);
     if mediated.allowed {
         event.verdict = Some(Verdict::Permitted);
         let reason =
             "the manager says ALLOWED for what complain mode lets pass and for what the policy wants audited";
-        missing(&mut event, "verdict", reason);
+        missing(event, "verdict", reason);
     }
     event.action.class = Some("dbus".into());
     event.action.operation = field(b"operation");
@@ -131,16 +133,15 @@ fn decode_apparmor<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<Event<
     event.subject.label = field(b"label").or_else(|| field(b"profile"));
     event.object.label = field(b"peer_label");
     if event.subject.label.is_none() {
-        missing(&mut event, "subject.label", "the manager's message does not have it");
+        missing(event, "subject.label", "the manager's message does not have it");
     }
-    dbus(&mut event, mediated.fields);
-    Ok(event)
+    dbus(event, mediated.fields);
+    Ok(())
 }
 
-/// The event of a message, so far as it doesn't depend on what the message says: the running task is the manager.
-fn told<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<(Event<'a>, &'a [u8]), RecordError> {
+/// Fills in what doesn't depend on what the message says: the running task is the manager. Gives the message.
+fn told<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<&'a [u8], RecordError> {
     let (body, chunks) = record.body::<Userspace>()?;
-    let mut draft = Draft::new(record, tables);
     let mut message: &[u8] = &[];
     for chunk in chunks {
         let chunk = chunk?;
@@ -155,7 +156,8 @@ fn told<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<(Event<'a>, &'a [
     }
     // What is sent ends with a NUL; nothing behind one is text.
     let message = message.split(|&byte| byte == 0).next().unwrap_or_default();
-    let mut event = draft.finish();
+    draft.finish();
+    let event = &mut draft.event;
     event.action.message = Some(text::escape(message));
     event.manager = Some(Box::new(std::mem::take(&mut event.process)));
     for missing in &mut event.missing {
@@ -165,11 +167,11 @@ fn told<'a>(record: &Record<'a>, tables: &'a Tables) -> Result<(Event<'a>, &'a [
     }
     // The serial is that of the manager's own system call, not of the record that its message becomes.
     event.audit = None;
-    missing(&mut event, "process", ONLY_THE_MESSAGE);
+    missing(event, "process", ONLY_THE_MESSAGE);
     if event.stack.take().is_some() {
-        missing(&mut event, "stack", "there is only the manager's");
+        missing(event, "stack", "there is only the manager's");
     }
-    Ok((event, message))
+    Ok(message)
 }
 
 /// Fills in what dbus-daemon says.
