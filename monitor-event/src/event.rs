@@ -17,7 +17,7 @@ mod stack;
 mod subject;
 mod unit;
 
-use std::{borrow::Cow, num::NonZeroU64};
+use std::{borrow::Cow, fmt, num::NonZeroU64};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,15 @@ pub const SCHEMA_VERSION: u32 = 2;
 
 /// A string from outside, escaped without loss; see the module's documentation.
 pub type Text<'a> = Cow<'a, str>;
+
+/// The name that the native format gives to a value that serialises as a string.
+pub(crate) struct Word<T>(pub(crate) T);
+
+impl<T: Serialize> fmt::Display for Word<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.serialize(f)
+    }
+}
 
 /// One denial, or one change of a module's policy. docs/events.md explains every field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -21,7 +21,7 @@ use std::{borrow::Cow, fmt, io::Write as _, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use xxhash_rust::xxh64::xxh64;
 
-use crate::event::{Action, Dbus, Endpoint, Event, Kind, Module, Object};
+use crate::event::{Action, Dbus, Endpoint, Event, Kind, Module, Object, Word};
 
 /// A denial's fingerprint; see the module's documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -155,7 +155,7 @@ impl Texts {
     }
 
     fn object(&mut self, module: Module, object: &Object<'_>) {
-        self.shown(fmt::from_fn(|f| object.kind.serialize(f)));
+        self.shown(Word(object.kind));
         self.end();
         self.add(object.label.as_deref().map(|label| without_level(module, label)));
         self.add(object.path.as_deref().map(without_instance).as_deref());

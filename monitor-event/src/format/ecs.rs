@@ -11,10 +11,10 @@ use serde::{Serialize, Serializer};
 use crate::{
     event::{
         Ancestor, Container, Endpoint, Event, Kind as EventKind, Module, Object, ObjectKind, Pod, Process,
-        Runtime, Text, Verdict,
+        Runtime, Text, Verdict, Word,
     },
     format::{
-        Capabilities, Joined, PRODUCT, PRODUCT_VERSION, Shown, Word, absolute,
+        Capabilities, Joined, PRODUCT, PRODUCT_VERSION, Shown, absolute,
         activity::Activity,
         except::{Mapping, serialize_rest},
         file::{Kind, Mode, Path},

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    event::{Change, Endpoint, Event, Object, Process, Verdict},
-    format::{Joined, Word},
+    event::{Change, Endpoint, Event, Object, Process, Verdict, Word},
+    format::Joined,
 };
 
 /// What happened: `selinux denied cat (pid 4242) write on /var/lib/x/y`.

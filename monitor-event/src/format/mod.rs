@@ -88,15 +88,6 @@ impl fmt::Display for Joined<'_> {
     }
 }
 
-/// The name that the native format gives to a value that serialises as a string.
-struct Word<T>(T);
-
-impl<T: Serialize> fmt::Display for Word<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.serialize(f)
-    }
-}
-
 /// A set of capabilities, each as the manual pages write it: `CAP_NET_ADMIN`; one that has no name is its number.
 struct Capabilities(u64);
 
