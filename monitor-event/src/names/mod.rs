@@ -31,5 +31,6 @@ pub(crate) fn names_of_bits<'a>(mask: u64, name: impl Fn(u32) -> Option<&'a str>
 
 /// The numbers of a mask's bits, from the lowest.
 pub(crate) fn bits(mask: u64) -> impl Iterator<Item = u32> {
-    (0..u64::BITS).filter(move |bit| mask >> bit & 1 == 1)
+    let rest = std::iter::successors(Some(mask), |rest| Some(rest & rest.wrapping_sub(1)));
+    rest.take_while(|&rest| rest != 0).map(u64::trailing_zeros)
 }

@@ -82,6 +82,9 @@ impl Levels {
 
     /// The container of an event's subject, by its level.
     pub(super) fn infer(&self, event: &Event<'_>, now: Instant) -> Option<Container<'_>> {
+        if self.seen.is_empty() {
+            return None;
+        }
         let label = event.subject.label.as_deref().filter(|_| event.module == Module::Selinux);
         let label = label.or_else(|| own_label(event))?;
         let seen = self.seen.peek(container_level(label)?).filter(|seen| now < seen.until)?;

@@ -8,7 +8,7 @@ use zerocopy::FromBytes as _;
 
 use crate::{
     clock::Clock,
-    event::{Ancestor, Cgroup, Event, Namespaces, PathRoot, Process},
+    event::{Ancestor, Cgroup, Event, Namespaces, PathRoot, Process, Text},
     path::{Path, Start},
     record::{Chunk, RecordError},
     source::draft::Draft,
@@ -86,8 +86,7 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), R
         }
         ChunkKind::Argv => {
             let cut = chunk.has(FLAG_CUT | FLAG_FAULT);
-            draft.event.process.cmdline =
-                arguments(chunk.bytes, draft.arguments).into_iter().map(text::escape).collect();
+            draft.event.process.cmdline = arguments(chunk.bytes, draft.arguments);
             draft.event.process.cmdline_cut = cut;
         }
         ChunkKind::Root => {
@@ -139,12 +138,14 @@ pub(super) fn take<'a>(draft: &mut Draft<'a>, chunk: &Chunk<'a>) -> Result<(), R
 ///
 /// A program may write a title over them (`setproctitle`), and fills the rest with zeros. Then there are more ends of
 /// strings than arguments, and those behind the title are none.
-fn arguments(bytes: &[u8], count: u32) -> Vec<&[u8]> {
+fn arguments(bytes: &[u8], count: u32) -> Vec<Text<'_>> {
     if bytes.is_empty() {
         return Vec::new();
     }
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-    let mut arguments: Vec<_> = bytes.split(|&byte| byte == 0).collect();
+    let parts = bytes.split(|&byte| byte == 0);
+    let mut arguments = Vec::with_capacity(parts.clone().count());
+    arguments.extend(parts.map(text::escape));
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     if count != 0 && arguments.len() > count {
         let end = arguments.iter().rposition(|argument| !argument.is_empty()).map_or(1, |last| last + 1);
@@ -176,15 +177,15 @@ mod tests {
     #[test]
     fn a_title_written_over_the_arguments_is_one_argument() {
         let title = [&b"worker: idle"[..], &[0; 40]].concat();
-        assert_eq!(arguments(&title, 3), [b"worker: idle"]);
-        assert_eq!(arguments(&[0; 8], 2), [b""]);
+        assert_eq!(arguments(&title, 3), ["worker: idle"]);
+        assert_eq!(arguments(&[0; 8], 2), [""]);
     }
 
     #[test]
     fn empty_arguments_that_were_given_stay() {
-        assert_eq!(arguments(b"sh\0-c\0\0x\0\0", 5), [&b"sh"[..], b"-c", b"", b"x", b""]);
-        assert_eq!(arguments(b"sh\0\0\0", 3), [&b"sh"[..], b"", b""]);
-        assert_eq!(arguments(b"sh\0\0\0", 0), [&b"sh"[..], b"", b""], "how many there were is unknown");
-        assert_eq!(arguments(b"", 1), [b""; 0]);
+        assert_eq!(arguments(b"sh\0-c\0\0x\0\0", 5), ["sh", "-c", "", "x", ""]);
+        assert_eq!(arguments(b"sh\0\0\0", 3), ["sh", "", ""]);
+        assert_eq!(arguments(b"sh\0\0\0", 0), ["sh", "", ""], "how many there were is unknown");
+        assert_eq!(arguments(b"", 1), [""; 0]);
     }
 }
