@@ -10,7 +10,7 @@ use crate::{
     record::{Chunk, Record, RecordError},
     source::{
         Attachment, Hook, Program, Source,
-        draft::{Draft, stack},
+        draft::{Draft, Finished, stack},
         names::{
             apparmor::{self as names, Class},
             socket,
@@ -72,7 +72,7 @@ const NEEDS: &[&str] = &["audit_data_apparmor", "apparmor_type", "apparmor_label
 pub(super) const READS: &[&str] = &["apparmor_", "aa_", "audit_data_apparmor"];
 
 /// Decodes a record of AppArmor.
-pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<Apparmor>()?;
     object::describe(draft, &body.object);
     let mut class = Class::from_number(body.class);
@@ -142,8 +142,7 @@ pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(
     if draft.event.subject.label.is_none() {
         draft.missing("subject.label", "the profile's name could not be read");
     }
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }
 
 /// Takes a chunk that only AppArmor writes.

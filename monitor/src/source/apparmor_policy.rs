@@ -7,7 +7,7 @@ use crate::{
     record::{Chunk, Record, RecordError},
     source::{
         Attachment, Hook, Program, Source, apparmor,
-        draft::Draft,
+        draft::{Draft, Finished},
         names::apparmor::{self as names, AuditModes},
     },
     text,
@@ -90,7 +90,7 @@ const fn exit(name: &'static str, function: &'static str) -> Program {
 }
 
 /// Decodes a record of a change of policy.
-fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<ApparmorPolicy>()?;
     for chunk in chunks {
         let chunk = chunk?;
@@ -113,8 +113,7 @@ fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordEr
     if draft.event.subject.label.is_none() {
         draft.missing("subject.label", "the profile's name could not be read");
     }
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }
 
 /// AppArmor's own word for what was done: that of the most that was done to any profile.

@@ -5,7 +5,11 @@ use monitor_common::{BpfLsm, SourceId};
 use crate::{
     event::{BpfProgram, Kind, Module},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, draft::Draft, object},
+    source::{
+        Attachment, Hook, Program, Source,
+        draft::{Draft, Finished},
+        object,
+    },
     text,
 };
 
@@ -79,7 +83,7 @@ pub struct AttachedProgram {
 }
 
 /// Decodes a record.
-pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<BpfLsm>()?;
     object::describe(draft, &body.object);
     for chunk in chunks {
@@ -96,8 +100,7 @@ pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(
         }
         None => draft.missing("action", format!("hook {} is not one that is watched", body.slot)),
     }
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }
 
 fn describe(program: &AttachedProgram) -> BpfProgram<'_> {

@@ -5,7 +5,11 @@ use monitor_common::{Capability, SourceId};
 use crate::{
     event::{Kind, Module, ObjectKind},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, draft::Draft, names::capability as names},
+    source::{
+        Attachment, Hook, Program, Source,
+        draft::{Draft, Finished},
+        names::capability as names,
+    },
 };
 
 /// What there is to know of it before it is attached.
@@ -44,7 +48,7 @@ pub(super) const SOURCE: Source = Source {
 };
 
 /// Decodes a record of a failed capability check.
-pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<Capability>()?;
     for chunk in chunks {
         draft.take(&chunk?)?;
@@ -56,6 +60,5 @@ pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(
     draft.event.object.kind = ObjectKind::Capability;
     draft.event.object.capability = Some(capability);
     draft.event.object.user_namespace = (body.user_namespace != 0).then_some(body.user_namespace);
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }

@@ -28,6 +28,11 @@ pub(super) struct Draft<'a> {
     pub(super) parent: Option<Directory>,
 }
 
+/// That an event says what it lacks: only [`Draft::finish`] gives it, so that no decoder forgets that.
+pub(super) struct Finished {
+    _by_finish: (),
+}
+
 impl<'a> Draft<'a> {
     /// Notes that a field could not be had.
     pub(super) fn missing(&mut self, field: impl Into<Text<'a>>, reason: impl Into<Text<'a>>) {
@@ -68,7 +73,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Says what is not there, when all chunks have been taken.
-    pub(super) fn finish(&mut self) {
+    pub(super) fn finish(&mut self) -> Finished {
         self.contexts();
         let full = self.flags.contains(Flags::FULL);
         let why = if full { "the record was full" } else { "it could not be read" };
@@ -82,6 +87,7 @@ impl<'a> Draft<'a> {
         if full {
             self.cut_short();
         }
+        Finished { _by_finish: () }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     record::{Record, RecordError},
     source::{
         Attachment, Hook, Program, Source,
-        draft::Draft,
+        draft::{Draft, Finished},
         names::ipe::{Matched, Numbers},
         object,
     },
@@ -56,7 +56,7 @@ const NEEDS: &[&str] = &["ipe_deny", "ipe_context_operation"];
 const READS: &[&str] = &["ipe_"];
 
 /// Decodes a record of IPE.
-pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<Ipe>()?;
     let numbers = &draft.tables.ipe;
     object::describe(draft, &body.object);
@@ -92,8 +92,7 @@ pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(
         }
         _ => draft.event.action.errno = Some(libc::EACCES.unsigned_abs()),
     }
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }
 
 /// The rule that refused.

@@ -7,7 +7,7 @@ use crate::{
     record::{Record, RecordError},
     source::{
         Attachment, Hook, Program, Source,
-        draft::Draft,
+        draft::{Draft, Finished},
         names::{landlock as names, signal},
         object,
     },
@@ -117,7 +117,7 @@ pub(super) const SOURCE: Source = Source {
 };
 
 /// Decodes a record of Landlock.
-pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<Landlock>()?;
     object::describe(draft, &body.object);
     for chunk in chunks {
@@ -162,8 +162,7 @@ pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(
     if known(body.logged) == Some(true) && draft.event.audit.is_none() {
         draft.missing("audit.serial", "the kernel gives the record its number after Landlock's tracepoint");
     }
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }
 
 /// A yes or no, or neither where the kernel doesn't say.

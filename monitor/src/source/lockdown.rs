@@ -5,7 +5,11 @@ use monitor_common::{Lockdown, SourceId};
 use crate::{
     event::{Kind, Module, ObjectKind},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, draft::Draft, names::lockdown as names},
+    source::{
+        Attachment, Hook, Program, Source,
+        draft::{Draft, Finished},
+        names::lockdown as names,
+    },
     text,
 };
 
@@ -41,7 +45,7 @@ pub(super) const SOURCE: Source = Source {
 };
 
 /// Decodes a record of lockdown.
-pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<Lockdown>()?;
     for chunk in chunks {
         draft.take(&chunk?)?;
@@ -58,6 +62,5 @@ pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(
     if reasons.name(body.reason).is_none() {
         draft.missing("object.lockdown_reason", "the kernel's BTF does not tell the names of the reasons");
     }
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }

@@ -42,7 +42,7 @@ use crate::{
     source::{
         bpf_lsm::WatchedHook,
         context::EbitmapLayout,
-        draft::Draft,
+        draft::{Draft, Finished},
         names::{ipe::Numbers, lockdown::Reasons, selinux::ClassMap},
     },
     text,
@@ -80,7 +80,7 @@ pub struct Source {
 }
 
 /// The event is filled in where it stands: it is large, and each move of it would copy it.
-type Decode = for<'a> fn(&mut Draft<'a>, &Record<'a>) -> Result<(), DecodeError>;
+type Decode = for<'a> fn(&mut Draft<'a>, &Record<'a>) -> Result<Finished, DecodeError>;
 
 /// Every source, in the order of its number.
 pub static ALL: [Source; SourceId::ALL.len()] = [
@@ -171,7 +171,7 @@ impl Tables {
 pub fn decode<'a>(record: &'a [u8], tables: &'a Tables) -> Result<Event<'a>, DecodeError> {
     let record = Record::parse(record)?;
     let mut draft = Draft::new(&record, tables);
-    (by_id(record.source()).decode)(&mut draft, &record)?;
+    let _finished: Finished = (by_id(record.source()).decode)(&mut draft, &record)?;
     draft.event.fingerprint = Fingerprint::new(&draft.event);
     Ok(draft.event)
 }

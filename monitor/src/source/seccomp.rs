@@ -7,7 +7,7 @@ use crate::{
     record::{Record, RecordError},
     source::{
         Attachment, Hook, Program, Source,
-        draft::Draft,
+        draft::{Draft, Finished},
         names::{
             seccomp as names, signal,
             syscall::{self, Abi},
@@ -54,7 +54,7 @@ pub(super) const SOURCE: Source = Source {
 pub(super) const READS: &[&str] = &["thread_info_", "registers_"];
 
 /// Decodes a record of seccomp.
-pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<Seccomp>()?;
     for chunk in chunks {
         draft.take(&chunk?)?;
@@ -70,8 +70,7 @@ pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(
         }
         None => draft.missing("action.seccomp_action", format!("action {:#x} is unknown", body.action)),
     }
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }
 
 /// Says which call was made, and from where.

@@ -7,7 +7,7 @@ use crate::{
     record::{Record, RecordError},
     source::{
         Attachment, Hook, Program, Source,
-        draft::Draft,
+        draft::{Draft, Finished},
         names::{seccomp as names, signal},
         seccomp::{READS as CALL, describe_call, describe_result},
     },
@@ -62,7 +62,7 @@ const READS: &[&str] = &["seccomp_", CALL[0], CALL[1]];
 const SIGSYS: u32 = libc::SIGSYS.unsigned_abs();
 
 /// Decodes a record of a call that the kernel does not log.
-pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<SeccompUnlogged>()?;
     for chunk in chunks {
         draft.take(&chunk?)?;
@@ -81,8 +81,7 @@ pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(
             draft.missing("action.seccomp_action", reason);
         }
     }
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }
 
 /// The actions that have this outcome.

@@ -7,7 +7,12 @@ use monitor_common::{ObjectKind as AuditKind, Selinux, SourceId};
 use crate::{
     event::{Kind, Module, ObjectKind, Text},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, context::Formatted, draft::Draft, object},
+    source::{
+        Attachment, Hook, Program, Source,
+        context::Formatted,
+        draft::{Draft, Finished},
+        object,
+    },
 };
 
 /// What there is to know of it before it is attached.
@@ -86,15 +91,14 @@ const READS: &[&str] = reads![
 ];
 
 /// Decodes a record of SELinux.
-pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<Selinux>()?;
     object::describe(draft, &body.object);
     for chunk in chunks {
         draft.take(&chunk?)?;
     }
     describe(draft, body, body.audited);
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }
 
 /// Fills in what was asked for, of which `refused` are the permissions that were refused, and the labels.

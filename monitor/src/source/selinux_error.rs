@@ -6,7 +6,11 @@ use monitor_common::{SourceId, Userspace, chunk::ChunkKind};
 use crate::{
     event::{Audit, Kind, Module, ObjectKind, Text},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, draft::Draft, selinux},
+    source::{
+        Attachment, Hook, Program, Source,
+        draft::{Draft, Finished},
+        selinux,
+    },
     text,
 };
 
@@ -83,7 +87,7 @@ const NEEDS: &[&str] = &[
 const READS: &[&str] = selinux::reads!["audit_buffer_", "sk_buff_", "bounded_"];
 
 /// Decodes a record: audit's text of it, or the labels of a bounded transition.
-fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<Userspace>()?;
     let mut message: Option<&[u8]> = None;
     for chunk in chunks {
@@ -105,8 +109,7 @@ fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordEr
         draft.event.subject.label = selinux::label(draft, "subject.label", 0, subject);
         draft.event.object.label = selinux::label(draft, "object.label", 0, object);
         draft.not_own_label();
-        draft.finish();
-        return Ok(());
+        return Ok(draft.finish());
     };
     let message = Message::parse(message).ok_or(RecordError::ChunkForm(ChunkKind::Message))?;
     if let Some(serial) = message.serial {
@@ -134,8 +137,7 @@ fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordEr
         draft.event.object.kind = ObjectKind::Process;
     }
     draft.not_own_label();
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }
 
 fn permissions(list: &str) -> Vec<Text<'static>> {

@@ -8,7 +8,7 @@ use crate::{
     record::{Chunk, Record, RecordError},
     source::{
         Attachment, Hook, Program, Source,
-        draft::Draft,
+        draft::{Draft, Finished},
         selinux::{self, reads},
     },
     text,
@@ -102,7 +102,7 @@ const NEEDS: &[&str] = &[
 const READS: &[&str] = reads!["mode_enforcing", "set_booleans_", "policy_in_force_", "boolean_state"];
 
 /// Decodes a record of a change of the policy.
-pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<SelinuxPolicy>()?;
     for chunk in chunks {
         let chunk = chunk?;
@@ -141,8 +141,7 @@ pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(
     }
     let [subject, _] = draft.contexts();
     draft.event.subject.label = selinux::label(draft, "subject.label", body.ssid, subject);
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }
 
 /// A boolean that has another value now.

@@ -7,7 +7,7 @@ use crate::{
     record::{Record, RecordError},
     source::{
         Attachment, Hook, Program, Source,
-        draft::Draft,
+        draft::{Draft, Finished},
         object,
         selinux::{self, reads},
     },
@@ -134,7 +134,7 @@ const NEEDS_OF_BOTH: &[&str] = needs![
 const CAPABILITIES: [&str; 4] = ["capability", "capability2", "cap_userns", "cap2_userns"];
 
 /// Decodes a record of a silent denial.
-pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<Selinux>()?;
     object::describe(draft, &body.object);
     for chunk in chunks {
@@ -145,8 +145,7 @@ pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(
     if draft.event.object.kind == ObjectKind::None {
         object_of_class(draft);
     }
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }
 
 /// Fills in what an extended permission is about.

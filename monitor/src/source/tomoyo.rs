@@ -12,7 +12,7 @@ use crate::{
     record::{Record, RecordError},
     source::{
         Attachment, Hook, Program, Source,
-        draft::Draft,
+        draft::{Draft, Finished},
         names::{
             socket,
             tomoyo::{self as names, Radix},
@@ -77,7 +77,7 @@ struct Names<'a> {
 }
 
 /// Decodes a record of TOMOYO.
-pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<Tomoyo>()?;
     object::describe(draft, &body.object);
     let mut names = Names::default();
@@ -109,8 +109,7 @@ pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(
     if body.asks != 0 {
         draft.missing("verdict", "an administrator was asked, who may have allowed it (tomoyo-queryd)");
     }
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }
 
 fn describe<'a>(draft: &mut Draft<'a>, body: &Tomoyo, request: TomoyoRequest, names: Names<'a>) {

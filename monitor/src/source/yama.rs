@@ -5,7 +5,11 @@ use monitor_common::{SourceId, Yama, chunk::ChunkKind};
 use crate::{
     event::{Kind, Module},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, draft::Draft, object},
+    source::{
+        Attachment, Hook, Program, Source,
+        draft::{Draft, Finished},
+        object,
+    },
     text,
 };
 
@@ -45,7 +49,7 @@ pub(super) const SOURCE: Source = Source {
 };
 
 /// Decodes a record of Yama.
-pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
+pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (body, chunks) = record.body::<Yama>()?;
     object::describe(draft, &body.object);
     for chunk in chunks {
@@ -66,6 +70,5 @@ pub(super) fn decode<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(
     } else {
         draft.event.action.ptrace_scope = Some(body.scope);
     }
-    draft.finish();
-    Ok(())
+    Ok(draft.finish())
 }

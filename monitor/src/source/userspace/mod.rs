@@ -6,7 +6,10 @@ use monitor_common::{SourceId, Userspace, chunk::ChunkKind};
 use crate::{
     event::{Event, Kind, Missing, Module, ObjectKind, PathRoot, Process, TargetProcess, Text, Verdict},
     record::{Record, RecordError},
-    source::{Attachment, Hook, Program, Source, draft::Draft},
+    source::{
+        Attachment, Hook, Program, Source,
+        draft::{Draft, Finished},
+    },
     text,
 };
 
@@ -83,8 +86,8 @@ const ONLY_THE_MESSAGE: &str =
     "an object manager refused: only what its message says of the process is known";
 
 /// Decodes what a manager that asks SELinux told.
-fn decode_selinux<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
-    let message = told(draft, record)?;
+fn decode_selinux<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
+    let (message, finished) = told(draft, record)?;
     let event = &mut draft.event;
     let avc = Avc::parse(message).ok_or(RecordError::ChunkForm(ChunkKind::Message))?;
     event.action.permissions = avc.permissions.into_iter().map(text::escape).collect();
@@ -110,12 +113,12 @@ fn decode_selinux<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), 
         Some("service" | "system") => systemd(event, avc.fields),
         _ => event.object.kind = ObjectKind::Other,
     }
-    Ok(())
+    Ok(finished)
 }
 
 /// Decodes what dbus-daemon told of `AppArmor`'s decision.
-fn decode_apparmor<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(), RecordError> {
-    let message = told(draft, record)?;
+fn decode_apparmor<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
+    let (message, finished) = told(draft, record)?;
     let event = &mut draft.event;
     let mediated = Mediated::parse(message).ok_or(RecordError::ChunkForm(ChunkKind::Message))?;
     let field = |name: &[u8]| mediated.fields.get(name).map(text::escape);
@@ -136,11 +139,11 @@ fn decode_apparmor<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(),
         missing(event, "subject.label", "the manager's message does not have it");
     }
     dbus(event, mediated.fields);
-    Ok(())
+    Ok(finished)
 }
 
 /// Fills in what doesn't depend on what the message says: the running task is the manager. Gives the message.
-fn told<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<&'a [u8], RecordError> {
+fn told<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(&'a [u8], Finished), RecordError> {
     let (body, chunks) = record.body::<Userspace>()?;
     let mut message: &[u8] = &[];
     for chunk in chunks {
@@ -156,7 +159,7 @@ fn told<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<&'a [u8], Reco
     }
     // What is sent ends with a NUL; nothing behind one is text.
     let message = message.split(|&byte| byte == 0).next().unwrap_or_default();
-    draft.finish();
+    let finished = draft.finish();
     let event = &mut draft.event;
     event.action.message = Some(text::escape(message));
     event.manager = Some(Box::new(std::mem::take(&mut event.process)));
@@ -171,7 +174,7 @@ fn told<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<&'a [u8], Reco
     if event.stack.take().is_some() {
         missing(event, "stack", "there is only the manager's");
     }
-    Ok(message)
+    Ok((message, finished))
 }
 
 /// Fills in what dbus-daemon says.
