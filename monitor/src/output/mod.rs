@@ -252,7 +252,7 @@ impl Hub {
                     None => output.unencoded += 1,
                 }
             } else {
-                output.counts.received.fetch_add(1, Relaxed);
+                output.counts.receive(1);
                 output.counts.filtered.fetch_add(1, Relaxed);
             }
         }

@@ -142,7 +142,8 @@ fn decode_apparmor<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Fin
     Ok(finished)
 }
 
-/// Fills in what doesn't depend on what the message says: the running task is the manager. Gives the message.
+/// Fills in what doesn't depend on what the message says: the running task is the manager. Gives the message; what it says
+/// is added to a finished draft.
 fn told<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(&'a [u8], Finished), RecordError> {
     let (body, chunks) = record.body::<Userspace>()?;
     let mut message: &[u8] = &[];
