@@ -4,7 +4,7 @@ use monitor_audit::manager::{Avc, Fields, Mediated};
 use monitor_common::{SourceId, Userspace, chunk::ChunkKind};
 
 use crate::{
-    event::{Event, Kind, Missing, Module, ObjectKind, PathRoot, Process, TargetProcess, Text, Verdict},
+    event::{Event, Kind, Module, ObjectKind, PathRoot, Process, TargetProcess, Verdict},
     record::{Record, RecordError},
     source::{
         Attachment, Hook, Program, Source,
@@ -88,30 +88,29 @@ const ONLY_THE_MESSAGE: &str =
 /// Decodes what a manager that asks SELinux told.
 fn decode_selinux<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (message, finished) = told(draft, record)?;
-    let event = &mut draft.event;
     let avc = Avc::parse(message).ok_or(RecordError::ChunkForm(ChunkKind::Message))?;
-    event.action.permissions = avc.permissions.into_iter().map(text::escape).collect();
+    draft.event.action.permissions = avc.permissions.into_iter().map(text::escape).collect();
     match avc.query {
         Some(query) => {
-            event.subject.label = Some(text::escape(query.subject));
-            event.object.label = Some(text::escape(query.object));
-            event.action.class = Some(text::escape(query.class));
+            draft.event.subject.label = Some(text::escape(query.subject));
+            draft.event.object.label = Some(text::escape(query.object));
+            draft.event.action.class = Some(text::escape(query.class));
             match query.permissive {
-                Some(true) => event.verdict = Some(Verdict::Permitted),
+                Some(true) => draft.event.verdict = Some(Verdict::Permitted),
                 Some(false) => {}
-                None => missing(event, "verdict", "the manager does not tell permissive denials"),
+                None => draft.missing("verdict", "the manager does not tell permissive denials"),
             }
         }
         None => {
             for field in ["subject.label", "object.label", "action.class"] {
-                missing(event, field, "the manager's message has no room for it");
+                draft.missing(field, "the manager's message has no room for it");
             }
         }
     }
-    match event.action.class.as_deref() {
-        Some("dbus") => dbus(event, avc.fields),
-        Some("service" | "system") => systemd(event, avc.fields),
-        _ => event.object.kind = ObjectKind::Other,
+    match draft.event.action.class.as_deref() {
+        Some("dbus") => dbus(draft, avc.fields),
+        Some("service" | "system") => systemd(&mut draft.event, avc.fields),
+        _ => draft.event.object.kind = ObjectKind::Other,
     }
     Ok(finished)
 }
@@ -119,26 +118,25 @@ fn decode_selinux<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Fini
 /// Decodes what dbus-daemon told of `AppArmor`'s decision.
 fn decode_apparmor<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<Finished, RecordError> {
     let (message, finished) = told(draft, record)?;
-    let event = &mut draft.event;
     let mediated = Mediated::parse(message).ok_or(RecordError::ChunkForm(ChunkKind::Message))?;
     let field = |name: &[u8]| mediated.fields.get(name).map(text::escape);
     if mediated.allowed {
-        event.verdict = Some(Verdict::Permitted);
+        draft.event.verdict = Some(Verdict::Permitted);
         let reason =
             "the manager says ALLOWED for what complain mode lets pass and for what the policy wants audited";
-        missing(event, "verdict", reason);
+        draft.missing("verdict", reason);
     }
-    event.action.class = Some("dbus".into());
-    event.action.operation = field(b"operation");
-    event.action.permissions = field(b"mask").into_iter().collect();
-    event.action.info = field(b"info");
+    draft.event.action.class = Some("dbus".into());
+    draft.event.action.operation = field(b"operation");
+    draft.event.action.permissions = field(b"mask").into_iter().collect();
+    draft.event.action.info = field(b"info");
     // Where a name is to be owned, older managers write `profile`.
-    event.subject.label = field(b"label").or_else(|| field(b"profile"));
-    event.object.label = field(b"peer_label");
-    if event.subject.label.is_none() {
-        missing(event, "subject.label", "the manager's message does not have it");
+    draft.event.subject.label = field(b"label").or_else(|| field(b"profile"));
+    draft.event.object.label = field(b"peer_label");
+    if draft.event.subject.label.is_none() {
+        draft.missing("subject.label", "the manager's message does not have it");
     }
-    dbus(event, mediated.fields);
+    dbus(draft, mediated.fields);
     Ok(finished)
 }
 
@@ -161,40 +159,39 @@ fn told<'a>(draft: &mut Draft<'a>, record: &Record<'a>) -> Result<(&'a [u8], Fin
     // What is sent ends with a NUL; nothing behind one is text.
     let message = message.split(|&byte| byte == 0).next().unwrap_or_default();
     let finished = draft.finish();
-    let event = &mut draft.event;
-    event.action.message = Some(text::escape(message));
-    event.manager = Some(Box::new(std::mem::take(&mut event.process)));
-    for missing in &mut event.missing {
+    draft.event.action.message = Some(text::escape(message));
+    draft.event.manager = Some(Box::new(std::mem::take(&mut draft.event.process)));
+    for missing in &mut draft.event.missing {
         if let Some(field) = missing.field.strip_prefix("process") {
             missing.field = format!("manager{field}").into();
         }
     }
     // The serial is that of the manager's own system call, not of the record that its message becomes.
-    event.audit = None;
-    missing(event, "process", ONLY_THE_MESSAGE);
-    if event.stack.take().is_some() {
-        missing(event, "stack", "there is only the manager's");
+    draft.event.audit = None;
+    draft.missing("process", ONLY_THE_MESSAGE);
+    if draft.event.stack.take().is_some() {
+        draft.missing("stack", "there is only the manager's");
     }
     Ok((message, finished))
 }
 
 /// Fills in what dbus-daemon says.
-fn dbus<'a>(event: &mut Event<'a>, fields: Fields<'a>) {
-    event.object.kind = ObjectKind::Dbus;
-    event.object.dbus = Some(fields.dbus(text::escape));
+fn dbus<'a>(draft: &mut Draft<'a>, fields: Fields<'a>) {
+    draft.event.object.kind = ObjectKind::Dbus;
+    draft.event.object.dbus = Some(fields.dbus(text::escape));
     // SELinux's messages call them spid and tpid.
     let pid = |names: [&[u8]; 2]| names.into_iter().find_map(|name| fields.number(name));
-    processes(event, pid([b"spid", b"pid"]), pid([b"tpid", b"peer_pid"]));
+    processes(draft, pid([b"spid", b"pid"]), pid([b"tpid", b"peer_pid"]));
 }
 
 /// Sets the process that asked and the other side's.
-fn processes(event: &mut Event<'_>, asking: Option<u32>, peer: Option<u32>) {
-    if event.manager.as_ref().is_some_and(|manager| manager.ns_pid.is_some()) {
-        missing(event, "process.pid", "the manager, in a pid namespace, says another number");
+fn processes(draft: &mut Draft<'_>, asking: Option<u32>, peer: Option<u32>) {
+    if draft.event.manager.as_ref().is_some_and(|manager| manager.ns_pid.is_some()) {
+        draft.missing("process.pid", "the manager, in a pid namespace, says another number");
         return;
     }
-    event.process.pid = asking;
-    event.object.process =
+    draft.event.process.pid = asking;
+    draft.event.object.process =
         peer.map(|pid| TargetProcess { pid, tid: None, comm: None, exe: None, start_time: None });
 }
 
@@ -212,8 +209,4 @@ fn systemd<'a>(event: &mut Event<'a>, fields: Fields<'a>) {
         event.object.path = Some(text::escape(path));
         event.object.path_root = Some(PathRoot::MountNamespace);
     }
-}
-
-fn missing<'a>(event: &mut Event<'a>, field: &'static str, reason: impl Into<Text<'a>>) {
-    event.missing.push(Missing { field: field.into(), reason: reason.into() });
 }
