@@ -201,13 +201,8 @@ impl Opened {
         };
         let (sender, ended) = oneshot::channel();
         let running = Running { history: keeper.as_ref().map(|keeper| Arc::clone(&keeper.counts)), ended };
-        let kept = match keeper {
-            Some(keeper) => {
-                let runtime = runtime.handle().clone();
-                Some(keeper.start(Arc::clone(&history), runtime).map_err(StartError::Thread)?)
-            }
-            None => None,
-        };
+        let kept = keeper.map(|keeper| keeper.start(Arc::clone(&history), runtime.handle().clone()));
+        let kept = kept.transpose().map_err(StartError::Thread)?;
         let server = Server { history, services, clients, group, limit };
         let run = move || {
             runtime.block_on(server.run(lines, kept, listener, name));
