@@ -31,9 +31,10 @@ pub fn apparmor_fexit(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(apparmor_session at "common_lsm_audit");
+
 /// As [`apparmor_fexit`], without being preempted.
-#[kprobe(function = "common_lsm_audit")]
-pub fn apparmor_session(context: ProbeContext) -> u32 {
+fn apparmor_session(context: ProbeContext) -> probe::AtExit {
     probe::at_exit(&context, |data| denial(Ok(data)))
 }
 

@@ -240,9 +240,10 @@ pub fn apparmor_policy_written(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(apparmor_policy_written_session at "aa_replace_profiles");
+
 /// As [`apparmor_policy_written`], without being preempted.
-#[kprobe(function = "aa_replace_profiles")]
-pub fn apparmor_policy_written_session(context: ProbeContext) -> u32 {
+fn apparmor_policy_written_session(context: ProbeContext) -> probe::AtExit {
     let label = |context: &ProbeContext| Some(context.word(layout!(aa_replace_profiles_label)));
     probe::both(&context, label, |_context, label| changed(label))
 }
@@ -254,9 +255,10 @@ pub fn apparmor_policy_erased(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(apparmor_policy_erased_session at "aa_remove_profiles");
+
 /// As [`apparmor_policy_erased`], without being preempted.
-#[kprobe(function = "aa_remove_profiles")]
-pub fn apparmor_policy_erased_session(context: ProbeContext) -> u32 {
+fn apparmor_policy_erased_session(context: ProbeContext) -> probe::AtExit {
     let label = |context: &ProbeContext| Some(context.word(layout!(aa_remove_profiles_subject)));
     probe::both(&context, label, |_context, label| changed(label))
 }
@@ -268,9 +270,10 @@ pub fn apparmor_policy_namespace(_context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(apparmor_policy_namespace_session at "__aa_remove_ns");
+
 /// As [`apparmor_policy_namespace`], without being preempted.
-#[kprobe(function = "__aa_remove_ns")]
-pub fn apparmor_policy_namespace_session(context: ProbeContext) -> u32 {
+fn apparmor_policy_namespace_session(context: ProbeContext) -> probe::AtExit {
     probe::both(&context, |_context| Some(0), |_context, _kept| changed(own_label()))
 }
 
@@ -317,9 +320,10 @@ pub fn apparmor_policy_mode_set(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(apparmor_policy_mode_session at "param_set_mode");
+
 /// As [`apparmor_policy_mode`] and [`apparmor_policy_mode_set`], without being preempted.
-#[kprobe(function = "param_set_mode")]
-pub fn apparmor_policy_mode_session(context: ProbeContext) -> u32 {
+fn apparmor_policy_mode_session(context: ProbeContext) -> probe::AtExit {
     is_set(ParameterId::Mode, &context)
 }
 
@@ -338,14 +342,15 @@ pub fn apparmor_policy_audit_set(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(apparmor_policy_audit_session at "param_set_audit");
+
 /// As [`apparmor_policy_audit`] and [`apparmor_policy_audit_set`], without being preempted.
-#[kprobe(function = "param_set_audit")]
-pub fn apparmor_policy_audit_session(context: ProbeContext) -> u32 {
+fn apparmor_policy_audit_session(context: ProbeContext) -> probe::AtExit {
     is_set(ParameterId::Audit, &context)
 }
 
 #[inline(always)]
-fn is_set(id: ParameterId, context: &ProbeContext) -> u32 {
+fn is_set(id: ParameterId, context: &ProbeContext) -> probe::AtExit {
     probe::both(
         context,
         |context| {

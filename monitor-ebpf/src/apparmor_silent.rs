@@ -177,9 +177,10 @@ pub fn apparmor_silent_file(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(apparmor_silent_file_session at "aa_audit_file");
+
 /// As [`apparmor_silent_file`], without being preempted.
-#[kprobe(function = "aa_audit_file")]
-pub fn apparmor_silent_file_session(context: ProbeContext) -> u32 {
+fn apparmor_silent_file_session(context: ProbeContext) -> probe::AtExit {
     probe::both(
         &context,
         |context| keep_file(context).then_some(0),

@@ -5,7 +5,7 @@
 //! of the programs here, which are all the same. They run at each call of the hook, also an allowed one.
 
 use aya_ebpf::{
-    macros::{fexit, kprobe},
+    macros::fexit,
     programs::{FExitContext, ProbeContext},
 };
 use monitor_common::{BPF_LSM_SLOTS, BpfLsm, HookArgument, HookCall, ObjectKind, SourceId};
@@ -35,9 +35,10 @@ macro_rules! slots {
                 0
             }
 
+            probe::session!($session);
+
             /// As the one before, without being preempted.
-            #[kprobe]
-            pub fn $session(context: ProbeContext) -> u32 {
+            fn $session(context: ProbeContext) -> probe::AtExit {
                 probe::both(
                     &context,
                     |context| Some(context.word(hook($slot).object)),

@@ -5,7 +5,7 @@
 
 use aya_ebpf::{
     EbpfContext,
-    macros::{btf_tracepoint, fexit, kprobe},
+    macros::{btf_tracepoint, fexit},
     programs::{BtfTracePointContext, FExitContext, ProbeContext},
 };
 use monitor_common::{Capability, Flags, SourceId, counter::Counter};
@@ -34,9 +34,10 @@ pub fn capability_fexit(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(capability_session at "cap_capable");
+
 /// As [`capability_fexit`], without being preempted.
-#[kprobe(function = "cap_capable")]
-pub fn capability_session(context: ProbeContext) -> u32 {
+fn capability_session(context: ProbeContext) -> probe::AtExit {
     probe::both(
         &context,
         |context| {

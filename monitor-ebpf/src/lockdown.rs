@@ -4,7 +4,7 @@
 //! allowed. It is therefore not among the default sources.
 
 use aya_ebpf::{
-    macros::{fexit, kprobe},
+    macros::fexit,
     programs::{FExitContext, ProbeContext},
 };
 use monitor_common::{Lockdown, SourceId, counter::Counter};
@@ -26,9 +26,10 @@ pub fn lockdown_fexit(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(lockdown_session at "lockdown_is_locked_down");
+
 /// As [`lockdown_fexit`], without being preempted.
-#[kprobe(function = "lockdown_is_locked_down")]
-pub fn lockdown_session(context: ProbeContext) -> u32 {
+fn lockdown_session(context: ProbeContext) -> probe::AtExit {
     probe::both(
         &context,
         |context| Some(context.word(0)),

@@ -8,14 +8,36 @@ use monitor_common::kfunc::{SESSION_COOKIE, SESSION_IS_RETURN};
 
 use crate::memory::Address;
 
-/// What a program that runs at the entry wants of the exit: 0 to run there.
-const RUN_AT_EXIT: u32 = 0;
-/// As above: not to.
-const NOT_AT_EXIT: u32 = 1;
+/// Whether the kernel runs the program at the function's exit, too: what it returns at the entry.
+#[repr(u32)]
+pub enum AtExit {
+    /// It does.
+    Run = 0,
+    /// It doesn't. What [`both`] hands on is kept only for exits that were asked for.
+    Skip = 1,
+}
+
+/// Makes a function of a context a program of `kprobe.session`, with its name, at one of the kernel's functions. aya's
+/// `#[kprobe]` is not for them: it returns 0 to the kernel, whatever the function returns, so that each exit is run, and
+/// is handed what an earlier entry kept.
+macro_rules! session {
+    ($name:ident $(at $function:literal)?) => {
+        const _: () = {
+            #[unsafe(no_mangle)]
+            #[unsafe(link_section = concat!("kprobe" $(, "/", $function)?))]
+            extern "C" fn $name(context: *mut core::ffi::c_void) -> u32 {
+                let at_exit: $crate::probe::AtExit =
+                    self::$name(::aya_ebpf::programs::ProbeContext::new(context));
+                at_exit as u32
+            }
+        };
+    };
+}
+pub(crate) use session;
 
 /// At the entry keeps the function's first argument; at the exit hands it on.
 #[inline(always)]
-pub fn at_exit(context: &ProbeContext, exit: impl FnOnce(Address)) -> u32 {
+pub fn at_exit(context: &ProbeContext, exit: impl FnOnce(Address)) -> AtExit {
     both(context, |context| context.arg::<u64>(0), |_context, data| exit(data))
 }
 
@@ -25,17 +47,17 @@ pub fn both(
     context: &ProbeContext,
     entry: impl FnOnce(&ProbeContext) -> Option<u64>,
     exit: impl FnOnce(&ProbeContext, u64),
-) -> u32 {
+) -> AtExit {
     let kept = cookie(context);
     if is_return(context) {
         // SAFETY: the kernel keeps this word for the two runs.
         exit(context, unsafe { *kept });
-        return RUN_AT_EXIT;
+        return AtExit::Run;
     }
-    let Some(word) = entry(context) else { return NOT_AT_EXIT };
+    let Some(word) = entry(context) else { return AtExit::Skip };
     // SAFETY: as above.
     unsafe { *kept = word };
-    RUN_AT_EXIT
+    AtExit::Run
 }
 
 /// What the function returns, at the exit.

@@ -127,9 +127,10 @@ pub fn seccomp_unlogged_fexit(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(seccomp_unlogged_session at "__seccomp_filter");
+
 /// As [`seccomp_unlogged_fexit`], without being preempted.
-#[kprobe(function = "__seccomp_filter")]
-pub fn seccomp_unlogged_session(context: ProbeContext) -> u32 {
+fn seccomp_unlogged_session(context: ProbeContext) -> probe::AtExit {
     const AGAIN: u64 = 1 << 32;
     probe::both(
         &context,

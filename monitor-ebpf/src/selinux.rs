@@ -26,9 +26,10 @@ pub fn selinux_fexit(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(selinux_session at "common_lsm_audit");
+
 /// As [`selinux_fexit`], without being preempted.
-#[kprobe(function = "common_lsm_audit")]
-pub fn selinux_session(context: ProbeContext) -> u32 {
+fn selinux_session(context: ProbeContext) -> probe::AtExit {
     probe::at_exit(&context, |data| denial(Ok(data)))
 }
 

@@ -80,9 +80,10 @@ pub fn selinux_error_bounds(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(selinux_error_bounds_session at "security_bounded_transition");
+
 /// As [`selinux_error_bounds`], without being preempted.
-#[kprobe(function = "security_bounded_transition")]
-pub fn selinux_error_bounds_session(context: ProbeContext) -> u32 {
+fn selinux_error_bounds_session(context: ProbeContext) -> probe::AtExit {
     probe::both(
         &context,
         |context| {

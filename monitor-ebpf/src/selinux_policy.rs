@@ -104,9 +104,10 @@ pub fn selinux_policy_loaded_fexit(_context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(selinux_policy_loaded_session at "sel_write_load");
+
 /// As [`selinux_policy_loaded_fexit`], without being preempted.
-#[kprobe(function = "sel_write_load")]
-pub fn selinux_policy_loaded_session(context: ProbeContext) -> u32 {
+fn selinux_policy_loaded_session(context: ProbeContext) -> probe::AtExit {
     probe::both(&context, |_context| Some(0), |_context, _kept| loaded())
 }
 

@@ -113,9 +113,10 @@ pub fn selinux_silent_inode_fexit(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(selinux_silent_beside_session at "avc_denied");
+
 /// As [`selinux_silent_beside_fexit`], without being preempted.
-#[kprobe(function = "avc_denied")]
-pub fn selinux_silent_beside_session(context: ProbeContext) -> u32 {
+fn selinux_silent_beside_session(context: ProbeContext) -> probe::AtExit {
     probe::both(
         &context,
         |context| {
@@ -138,9 +139,10 @@ pub fn selinux_silent_beside_session(context: ProbeContext) -> u32 {
     )
 }
 
+probe::session!(selinux_silent_inode_session at "selinux_inode_permission");
+
 /// As [`selinux_silent_inode_fexit`], without being preempted.
-#[kprobe(function = "selinux_inode_permission")]
-pub fn selinux_silent_inode_session(context: ProbeContext) -> u32 {
+fn selinux_silent_inode_session(context: ProbeContext) -> probe::AtExit {
     probe::both(
         &context,
         |context| Some(inode_and_mask(context.word(0), context.word(1))),

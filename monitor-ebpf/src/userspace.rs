@@ -3,7 +3,7 @@
 //! kernel.
 
 use aya_ebpf::{
-    macros::{fexit, kprobe},
+    macros::fexit,
     programs::{FExitContext, ProbeContext},
 };
 use monitor_common::{
@@ -40,9 +40,10 @@ pub fn selinux_userspace(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(selinux_userspace_session at "audit_receive_msg");
+
 /// As [`selinux_userspace`], without being preempted.
-#[kprobe(function = "audit_receive_msg")]
-pub fn selinux_userspace_session(context: ProbeContext) -> u32 {
+fn selinux_userspace_session(context: ProbeContext) -> probe::AtExit {
     by_session(SourceId::SelinuxUserspace, &context, selinux)
 }
 
@@ -60,9 +61,10 @@ pub fn apparmor_userspace(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(apparmor_userspace_session at "audit_receive_msg");
+
 /// As [`apparmor_userspace`], without being preempted.
-#[kprobe(function = "audit_receive_msg")]
-pub fn apparmor_userspace_session(context: ProbeContext) -> u32 {
+fn apparmor_userspace_session(context: ProbeContext) -> probe::AtExit {
     by_session(SourceId::ApparmorUserspace, &context, apparmor)
 }
 
@@ -82,7 +84,7 @@ fn by_trampoline(source: SourceId, context: &FExitContext, take: impl FnOnce(Add
 }
 
 #[inline(always)]
-fn by_session(source: SourceId, context: &ProbeContext, take: impl FnOnce(Address)) -> u32 {
+fn by_session(source: SourceId, context: &ProbeContext, take: impl FnOnce(Address)) -> probe::AtExit {
     probe::both(
         context,
         |context| {

@@ -11,6 +11,7 @@ use rustix::net::{
 
 const SET: u16 = 1001;
 const ADD_RULE: u16 = 1011;
+const USER: u16 = 1005;
 const USER_AVC: u16 = 1107;
 
 const STATUS_ENABLED: u32 = 0x01;
@@ -70,6 +71,14 @@ impl AuditControl {
     /// Fails if the kernel refuses.
     pub fn send_text(&self, text: &str) -> io::Result<()> {
         self.request(USER_AVC, &[text.as_bytes(), &[0]].concat())
+    }
+
+    /// Sends a text that is of no object manager.
+    ///
+    /// # Errors
+    /// Fails if the kernel refuses.
+    pub fn send_note(&self, text: &str) -> io::Result<()> {
+        self.request(USER, &[text.as_bytes(), &[0]].concat())
     }
 
     fn request(&self, kind: u16, payload: &[u8]) -> io::Result<()> {

@@ -38,14 +38,20 @@ pub const REFUSED: &str = "Refused";
 /// One that a process without the right to write to audit says was refused.
 pub const CLAIMED: &str = "Claimed";
 
-/// Tells of a refusal, as this process; then of what is none, a grant and a notice; then, as a process that may not write
-/// to audit, of another refusal. Reports this process.
+/// How many notes follow a refusal, and of how many bytes: the kernel keeps them elsewhere than the refusal, which stays
+/// as it was in memory that is free by then.
+const NOTES: (usize, usize) = (10, 3000);
+
+/// Tells of a refusal, as this process; then of what is none, notes that are no object manager's, a grant and a notice;
+/// then, as a process that may not write to audit, of another refusal. Reports this process.
 ///
 /// # Errors
 /// Fails if audit doesn't take the messages, or takes that of the other process.
 pub fn tell(module: Module) -> anyhow::Result<Report> {
     let audit = AuditControl::open()?.context("there is no audit")?;
     audit.send_text(&refusal(module, REFUSED))?;
+    let (notes, len) = NOTES;
+    (0..notes).try_for_each(|_| audit.send_note(&"-".repeat(len)))?;
     audit
         .send_text("avc:  granted  { send_msg } for msgtype=method_call scontext=a tcontext=b tclass=dbus")?;
     audit.send_text("avc:  received policyload notice (seqno=2)")?;
