@@ -50,6 +50,10 @@ enum Mark {
 #[map]
 static MARKS: HashMap<u64, u8> = HashMap::with_max_entries(4096, 0);
 
+/// What is kept of functions that decide, while they run: of a task, by the function.
+#[map]
+static DECIDING: HashMap<u64, [u64; 4]> = HashMap::with_max_entries(4096, 0);
+
 /// The arguments of `aa_audit_file` in words, while it runs with an error.
 #[map]
 static FILES: HashMap<u64, File> = HashMap::with_max_entries(4096, 0);
@@ -70,6 +74,45 @@ impl Mark {
     #[inline(always)]
     fn take(self) -> bool {
         MARKS.remove(self.key()).is_ok()
+    }
+}
+
+/// A function that decides.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+enum Deciding {
+    /// `aa_check_perms`.
+    Check = 1,
+    /// `aa_audit`.
+    Audit = 2,
+}
+
+impl Deciding {
+    #[inline(always)]
+    fn key(self) -> u64 {
+        this_task() | (self as u64) << 32
+    }
+
+    /// Keeps what its end needs, and says whether there was room, as [`probe::both`] wants.
+    #[inline(always)]
+    fn keep(self, words: [u64; 4]) -> Option<u64> {
+        if DECIDING.insert(self.key(), words, 0).is_err() {
+            unreadable();
+            return None;
+        }
+        Some(0)
+    }
+
+    /// What was kept; it is no longer.
+    #[inline(always)]
+    fn take(self) -> Option<[u64; 4]> {
+        // SAFETY: the element is this task's, and no other task's program removes it.
+        let Some(&words) = (unsafe { DECIDING.get(self.key()) }) else {
+            unreadable();
+            return None;
+        };
+        let _gone = DECIDING.remove(self.key());
+        Some(words)
     }
 }
 
@@ -260,6 +303,27 @@ pub fn apparmor_silent_check(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(apparmor_silent_check_session at "aa_check_perms");
+
+/// As [`apparmor_silent_check`], without being preempted.
+fn apparmor_silent_check_session(context: ProbeContext) -> probe::AtExit {
+    probe::both(
+        &context,
+        |context| {
+            let Check { profile, data, request, denied } = Check::silent(|index| context.word(index))?;
+            Deciding::Check.keep([profile, data, request.into(), denied.into()])
+        },
+        |context, _| {
+            let error = probe::returned(context);
+            if let Some([profile, data, request, denied]) = Deciding::Check.take()
+                && error != 0
+            {
+                Check { profile, data, request: request as u32, denied: denied as u32 }.refused(error);
+            }
+        },
+    )
+}
+
 /// What `aa_check_perms` was asked.
 struct Check {
     profile: Address,
@@ -313,6 +377,27 @@ pub fn apparmor_silent_mode(context: FExitContext) -> i32 {
     0
 }
 
+probe::session!(apparmor_silent_mode_session at "aa_audit");
+
+/// As [`apparmor_silent_mode`], without being preempted.
+fn apparmor_silent_mode_session(context: ProbeContext) -> probe::AtExit {
+    probe::both(
+        &context,
+        |context| {
+            let (profile, data) = (context.word(1), context.word(2));
+            if is_others(data) { None } else { Deciding::Audit.keep([profile, data, 0, 0]) }
+        },
+        |context, _| {
+            let error = probe::returned(context);
+            if let Some([profile, data, ..]) = Deciding::Audit.take()
+                && error != 0
+            {
+                kept_out(profile, data, error);
+            }
+        },
+    )
+}
+
 /// Whether another program sees what `aa_audit` decides.
 #[inline(always)]
 fn is_others(data: Address) -> bool {
@@ -360,6 +445,30 @@ pub fn apparmor_silent_capable(context: FExitContext) -> i32 {
         incapable(at(layout!(aa_capable_label)), at(layout!(aa_capable_capability)) as u32, only_asks, error);
     }
     0
+}
+
+probe::session!(apparmor_silent_capable_session at "aa_capable");
+
+/// As [`apparmor_silent_capable`], without being preempted.
+fn apparmor_silent_capable_session(context: ProbeContext) -> probe::AtExit {
+    /// `CAP_OPT_NOAUDIT` beside the capability.
+    const ONLY_ASKS: u8 = 1 << 7;
+    probe::both(
+        &context,
+        |context| {
+            let only_asks = context.word(layout!(aa_capable_options)) & CAP_OPT_NOAUDIT != 0;
+            let capability = context.word(layout!(aa_capable_capability)) as u8 & !ONLY_ASKS;
+            let byte = if only_asks { capability | ONLY_ASKS } else { capability };
+            Some(probe::pack(context.word(layout!(aa_capable_label)), byte))
+        },
+        |context, kept| {
+            let error = probe::returned(context);
+            if error != 0 {
+                let (label, byte) = probe::unpack(kept);
+                incapable(label, u32::from(byte & !ONLY_ASKS), byte & ONLY_ASKS != 0, error);
+            }
+        },
+    )
 }
 
 /// Reports a capability that a label doesn't have, unless that was logged or somebody only asks.

@@ -13,9 +13,8 @@ use crate::{
 
 /// A kernel that has such probes.
 const KERNEL: &str = "7";
-/// What such a probe's hook starts with; and the programs that are none.
-const PROBES: [&str; 5] =
-    ["kprobe.multi/", "kprobe.session/", "fexit/aa_capable", "fexit/aa_check_perms", "fexit/aa_audit"];
+/// What such a probe's hook starts with.
+const PROBES: [&str; 2] = ["kprobe.multi/", "kprobe.session/"];
 
 /// A guest for each module.
 pub(crate) fn plan(plan: &mut Plan) {

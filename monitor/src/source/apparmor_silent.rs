@@ -17,11 +17,9 @@ pub(super) const SOURCE: Source = Source {
     silent: true,
     about: "AppArmor's denials by `deny` rules, and repeats of a capability's",
     attachments: &[
-        // Where also mounts are decided in `aa_check_perms` (7.3). Files, and what was logged, without being preempted. With a
-        // session at `aa_capable`, the kernel was seen to skip some runs of the other probes, so that logged denials were
-        // reported once more as silent; with sessions at `aa_check_perms` and `aa_audit`, ends came without their beginnings.
+        // Where also mounts are decided in `aa_check_perms` (7.3).
         Attachment {
-            programs: &[LOGGED_KPROBE, FILE_SESSION, CHECK, MODE, CAPABLE],
+            programs: &[LOGGED_KPROBE, FILE_SESSION, CHECK_SESSION, MODE_SESSION, CAPABLE_SESSION],
             needs: &NEEDS_WHERE_MOUNTS_ARE_CHECKED,
             reads: &["apparmor_", "aa_", "audit_data_apparmor", "silent_"],
             caveat: None,
@@ -30,6 +28,23 @@ pub(super) const SOURCE: Source = Source {
             programs: &[LOGGED, FILE, CHECK, MODE, CAPABLE],
             needs: &NEEDS_WHERE_MOUNTS_ARE_CHECKED,
             reads: &["apparmor_", "aa_", "audit_data_apparmor", "silent_"],
+            caveat: None,
+        },
+        // Before that, mounts have hooks.
+        Attachment {
+            programs: &[
+                LOGGED_KPROBE,
+                FILE_SESSION,
+                CHECK_SESSION,
+                MODE_SESSION,
+                CAPABLE_SESSION,
+                MOUNT,
+                MOVE_MOUNT,
+                UMOUNT,
+                PIVOT_ROOT,
+            ],
+            needs: NEEDS,
+            reads: apparmor::READS,
             caveat: None,
         },
         Attachment {
@@ -66,6 +81,12 @@ const LOGGED_KPROBE: Program =
     Program { name: "apparmor_silent_logged_kprobe", hook: Hook::Multi("common_lsm_audit") };
 const FILE_SESSION: Program =
     Program { name: "apparmor_silent_file_session", hook: Hook::Session("aa_audit_file") };
+const CHECK_SESSION: Program =
+    Program { name: "apparmor_silent_check_session", hook: Hook::Session("aa_check_perms") };
+const MODE_SESSION: Program =
+    Program { name: "apparmor_silent_mode_session", hook: Hook::Session("aa_audit") };
+const CAPABLE_SESSION: Program =
+    Program { name: "apparmor_silent_capable_session", hook: Hook::Session("aa_capable") };
 const LOGGED: Program = Program { name: "apparmor_silent_logged", hook: Hook::Fentry("common_lsm_audit") };
 const FILE: Program = Program { name: "apparmor_silent_file", hook: Hook::Fexit("aa_audit_file") };
 const CHECK: Program = Program { name: "apparmor_silent_check", hook: Hook::Fexit("aa_check_perms") };
