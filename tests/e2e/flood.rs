@@ -67,6 +67,13 @@ const SILENT: Flood = Flood {
     told: Told::Each,
 };
 
+const SILENT_DENIALS: Flood = Flood {
+    name: "of_silent_denials",
+    options: "--silent",
+    extent: "--silent --processes 64 --users 16 --each 500",
+    told: Told::Folded,
+};
+
 const SHARES: Flood = Flood {
     name: "that_leaves_room_for_others",
     options: "--no-fold --ring-size 1048576",
@@ -89,7 +96,7 @@ const FAULTS_FOLDED: Flood = Flood {
 };
 
 /// Of modules that are refused a lot on servers.
-static MANY: [Flood; 5] = [FAST, FAST_BY_PROCESS, SERVER, SILENT, SHARES];
+static MANY: [Flood; 6] = [FAST, FAST_BY_PROCESS, SERVER, SILENT, SILENT_DENIALS, SHARES];
 
 /// Of modules that are read in the same way.
 static FEW: [Flood; 4] = [FAST, FAST_BY_PROCESS, FAULTS, FAULTS_FOLDED];
@@ -178,7 +185,11 @@ fn judge(output: &str, flood: &Flood, source: &str) -> Result<(), String> {
     let events = events.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>();
     let events = events.map_err(|error| error.to_string())?;
     let all: u64 = done.refused.iter().map(|(_, count)| count).sum::<u64>() + 1;
-    let start = format!("denyd: {source}: ");
+    let start = if flood.extent.contains("--silent") {
+        format!("denyd: {source}-silent: ")
+    } else {
+        format!("denyd: {source}: ")
+    };
     let account = said.lines().find_map(|line| line.strip_prefix(&start)).ok_or(said)?;
     let single = events.iter().filter(|event| event.get("count").is_none()).count() as u64;
     let expected = match flood.told {

@@ -11,12 +11,14 @@ use std::{
 };
 
 use anyhow::Context as _;
+use rustix::net::AddressFamily;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     case::Module,
     cases,
-    operation::{file, process},
+    confinement::Confinement,
+    operation::{file, process, socket},
     scene,
 };
 
@@ -44,6 +46,9 @@ pub struct Extent {
     /// How often a second each is refused; without it, as often as it can be.
     #[arg(long)]
     pub rate: Option<NonZeroU32>,
+    /// Whether they are refused what the policy keeps out of the log.
+    #[arg(long)]
+    pub silent: bool,
 }
 
 /// What was done.
@@ -87,9 +92,10 @@ impl Extent {
 /// # Errors
 /// Fails if they can't be started, or one was not refused.
 pub fn flood(module: Module, extent: Extent) -> anyhow::Result<Flooded> {
-    let Extent { processes, each, rate, .. } = extent;
+    let Extent { processes, each, rate, silent, .. } = extent;
     set_up(module)?;
-    cases::default_confinement(module).enter()?;
+    let refusal = if silent { Refusal::silent(module)? } else { Refusal::Logged(module) };
+    refusal.confinement().enter()?;
     // They start together: when the last one is there, the pipe closes.
     let (start, hold) = io::pipe()?;
     let (mut halves, half) = io::pipe()?;
@@ -101,7 +107,7 @@ pub fn flood(module: Module, extent: Extent) -> anyhow::Result<Flooded> {
         children.push(process::fork(|| {
             *hold = None;
             (&start).read_to_end(&mut Vec::new())?;
-            be_refused(module, each, &users, rate, || (&half).write_all(b"."))
+            be_refused(refusal, each, &users, rate, || (&half).write_all(b"."))
         })?);
     }
     drop((hold, half));
@@ -111,7 +117,7 @@ pub fn flood(module: Module, extent: Extent) -> anyhow::Result<Flooded> {
     let quiet = process::fork_and_wait(|| {
         process::become_user(QUIET_UID)?;
         let at = SystemTime::now();
-        be_refused_once(module)?;
+        refusal.happen(0)?;
         let since = at.duration_since(UNIX_EPOCH).map_err(io::Error::other)?;
         (&tell).write_all(&since.as_nanos().to_ne_bytes())
     })?;
@@ -140,8 +146,60 @@ pub(super) fn set_up(module: Module) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What the processes of a flood are refused.
+#[derive(Clone, Copy)]
+enum Refusal {
+    /// What [`be_refused_once`] is.
+    Logged(Module),
+    /// The same file, of which SELinux's policy logs nothing.
+    SilentBySelinux,
+    /// The same file and a socket in turn, by rules of AppArmor that log nothing: the kernel has two functions for them.
+    SilentByApparmor,
+}
+
+impl Refusal {
+    /// What a module refuses silently.
+    ///
+    /// # Errors
+    /// Fails if it can't be made, or the module refuses nothing silently.
+    fn silent(module: Module) -> anyhow::Result<Self> {
+        match module {
+            Module::Selinux => {
+                scene::label(PATH, "quiet_t")?;
+                Ok(Self::SilentBySelinux)
+            }
+            Module::Apparmor => Ok(Self::SilentByApparmor),
+            _ => anyhow::bail!("{} refuses nothing silently", module.name()),
+        }
+    }
+
+    /// What the processes are confined by.
+    fn confinement(self) -> Confinement {
+        match self {
+            Self::Logged(module) => cases::default_confinement(module),
+            Self::SilentBySelinux => cases::default_confinement(Module::Selinux),
+            Self::SilentByApparmor => Confinement::Apparmor("flooded"),
+        }
+    }
+
+    /// Is refused, as a process is this time.
+    ///
+    /// # Errors
+    /// Fails if it isn't refused, or for another reason.
+    fn happen(self, time: u32) -> io::Result<()> {
+        match self {
+            Self::Logged(module) => be_refused_once(module),
+            Self::SilentByApparmor if time % 2 == 1 => {
+                must_be(libc::EACCES, socket::udp(AddressFamily::INET6).map(drop))
+            }
+            Self::SilentBySelinux => be_refused_once(Module::Selinux),
+            Self::SilentByApparmor => be_refused_once(Module::Apparmor),
+        }
+    }
+}
+
 fn be_refused(
-    module: Module,
+    refusal: Refusal,
     times: u32,
     users: &[u32],
     rate: Option<NonZeroU32>,
@@ -160,8 +218,8 @@ fn be_refused(
             thread::sleep(due.saturating_duration_since(Instant::now()));
         }
         match alone {
-            Some(_) => be_refused_once(module)?,
-            None => process::as_real_user(user, || be_refused_once(module))?,
+            Some(_) => refusal.happen(done)?,
+            None => process::as_real_user(user, || refusal.happen(done))?,
         }
     }
     Ok(())
@@ -172,10 +230,14 @@ fn be_refused(
 /// # Errors
 /// Fails if it isn't refused, or for another reason.
 pub(super) fn be_refused_once(module: Module) -> io::Result<()> {
-    let (result, refusal) = match module {
-        Module::Capability => (rustix::process::chroot(FOLDER).map_err(Into::into), libc::EPERM),
-        _ => (file::open_to_write(PATH).map(drop), libc::EACCES),
-    };
+    match module {
+        Module::Capability => must_be(libc::EPERM, rustix::process::chroot(FOLDER).map_err(Into::into)),
+        _ => must_be(libc::EACCES, file::open_to_write(PATH).map(drop)),
+    }
+}
+
+/// Whether what was done was refused with this error.
+fn must_be(refusal: i32, result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.raw_os_error() == Some(refusal) => Ok(()),
         Err(error) => Err(error),
@@ -189,7 +251,8 @@ mod tests {
 
     fn refused(processes: u32, users: u32, each: u32) -> Vec<(u32, u64)> {
         let number = |number| NonZeroU32::new(number).unwrap();
-        let extent = Extent { processes: number(processes), each, users: number(users), rate: None };
+        let extent =
+            Extent { processes: number(processes), each, users: number(users), rate: None, silent: false };
         extent.refused().into_iter().map(|(user, count)| (user - FIRST_UID, count)).collect()
     }
 
