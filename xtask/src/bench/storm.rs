@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use xtask::{progress, setup::KERNELS, vm};
@@ -13,8 +13,10 @@ use super::{
     run::Run,
 };
 
-/// What the module refuses to.
-const SOURCE: &str = "selinux";
+/// Whose denials storms are of: what SELinux logs, and what it and AppArmor keep out of the log.
+const SELINUX: Source = Source { name: "selinux", module: vm::Module::Selinux };
+const SELINUX_SILENT: Source = Source { name: "selinux-silent", module: vm::Module::Selinux };
+const APPARMOR_SILENT: Source = Source { name: "apparmor-silent", module: vm::Module::Apparmor };
 /// Subjects of the storms.
 const USERS: u32 = 200;
 /// The user of the actor's single denial.
@@ -48,6 +50,9 @@ pub(super) struct Storm {
     pub users: u32,
     /// Denials a second that were aimed at, in all; without it, as many as there could be.
     pub rate: Option<u32>,
+    /// The source of the denials.
+    #[serde(default = "first_source")]
+    pub source: String,
     /// denyd's options.
     pub options: String,
     /// Denials that there were.
@@ -64,6 +69,11 @@ pub(super) struct Storm {
     pub events: [u64; 2],
     /// What is not as it should be; empty if each denial is accounted for, by user too, and none is lost.
     pub faults: Vec<String>,
+}
+
+/// The source of all storms where none is written down.
+fn first_source() -> String {
+    SELINUX.name.to_owned()
 }
 
 /// What the actor did.
@@ -90,8 +100,16 @@ struct Quiet {
     read_at: i128,
 }
 
+/// One of denyd's sources.
+#[derive(Clone, Copy)]
+struct Source {
+    name: &'static str,
+    module: vm::Module,
+}
+
 /// How a storm is made.
 struct Plan {
+    source: Source,
     processes: u32,
     users: u32,
     options: &'static str,
@@ -117,56 +135,66 @@ pub(super) fn measure(bench: &Bench, keep: impl Fn(&Storms) -> anyhow::Result<()
     for &kernel in kernels {
         for processors in [1, 2] {
             let amount = || Amount::Fast { denials: bench.extent.denials, seconds };
-            let mut plans: Vec<_> = [1, 64]
-                .map(|processes| Plan { processes, users: USERS, options: "", amount: amount() })
-                .into();
+            let fast = [1, 64].map(|processes| Plan {
+                source: SELINUX,
+                processes,
+                users: USERS,
+                options: "",
+                amount: amount(),
+            });
+            let mut guests = vec![Vec::from(fast)];
             if kernel == xtask::kernel::NEWEST {
-                plans.extend(paced(bench.extent.quick));
+                let quick = bench.extent.quick;
+                let more = [
+                    paced(SELINUX, "--no-fold", quick),
+                    paced(SELINUX, "--no-fold --silent", quick),
+                    paced(SELINUX_SILENT, "--no-fold --silent", quick),
+                ];
+                guests[0].extend(more.into_iter().flatten());
+                guests.push(paced(APPARMOR_SILENT, "--no-fold --silent", quick).into());
             }
             let what = format!("storms on {kernel}, {processors} processor(s)");
-            all.storms.extend(progress::step(what, || in_guest(bench, kernel, processors, &plans))?);
-            keep(&all)?;
+            for plans in &guests {
+                all.storms.extend(progress::step(&what, || in_guest(bench, kernel, processors, plans))?);
+                keep(&all)?;
+            }
         }
     }
     Ok(())
 }
 
 /// Those at the rates of servers, of which each denial is to be an event.
-fn paced(quick: bool) -> impl Iterator<Item = Plan> {
+fn paced(source: Source, options: &'static str, quick: bool) -> [Plan; 2] {
     let seconds = if quick { 3 } else { 10 };
-    let both = ["--no-fold", "--no-fold --silent"];
-    both.into_iter().flat_map(move |options| {
-        [(8, 20), (64, 16)].map(|(processes, each)| Plan {
-            processes,
-            users: processes,
-            options,
-            amount: Amount::Paced { each, seconds },
-        })
+    [(8, 20), (64, 16)].map(|(processes, each)| Plan {
+        source,
+        processes,
+        users: processes,
+        options,
+        amount: Amount::Paced { each, seconds },
     })
 }
 
+/// Boots a guest with the module of the first plan, as all have.
 fn in_guest(bench: &Bench, kernel: &str, processors: u32, plans: &[Plan]) -> anyhow::Result<Vec<Storm>> {
+    let module = plans.first().context("there is no storm")?.source.module;
     let script: String = (0..).zip(plans).map(|(number, plan)| plan.script(number)).collect();
     let time: u32 = plans.iter().map(Plan::longest).sum();
     // Audit would slow the storm down: its records go to the guest's console.
-    let guest = bench
-        .guest(kernel, vm::Module::Selinux)?
-        .processors(processors)
-        .append("audit=0")
-        .binary("/usr/bin/nice");
+    let guest = bench.guest(kernel, module)?.processors(processors).append("audit=0").binary("/usr/bin/nice");
     let script = format!("{FUNCTIONS}\n{script}");
     let printed = Printed::by(&guest, &script, AROUND + Duration::from_secs(time.into()))?;
     let storms = (0..).zip(plans).map(|(number, plan)| plan.judged(&printed, number, kernel, processors));
     storms.collect()
 }
 
-/// `storm NUMBER ARRIVING OPTIONS DENIALS SECONDS PROCESSES EXTENT`: floods while denyd watches. Events are read as they
-/// come if `ARRIVING` is 1, by a reader that waits for nobody; else at the end.
+/// `storm NUMBER MODULE ARRIVING OPTIONS DENIALS SECONDS PROCESSES EXTENT`: floods while denyd watches. Events are read
+/// as they come if `ARRIVING` is 1, by a reader that waits for nobody; else at the end.
 const FUNCTIONS: &str = r#"
 cd /run
 now() { read -r up _ </proc/uptime; echo "${up%.*}${up#*.}"; }
 storm() {
-    number=$1 arriving=$2 options=$3 denials=$4 seconds=$5 processes=$6 extent=$7
+    number=$1 module=$2 arriving=$3 options=$4 denials=$5 seconds=$6 processes=$7 extent=$8
     rm -f said events; mkfifo said
     if [ "$arriving" = 1 ]; then
         mkfifo events
@@ -174,17 +202,17 @@ storm() {
         nice -n -20 actor tally --first <events >tally & reader=$!
     fi
     # As its unit has it.
-    nice -n -4 denyd run --no-pin --source selinux $options >events 2>said & pid=$!
+    nice -n -4 denyd run --no-pin --source $module $options >events 2>said & pid=$!
     exec 3<said; while read -r line <&3; do case $line in *watching*) break;; esac; done
     each=$((denials / processes))
     if [ "$seconds" != 0 ]; then
         start=$(now)
-        echo "pilot$number $(actor flood selinux --processes $processes --each $((20000 / processes)) $extent)"
+        echo "pilot$number $(actor flood $module --processes $processes --each $((20000 / processes)) $extent)"
         fit=$((20000 * 100 / ($(now) - start) * seconds / processes))
         [ $each -lt $fit ] || each=$fit
     fi
     start=$(now)
-    done=$(actor flood selinux --processes $processes --each $each $extent)
+    done=$(actor flood $module --processes $processes --each $each $extent)
     echo "centiseconds$number $(($(now) - start))"
     echo "done$number $done"
     kill -TERM $pid; wait $pid
@@ -196,19 +224,16 @@ storm() {
 
 impl Plan {
     fn script(&self, number: u32) -> String {
-        let Self { processes, users, options, .. } = self;
-        match self.amount {
-            Amount::Fast { denials, seconds } => {
-                let seconds = seconds.unwrap_or(0);
-                format!("storm {number} 1 '{options}' {denials} {seconds} {processes} '--users {users}'\n")
-            }
-            Amount::Paced { each, seconds } => {
-                let denials = each * seconds * processes;
-                format!(
-                    "storm {number} 0 '{options}' {denials} 0 {processes} '--users {users} --rate {each}'\n"
-                )
-            }
-        }
+        let Self { source, processes, users, options, .. } = self;
+        let (module, silent) =
+            source.name.strip_suffix("-silent").map_or((source.name, ""), |module| (module, "--silent"));
+        let (arriving, denials, seconds, rate) = match self.amount {
+            Amount::Fast { denials, seconds } => (1, denials, seconds.unwrap_or(0), String::new()),
+            Amount::Paced { each, seconds } => (0, each * seconds * processes, 0, format!("--rate {each}")),
+        };
+        format!(
+            "storm {number} {module} {arriving} '{options}' {denials} {seconds} {processes} '--users {users} {rate} {silent}'\n"
+        )
     }
 
     /// Seconds that it may take.
@@ -225,7 +250,7 @@ impl Plan {
         let tally: Tally = printed.json(&format!("tally{number}"))?;
         let centiseconds: f64 = printed.json(&format!("centiseconds{number}"))?;
         let said = printed.lines(&format!("said{number}"));
-        let account = account::of(SOURCE, said)?;
+        let account = account::of(self.source.name, said)?;
         let pilot: Option<Flooded> = printed.optional(&format!("pilot{number}"))?;
         let mut expected: BTreeMap<u32, u64> = BTreeMap::new();
         for flooded in pilot.iter().chain([&done]) {
@@ -249,6 +274,7 @@ impl Plan {
                 Amount::Fast { .. } => None,
                 Amount::Paced { each, .. } => Some(each * self.processes),
             },
+            source: self.source.name.to_owned(),
             options: self.options.to_owned(),
             denials,
             timed: done.refused.iter().map(|(_, count)| count).sum(),

@@ -39,17 +39,18 @@ pub(super) fn write(readme: &mut String, Storms { run, storms }: &Storms) -> any
     }
     writeln!(
         readme,
-        "\nWithout folding, at a server's rates, each denial is an event:\n\n\
-         | kernel | CPUs | options | processes | denials | aimed at, a second | reached | lost | exact, by user too |\n\
-         |---|---|---|---|---|---|---|---|---|"
+        "\nWithout folding, at a server's rates, each denial is an event. The sources named `-silent` have what the \
+         policy keeps out of the log:\n\n\
+         | kernel | CPUs | source | options | processes | denials | aimed at, a second | reached | lost | exact, by user too |\n\
+         |---|---|---|---|---|---|---|---|---|---|"
     )?;
     for storm in storms {
-        let Storm { kernel, processors, processes, denials, options, .. } = storm;
+        let Storm { kernel, processors, processes, denials, source, options, .. } = storm;
         if let Some(aim) = storm.rate {
             let denials = grouped(&denials.to_string());
             writeln!(
                 readme,
-                "| {kernel} | {processors} | `{options}` | {processes} | {denials} | {aim} | {} | {} | {} |",
+                "| {kernel} | {processors} | `{source}` | `{options}` | {processes} | {denials} | {aim} | {} | {} | {} |",
                 rate(storm),
                 lost(storm),
                 exact(storm),
