@@ -51,6 +51,12 @@ pub trait Records {
     fn position(&self) -> u64 {
         0
     }
+
+    /// Whether the record that was handed out last still stands there and is the newest: until the next is asked for,
+    /// [`Self::readable`] would not become ready for others that come.
+    fn is_last_taken(&self) -> bool {
+        false
+    }
 }
 
 impl<R: Records> Records for &mut R {
@@ -64,6 +70,10 @@ impl<R: Records> Records for &mut R {
 
     fn position(&self) -> u64 {
         R::position(self)
+    }
+
+    fn is_last_taken(&self) -> bool {
+        R::is_last_taken(self)
     }
 }
 
@@ -91,6 +101,9 @@ struct Batch {
     records: usize,
     /// Whether there is more to do at once.
     more: bool,
+    /// Whether the newest record was left in the ring buffer, so that nothing wakes the pipeline: others followed upon each
+    /// other, and it looks for the next by itself.
+    goes_on: bool,
 }
 
 /// Decodes records, enriches the events and hands them on, and counts them.
@@ -178,12 +191,23 @@ impl<R: Records> Pipeline<R> {
             let mut batch = self.batch();
             let pace = if batch.records < FAST { PACE } else { FAST_PACE };
             while batch.more {
-                tokio::select! {
-                    biased;
-                    stopped = &mut stop => return End::Stopped(stopped),
-                    () = tokio::task::yield_now() => {}
+                if let Some(stopped) = yield_to_others(stop.as_mut()).await {
+                    return End::Stopped(stopped);
                 }
                 batch = self.batch();
+            }
+            if batch.goes_on {
+                let due = woken.unwrap_or_else(Instant::now) + pace;
+                let stopped = if Instant::now() < due {
+                    self.let_come(due, stop.as_mut()).await
+                } else {
+                    yield_to_others(stop.as_mut()).await
+                };
+                if let Some(stopped) = stopped {
+                    return End::Stopped(stopped);
+                }
+                woken = Some(Instant::now());
+                continue;
             }
             let until = self.handler.until();
             tokio::select! {
@@ -260,14 +284,17 @@ impl<R: Records> Pipeline<R> {
         while count < BATCH && handler.take_left(now) {
             count += 1;
         }
-        while count < BATCH {
+        let mut goes_on = false;
+        while count < BATCH && !goes_on {
             let at = records.position();
             let Some(record) = records.next() else {
                 handler.free_left_slots();
                 break;
             };
             handler.take_new(&record, at, now);
+            drop(record);
             count += 1;
+            goes_on = count > 1 && records.is_last_taken();
         }
         if count == BATCH {
             handler.note_flood(now);
@@ -279,6 +306,15 @@ impl<R: Records> Pipeline<R> {
         if let Some(observer) = &handler.observer {
             observer.held(handler.hold.len());
         }
-        Batch { records: count, more: more || count == BATCH }
+        Batch { records: count, more: more || count == BATCH, goes_on }
+    }
+}
+
+/// Gives other tasks their turn, unless `stop` is ready.
+async fn yield_to_others<S: Future>(stop: Pin<&mut S>) -> Option<S::Output> {
+    tokio::select! {
+        biased;
+        stopped = stop => Some(stopped),
+        () = tokio::task::yield_now() => None,
     }
 }

@@ -109,6 +109,12 @@ impl<'a> Record<'a> {
     }
 }
 
+/// Bytes that a record takes in the ring buffer: those of its header, too, and a multiple of 8 (`bpf_ringbuf_output`,
+/// kernel/bpf/ringbuf.c).
+pub(crate) fn ring_len(record: &[u8]) -> u64 {
+    (record.len() as u64 + 8).next_multiple_of(8)
+}
+
 /// Which source wrote a record, as far as even a damaged one shows.
 #[must_use]
 pub(crate) fn source_of(bytes: &[u8]) -> Option<SourceId> {

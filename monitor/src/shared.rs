@@ -49,6 +49,15 @@ impl<T: Atomics> Shared<T> {
     ///
     /// If the kernel refuses.
     pub(crate) fn map(file: impl AsFd, len: usize, access: Access) -> io::Result<Self> {
+        Self::map_from(file, 0, len, access)
+    }
+
+    /// As [`Self::map`], from this byte on, where a page begins.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses.
+    pub(crate) fn map_from(file: impl AsFd, start: u64, len: usize, access: Access) -> io::Result<Self> {
         let protection = match access {
             Access::Read => ProtFlags::READ,
             Access::ReadWrite => ProtFlags::READ | ProtFlags::WRITE,
@@ -56,7 +65,7 @@ impl<T: Atomics> Shared<T> {
         let bytes = len * size_of::<T>();
         // SAFETY: a new mapping at an address that the kernel chooses.
         let memory =
-            unsafe { mmap(std::ptr::null_mut(), bytes, protection, MapFlags::SHARED, file.as_fd(), 0) }?;
+            unsafe { mmap(std::ptr::null_mut(), bytes, protection, MapFlags::SHARED, file.as_fd(), start) }?;
         let first = NonNull::new(memory.cast()).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Self { items: NonNull::slice_from_raw_parts(first, len) })
     }

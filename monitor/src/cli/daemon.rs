@@ -400,4 +400,8 @@ impl Records for RingReader {
     fn position(&self) -> u64 {
         Self::position(self)
     }
+
+    fn is_last_taken(&self) -> bool {
+        Self::is_last_taken(self)
+    }
 }

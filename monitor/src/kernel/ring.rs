@@ -2,19 +2,38 @@
 
 use std::{
     io,
+    mem::ManuallyDrop,
+    ops::Deref,
     os::fd::{AsFd, BorrowedFd},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use aya::maps::{MapData, MapError, RingBuf};
+use aya::maps::{MapData, MapError, RingBuf, ring_buf::RingBufItem};
 use tokio::io::unix::AsyncFd;
 
-use crate::shared::{Access, Shared};
+use crate::{
+    record,
+    shared::{Access, Shared},
+};
 
 /// Takes records out of the ring buffer, waiting for them without a timer.
 pub struct RingReader {
     ring: AsyncFd<RingBuf<MapData>>,
     consumer: Consumer,
+    producer: Producer,
+    /// Bytes of the record that was handed out last and not given back; 0 if there is none.
+    taken: u64,
+}
+
+/// A record where it lies in the ring buffer. It is given back when the reader is asked for the next one.
+struct Taken<'a>(ManuallyDrop<RingBufItem<'a>>);
+
+impl Deref for Taken<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// How far the ring buffer was read: its first page (`ringbuf_map_mmap_user`, kernel/bpf/ringbuf.c).
@@ -30,14 +49,27 @@ impl Consumer {
     }
 }
 
+/// How far the ring buffer was written: its second page (as above).
+struct Producer(Shared<AtomicUsize>);
+
+impl Producer {
+    fn map(ring: BorrowedFd<'_>) -> io::Result<Self> {
+        Shared::map_from(ring, rustix::param::page_size() as u64, 1, Access::Read).map(Self)
+    }
+
+    fn position(&self) -> u64 {
+        self.0[0].load(Ordering::Acquire) as u64
+    }
+}
+
 impl RingReader {
     /// Takes over the map. Must be called within a tokio runtime.
     pub(super) fn new(map: aya::maps::Map) -> Result<Self, RingError> {
         let ring = RingBuf::try_from(map)?;
-        let consumer = Consumer::map(ring.as_fd())?;
+        let (consumer, producer) = (Consumer::map(ring.as_fd())?, Producer::map(ring.as_fd())?);
         // SAFETY: the ring buffer owns its descriptor for as long as it lives.
         let ring = unsafe { AsyncFd::register(ring) }.map_err(io::Error::from)?;
-        Ok(Self { ring, consumer })
+        Ok(Self { ring, consumer, producer, taken: 0 })
     }
 
     /// Waits until there may be records. Cancelling it loses nothing.
@@ -54,13 +86,27 @@ impl RingReader {
     /// Where the next record stands, in bytes that only grow.
     #[must_use]
     pub fn position(&self) -> u64 {
-        self.consumer.position()
+        self.consumer.position() + self.taken
     }
 
-    /// The next record, if there is one. It lies in the ring buffer's memory, which is freed when it is dropped.
+    /// The next record, if there is one; the one before it is given back. It lies in the ring buffer's memory.
     #[expect(clippy::should_implement_trait, reason = "an iterator's items could not borrow from it")]
-    pub fn next(&mut self) -> Option<impl std::ops::Deref<Target = [u8]> + '_> {
-        self.ring.get_mut().next()
+    pub fn next(&mut self) -> Option<impl Deref<Target = [u8]> + '_> {
+        let ring = self.ring.get_mut();
+        if self.taken > 0 {
+            drop(ring.next());
+            self.taken = 0;
+        }
+        let record = ring.next()?;
+        self.taken = record::ring_len(&record);
+        Some(Taken(ManuallyDrop::new(record)))
+    }
+
+    /// Whether a record was handed out that was not given back, and none came after it. While that is so, the kernel wakes
+    /// nobody for those that come: it does if all before them were given back (`bpf_ringbuf_commit`, kernel/bpf/ringbuf.c).
+    #[must_use]
+    pub fn is_last_taken(&self) -> bool {
+        self.taken > 0 && self.position() == self.producer.position()
     }
 }
 

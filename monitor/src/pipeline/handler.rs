@@ -31,12 +31,6 @@ const CALM: Duration = Duration::from_secs(1);
 /// keep a denial waiting that is the first of its kind, even where other processes leave denyd little of the processor.
 const REPEATS: usize = 4;
 
-/// Bytes that a record takes in the ring buffer: those of its header, too, and a multiple of 8 (`bpf_ringbuf_output`,
-/// kernel/bpf/ringbuf.c).
-fn ring_len(record: &[u8]) -> u64 {
-    (record.len() as u64 + 8).next_multiple_of(8)
-}
-
 /// Where a record becomes an event that is handed on.
 pub(super) struct Handler {
     pub(super) tables: Tables,
@@ -181,7 +175,7 @@ impl Handler {
             if guard.has_taken(at) {
                 return;
             }
-            number = guard.take(record, at + ring_len(record));
+            number = guard.take(record, at + record::ring_len(record));
         }
         self.take(record, number, now);
     }

@@ -1,6 +1,7 @@
 //! From the ring buffer to the outputs, with records in memory for a ring buffer.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     future::{pending, ready},
     io,
@@ -55,15 +56,20 @@ impl Records for Memory {
     }
 }
 
-/// Records that come at some times of the runtime's clock.
+/// Records that come at some times of the runtime's clock, to a reader that gives each back when it asks for the next.
 struct Steady {
     left: VecDeque<Instant>,
+    /// Whether one was not given back.
+    taken: bool,
     wakeups: usize,
+    /// How often all had been taken that there were, and the last of them was not given back.
+    rests: Cell<usize>,
     longest_wait: Duration,
 }
 
 impl Records for Steady {
     async fn readable(&mut self) -> io::Result<()> {
+        assert!(!self.taken, "the kernel wakes nobody for what comes after one that was not given back");
         let Some(&first) = self.left.front() else { return pending().await };
         sleep_until(first).await;
         self.wakeups += 1;
@@ -72,21 +78,29 @@ impl Records for Steady {
 
     fn next(&mut self) -> Option<impl Deref<Target = [u8]>> {
         let now = Instant::now();
+        self.taken = false;
         let due = self.left.pop_front_if(|due| *due <= now)?;
+        self.taken = true;
         self.longest_wait = self.longest_wait.max(now - due);
         Some(good())
     }
+
+    fn is_last_taken(&self) -> bool {
+        let is_last = self.taken && self.left.front().is_none_or(|due| *due > Instant::now());
+        self.rests.set(self.rests.get() + usize::from(is_last));
+        is_last
+    }
 }
 
-/// Handles so many records in each millisecond of a second, and says how many wake-ups that took, and how long a record
-/// waited at most.
-fn handle_steady(each: u64) -> (usize, Duration) {
+/// Handles so many records in each millisecond of a second, and returns what that took.
+fn handle_steady(each: u64) -> Steady {
     let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let start = Instant::now();
         let times = (1..=1000).map(|after| start + Duration::from_millis(after));
         let left = times.flat_map(|time| (0..each).map(move |_| time)).collect();
-        let mut steady = Steady { left, wakeups: 0, longest_wait: Duration::ZERO };
+        let (rests, longest_wait) = (Cell::new(0), Duration::ZERO);
+        let mut steady = Steady { left, taken: false, wakeups: 0, rests, longest_wait };
         let mut hub = Hub::default();
         let mut lines = hub.add("lines", &Encoding::Line(Format::Json), None, 20_000);
         let mut pipeline = Pipeline::new(&mut steady, tables(), nameless(), hub);
@@ -97,21 +111,23 @@ fn handle_steady(each: u64) -> (usize, Duration) {
         assert!(matches!(pipeline.run(end).await, End::Stopped(())));
         assert_eq!(lines.queue.len() as u64, 1000 * each - 1);
         drop(pipeline);
-        (steady.wakeups, steady.longest_wait)
+        steady
     })
 }
 
 #[test]
 fn records_that_come_one_after_another_are_handled_together_and_none_waits_long() {
-    let (wakeups, longest_wait) = handle_steady(1);
-    assert!(wakeups <= 42, "{wakeups} wake-ups");
+    let Steady { wakeups, rests, longest_wait, .. } = handle_steady(1);
+    assert!(wakeups <= 3, "{wakeups} wake-ups");
+    assert!(rests.get() <= 42, "{rests:?} batches");
     assert!(longest_wait <= Duration::from_millis(51), "{longest_wait:?}");
 }
 
 #[test]
 fn records_that_come_fast_are_handled_before_they_fill_the_ring_buffer() {
-    let (wakeups, longest_wait) = handle_steady(10);
-    assert!((80..=102).contains(&wakeups), "{wakeups} wake-ups");
+    let Steady { wakeups, rests, longest_wait, .. } = handle_steady(10);
+    assert!(wakeups <= 3, "{wakeups} wake-ups");
+    assert!((80..=102).contains(&rests.get()), "{rests:?} batches");
     assert!(longest_wait <= Duration::from_millis(51), "{longest_wait:?}");
 }
 
