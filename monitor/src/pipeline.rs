@@ -43,7 +43,7 @@ pub trait Records {
     /// Waits until there may be a record.
     fn readable(&mut self) -> impl Future<Output = io::Result<()>>;
 
-    /// The next record's bytes, if there is one; they are given back to the ring buffer when dropped.
+    /// The next record's bytes, if there is one; those before it are given back to the ring buffer.
     fn next(&mut self) -> Option<impl Deref<Target = [u8]>>;
 
     /// Where the next record stands in the ring buffer, in bytes that only grow; 0 where that is not known, and no pipeline
