@@ -60,20 +60,15 @@ static FILES: HashMap<u64, File> = HashMap::with_max_entries(4096, 0);
 
 impl Mark {
     #[inline(always)]
-    fn key(self) -> u64 {
-        this_task() | (self as u64) << 32
-    }
-
-    #[inline(always)]
     fn set(self) {
         // Where there is no room, see `MARKS`.
-        let _full = MARKS.insert(self.key(), 0, 0);
+        let _full = MARKS.insert(key(self as u32), 0, 0);
     }
 
     /// Whether it is set; then it is no longer.
     #[inline(always)]
     fn take(self) -> bool {
-        MARKS.remove(self.key()).is_ok()
+        MARKS.remove(key(self as u32)).is_ok()
     }
 }
 
@@ -88,32 +83,46 @@ enum Deciding {
 }
 
 impl Deciding {
-    #[inline(always)]
-    fn key(self) -> u64 {
-        this_task() | (self as u64) << 32
-    }
-
     /// Keeps what its end needs, and says whether there was room, as [`probe::both`] wants.
     #[inline(always)]
     fn keep(self, words: [u64; 4]) -> Option<u64> {
-        if DECIDING.insert(self.key(), words, 0).is_err() {
-            unreadable();
-            return None;
-        }
-        Some(0)
+        keep(&DECIDING, key(self as u32), words).then_some(0)
     }
 
     /// What was kept; it is no longer.
     #[inline(always)]
     fn take(self) -> Option<[u64; 4]> {
-        // SAFETY: the element is this task's, and no other task's program removes it.
-        let Some(&words) = (unsafe { DECIDING.get(self.key()) }) else {
+        let words = take(&DECIDING, key(self as u32));
+        if words.is_none() {
             unreadable();
-            return None;
-        };
-        let _gone = DECIDING.remove(self.key());
-        Some(words)
+        }
+        words
     }
+}
+
+/// Keeps something of this task's function until that ends, and says whether there was room.
+#[inline(always)]
+fn keep<T>(map: &HashMap<u64, T>, key: u64, value: T) -> bool {
+    let kept = map.insert(key, value, 0).is_ok();
+    if !kept {
+        unreadable();
+    }
+    kept
+}
+
+/// Takes what was kept of this task's function, if anything was.
+#[inline(always)]
+fn take<T: Copy>(map: &HashMap<u64, T>, key: u64) -> Option<T> {
+    // SAFETY: the element is this task's, and no other task's program removes it.
+    let value = unsafe { map.get(key) }.copied()?;
+    let _gone = map.remove(key);
+    Some(value)
+}
+
+/// The key of one of the things that are kept of this task.
+#[inline(always)]
+fn key(number: u32) -> u64 {
+    this_task() | u64::from(number) << 32
 }
 
 #[inline(always)]
@@ -245,11 +254,7 @@ fn keep_file(context: &ProbeContext) -> bool {
         return false;
     }
     let file = File::of(|index| context.word(index));
-    let kept = FILES.insert(this_task(), file, 0).is_ok();
-    if !kept {
-        unreadable();
-    }
-    kept
+    keep(&FILES, this_task(), file)
 }
 
 /// The end of what [`apparmor_silent_file_kprobe`] is the start of.
@@ -262,9 +267,7 @@ pub fn apparmor_silent_file_kretprobe(context: RetProbeContext) -> u32 {
 /// Looks at the result of `aa_audit_file`, whose arguments were kept.
 #[inline(always)]
 fn file_ends(result: i32) {
-    // SAFETY: the element is this task's, and no other task's program removes it.
-    let Some(&file) = (unsafe { FILES.get(this_task()) }) else { return };
-    let _gone = FILES.remove(this_task());
+    let Some(file) = take(&FILES, this_task()) else { return };
     if result != 0 && !Mark::File.take() {
         file_refused(&file);
     }

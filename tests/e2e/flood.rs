@@ -185,11 +185,8 @@ fn judge(output: &str, flood: &Flood, source: &str) -> Result<(), String> {
     let events = events.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>();
     let events = events.map_err(|error| error.to_string())?;
     let all: u64 = done.refused.iter().map(|(_, count)| count).sum::<u64>() + 1;
-    let start = if flood.extent.contains("--silent") {
-        format!("denyd: {source}-silent: ")
-    } else {
-        format!("denyd: {source}: ")
-    };
+    let suffix = if flood.extent.contains("--silent") { "-silent" } else { "" };
+    let start = format!("denyd: {source}{suffix}: ");
     let account = said.lines().find_map(|line| line.strip_prefix(&start)).ok_or(said)?;
     let single = events.iter().filter(|event| event.get("count").is_none()).count() as u64;
     let expected = match flood.told {

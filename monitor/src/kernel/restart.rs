@@ -23,7 +23,7 @@ use super::{
     pins::{self, Pins, Set},
     plan::{Kernel, Present},
     report::{SourceReport, State},
-    ring::Consumer,
+    ring::Position,
     session::{self, AttachedProgram, ProgramPinError, Sizes},
 };
 use crate::{
@@ -264,9 +264,9 @@ impl Leftovers {
         let (ledger, mut left) = Ledger::open(set.get(LEDGER)?)?;
         let counters = Counters::map(set.get(COUNTERS)?, cpus)?.after(&ledger.counts_before());
         let mut ring = RingBuf::try_from(Map::RingBuf(MapData::from_fd(set.get(EVENTS)?)?))?;
-        let consumer = Consumer::map(ring.as_fd())?;
+        let consumer = Position::of_consumer(ring.as_fd())?;
         loop {
-            let was_taken = consumer.position() < left.ring;
+            let was_taken = consumer.get() < left.ring;
             let Some(record) = ring.next() else { break };
             if !was_taken {
                 left.records.push((left.taken, (*record).into()));

@@ -19,8 +19,8 @@ use crate::{
 /// Takes records out of the ring buffer, waiting for them without a timer.
 pub struct RingReader {
     ring: AsyncFd<RingBuf<MapData>>,
-    consumer: Consumer,
-    producer: Producer,
+    consumer: Position,
+    producer: Position,
     /// Bytes of the record that was handed out last and not given back; 0 if there is none.
     taken: u64,
 }
@@ -36,28 +36,22 @@ impl Deref for Taken<'_> {
     }
 }
 
-/// How far the ring buffer was read: its first page (`ringbuf_map_mmap_user`, kernel/bpf/ringbuf.c).
-pub(super) struct Consumer(Shared<AtomicUsize>);
+/// How far the ring buffer was read, or written, in bytes that only grow: its first and its second page
+/// (`ringbuf_map_mmap_user`, kernel/bpf/ringbuf.c).
+pub(super) struct Position(Shared<AtomicUsize>);
 
-impl Consumer {
-    pub(super) fn map(ring: BorrowedFd<'_>) -> io::Result<Self> {
+impl Position {
+    /// Maps how far it was read.
+    pub(super) fn of_consumer(ring: BorrowedFd<'_>) -> io::Result<Self> {
         Shared::map(ring, 1, Access::Read).map(Self)
     }
 
-    pub(super) fn position(&self) -> u64 {
-        self.0[0].load(Ordering::Acquire) as u64
-    }
-}
-
-/// How far the ring buffer was written: its second page (as above).
-struct Producer(Shared<AtomicUsize>);
-
-impl Producer {
-    fn map(ring: BorrowedFd<'_>) -> io::Result<Self> {
+    /// Maps how far it was written.
+    fn of_producer(ring: BorrowedFd<'_>) -> io::Result<Self> {
         Shared::map_from(ring, rustix::param::page_size() as u64, 1, Access::Read).map(Self)
     }
 
-    fn position(&self) -> u64 {
+    pub(super) fn get(&self) -> u64 {
         self.0[0].load(Ordering::Acquire) as u64
     }
 }
@@ -66,7 +60,8 @@ impl RingReader {
     /// Takes over the map. Must be called within a tokio runtime.
     pub(super) fn new(map: aya::maps::Map) -> Result<Self, RingError> {
         let ring = RingBuf::try_from(map)?;
-        let (consumer, producer) = (Consumer::map(ring.as_fd())?, Producer::map(ring.as_fd())?);
+        let consumer = Position::of_consumer(ring.as_fd())?;
+        let producer = Position::of_producer(ring.as_fd())?;
         // SAFETY: the ring buffer owns its descriptor for as long as it lives.
         let ring = unsafe { AsyncFd::register(ring) }.map_err(io::Error::from)?;
         Ok(Self { ring, consumer, producer, taken: 0 })
@@ -86,7 +81,7 @@ impl RingReader {
     /// Where the next record stands, in bytes that only grow.
     #[must_use]
     pub fn position(&self) -> u64 {
-        self.consumer.position() + self.taken
+        self.consumer.get() + self.taken
     }
 
     /// The next record, if there is one; the one before it is given back. It lies in the ring buffer's memory.
@@ -106,7 +101,7 @@ impl RingReader {
     /// nobody for those that come: it does if all before them were given back (`bpf_ringbuf_commit`, kernel/bpf/ringbuf.c).
     #[must_use]
     pub fn is_last_taken(&self) -> bool {
-        self.taken > 0 && self.position() == self.producer.position()
+        self.taken > 0 && self.position() == self.producer.get()
     }
 }
 

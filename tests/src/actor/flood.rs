@@ -93,8 +93,8 @@ impl Extent {
 /// Fails if they can't be started, or one was not refused.
 pub fn flood(module: Module, extent: Extent) -> anyhow::Result<Flooded> {
     let Extent { processes, each, rate, silent, .. } = extent;
-    set_up(module)?;
-    let refusal = if silent { Refusal::silent(module)? } else { Refusal::Logged(module) };
+    let refusal = Refusal { module, silent };
+    refusal.set_up()?;
     refusal.confinement().enter()?;
     // They start together: when the last one is there, the pipe closes.
     let (start, hold) = io::pipe()?;
@@ -148,52 +148,46 @@ pub(super) fn set_up(module: Module) -> anyhow::Result<()> {
 
 /// What the processes of a flood are refused.
 #[derive(Clone, Copy)]
-enum Refusal {
-    /// What [`be_refused_once`] is.
-    Logged(Module),
-    /// The same file, of which SELinux's policy logs nothing.
-    SilentBySelinux,
-    /// The same file and a socket in turn, by rules of AppArmor that log nothing: the kernel has two functions for them.
-    SilentByApparmor,
+struct Refusal {
+    module: Module,
+    /// Whether nothing is logged of it.
+    silent: bool,
 }
 
 impl Refusal {
-    /// What a module refuses silently.
+    /// Makes what is refused.
     ///
     /// # Errors
     /// Fails if it can't be made, or the module refuses nothing silently.
-    fn silent(module: Module) -> anyhow::Result<Self> {
-        match module {
-            Module::Selinux => {
-                scene::label(PATH, "quiet_t")?;
-                Ok(Self::SilentBySelinux)
-            }
-            Module::Apparmor => Ok(Self::SilentByApparmor),
-            _ => anyhow::bail!("{} refuses nothing silently", module.name()),
+    fn set_up(self) -> anyhow::Result<()> {
+        set_up(self.module)?;
+        match self.module {
+            Module::Selinux if self.silent => Ok(scene::label(PATH, "quiet_t")?),
+            Module::Apparmor => Ok(()),
+            module if self.silent => anyhow::bail!("{} refuses nothing silently", module.name()),
+            _ => Ok(()),
         }
     }
 
     /// What the processes are confined by.
     fn confinement(self) -> Confinement {
-        match self {
-            Self::Logged(module) => cases::default_confinement(module),
-            Self::SilentBySelinux => cases::default_confinement(Module::Selinux),
-            Self::SilentByApparmor => Confinement::Apparmor("flooded"),
+        match self.module {
+            Module::Apparmor if self.silent => Confinement::Apparmor("flooded"),
+            module => cases::default_confinement(module),
         }
     }
 
-    /// Is refused, as a process is this time.
+    /// Is refused, as a process is this time: by AppArmor's silent rules a file and a socket in turn, for which the kernel
+    /// has two functions.
     ///
     /// # Errors
     /// Fails if it isn't refused, or for another reason.
     fn happen(self, time: u32) -> io::Result<()> {
-        match self {
-            Self::Logged(module) => be_refused_once(module),
-            Self::SilentByApparmor if time % 2 == 1 => {
+        match self.module {
+            Module::Apparmor if self.silent && time % 2 == 1 => {
                 must_be(libc::EACCES, socket::udp(AddressFamily::INET6).map(drop))
             }
-            Self::SilentBySelinux => be_refused_once(Module::Selinux),
-            Self::SilentByApparmor => be_refused_once(Module::Apparmor),
+            module => be_refused_once(module),
         }
     }
 }

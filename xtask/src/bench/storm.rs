@@ -51,7 +51,6 @@ pub(super) struct Storm {
     /// Denials a second that were aimed at, in all; without it, as many as there could be.
     pub rate: Option<u32>,
     /// The source of the denials.
-    #[serde(default = "first_source")]
     pub source: String,
     /// denyd's options.
     pub options: String,
@@ -69,11 +68,6 @@ pub(super) struct Storm {
     pub events: [u64; 2],
     /// What is not as it should be; empty if each denial is accounted for, by user too, and none is lost.
     pub faults: Vec<String>,
-}
-
-/// The source of all storms where none is written down.
-fn first_source() -> String {
-    SELINUX.name.to_owned()
 }
 
 /// What the actor did.
